@@ -1,0 +1,1 @@
+//! Sound to tokens: decoding, resampling, log-mel features and a spectrogram transformer.

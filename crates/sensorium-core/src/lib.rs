@@ -1,0 +1,23 @@
+//! The contract between modalities, fusion and heads, and the tensor layers every modality needs.
+//!
+//! A model is `Encoder`s that give [`Tokens`], a [`Fusion`] that joins them and a [`Head`] that
+//! answers. This crate must never know a concrete modality, a file format, or a backend.
+
+mod encoder;
+mod modality;
+mod model;
+pub mod seed;
+mod shape;
+mod source;
+pub mod tap;
+mod tokens;
+
+pub use encoder::{Encoder, EncoderSet, ModalityKit, Processor};
+pub use modality::Modality;
+pub use model::{Composite, Fusion, Head, Logits, Model};
+pub use source::{Source, SourceError};
+pub use tap::{NoTap, Recorder, Tap};
+pub use tokens::{Parts, Tokens};
+
+/// Random generators that can be asked for again; re-exported so that implementors need no version of their own.
+pub use rand_chacha::ChaCha8Rng as SampleRng;

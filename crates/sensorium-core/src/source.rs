@@ -1,0 +1,136 @@
+//! Where a sample's raw content comes from, before any modality has looked at it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Raw content of one modality of one sample: a text, a file, or bytes in memory.
+#[derive(Clone)]
+pub enum Source {
+    /// The content itself, as written.
+    Text(Arc<str>),
+    /// A file to be read when it is needed.
+    Path(PathBuf),
+    /// A file's content already in memory, with a name for messages (and a hint of its format).
+    Bytes {
+        /// What to call it in messages, such as `digit-17.png`.
+        name: Arc<str>,
+        /// The whole content.
+        data: Arc<[u8]>,
+    },
+}
+
+impl Source {
+    /// A text.
+    pub fn text(text: impl Into<Arc<str>>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A file.
+    pub fn path(path: impl Into<PathBuf>) -> Self {
+        Self::Path(path.into())
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(name: impl Into<Arc<str>>, data: impl Into<Arc<[u8]>>) -> Self {
+        Self::Bytes {
+            name: name.into(),
+            data: data.into(),
+        }
+    }
+
+    /// What to call this source in a message: the path, the name, or the start of the text.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Text(text) if text.chars().count() <= 40 => format!("text {text:?}"),
+            Self::Text(text) => format!("text {:?}…", text.chars().take(39).collect::<String>()),
+            Self::Path(path) => path.display().to_string(),
+            Self::Bytes { name, .. } => name.to_string(),
+        }
+    }
+
+    /// The extension of the file or name in lower case, as a hint of the format.
+    pub fn extension(&self) -> Option<String> {
+        let path = match self {
+            Self::Text(_) => return None,
+            Self::Path(path) => path.as_path(),
+            Self::Bytes { name, .. } => Path::new(&**name),
+        };
+        Some(path.extension()?.to_str()?.to_ascii_lowercase())
+    }
+
+    /// Reads at most `limit` bytes of content.
+    ///
+    /// # Errors
+    /// [`SourceError`] if the file cannot be read or is larger than `limit`.
+    pub fn read(&self, limit: u64) -> Result<Arc<[u8]>, SourceError> {
+        let too_large = |size| SourceError::TooLarge {
+            name: self.describe(),
+            size,
+            limit,
+        };
+        match self {
+            Self::Text(text) => Ok(text.as_bytes().into()),
+            Self::Bytes { data, .. } if data.len() as u64 > limit => {
+                Err(too_large(data.len() as u64))
+            }
+            Self::Bytes { data, .. } => Ok(data.clone()),
+            Self::Path(path) => {
+                let read = || -> std::io::Result<Result<Vec<u8>, u64>> {
+                    use std::io::Read;
+                    let file = std::fs::File::open(path)?;
+                    let meta = file.metadata()?;
+                    if meta.is_dir() {
+                        return Err(std::io::Error::other("is a folder, not a file"));
+                    }
+                    if meta.len() > limit {
+                        return Ok(Err(meta.len()));
+                    }
+                    // A pipe or a growing file reports no honest length, so the reader is capped too.
+                    let mut data = Vec::with_capacity(meta.len() as usize);
+                    file.take(limit + 1).read_to_end(&mut data)?;
+                    Ok(Ok(data))
+                };
+                match read() {
+                    Ok(Ok(data)) if data.len() as u64 > limit => Err(too_large(data.len() as u64)),
+                    Ok(Ok(data)) => Ok(data.into()),
+                    Ok(Err(size)) => Err(too_large(size)),
+                    Err(error) => Err(SourceError::Read {
+                        name: self.describe(),
+                        error,
+                    }),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
+    }
+}
+
+/// Why a source could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The file could not be opened or read.
+    #[error("{name}: cannot be read: {error}")]
+    Read {
+        /// File or name.
+        name: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The content is larger than allowed.
+    #[error("{name}: {size} bytes are more than the {limit} allowed")]
+    TooLarge {
+        /// File or name.
+        name: String,
+        /// Its size in bytes.
+        size: u64,
+        /// The most that is read, in bytes.
+        limit: u64,
+    },
+}

@@ -1,0 +1,1 @@
+//! Manifests, folders, splits, parallel loading and the embedded data set.

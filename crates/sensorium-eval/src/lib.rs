@@ -1,0 +1,1 @@
+//! Metrics equal to the reference libraries, and the run report.

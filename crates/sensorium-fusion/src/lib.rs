@@ -1,0 +1,1 @@
+//! Ways to join modalities, with a missing modality as a normal case.

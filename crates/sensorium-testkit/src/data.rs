@@ -1,0 +1,43 @@
+//! Test data, made on the host so that every backend gets the same.
+
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+
+/// Numbers between -1 and 1 that depend on `seed` alone.
+pub fn random<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> Tensor<D> {
+    let count = shape.iter().product::<usize>();
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1);
+    let values: Vec<f32> = (0..count)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 40) as f32 / (1u64 << 23) as f32) - 1.0
+        })
+        .collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// The numbers of a float tensor, row by row.
+pub fn floats<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
+    tensor
+        .clone()
+        .into_data()
+        .convert::<f32>()
+        .into_vec::<f32>()
+        .expect("float data converts to f32")
+}
+
+/// The numbers of an int tensor, row by row, whatever the backend stores.
+pub fn ints<const D: usize>(tensor: &Tensor<D, Int>) -> Vec<i64> {
+    tensor
+        .clone()
+        .into_data()
+        .convert::<i64>()
+        .into_vec::<i64>()
+        .expect("int data converts to i64")
+}
+
+/// The values of a bool tensor, row by row, whatever the backend stores.
+pub fn bools<const D: usize>(tensor: &Tensor<D, Bool>) -> Vec<bool> {
+    tensor.clone().into_data().iter::<bool>().collect()
+}

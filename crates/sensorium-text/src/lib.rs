@@ -1,0 +1,1 @@
+//! Text to tokens: tokenizers, text processing and a transformer encoder.

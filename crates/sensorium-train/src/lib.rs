@@ -1,0 +1,1 @@
+//! Objectives, the training loop, schedules and crash-safe checkpoints.

@@ -1,0 +1,1 @@
+//! Images to tokens: decoding, Pillow-equal resizing and a vision transformer.
