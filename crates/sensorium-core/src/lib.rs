@@ -6,6 +6,7 @@
 mod encoder;
 mod modality;
 mod model;
+pub mod nn;
 pub mod seed;
 mod shape;
 mod source;

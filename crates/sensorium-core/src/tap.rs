@@ -69,12 +69,7 @@ impl Tap for Recorder {
             [] => name.to_owned(),
             path => format!("{}.{name}", path.join(".")),
         };
-        let values = value
-            .clone()
-            .into_data()
-            .convert::<f32>()
-            .into_vec::<f32>()
-            .expect("float data converts to f32");
+        let values = value.clone().into_data().iter::<f32>().collect();
         self.seen.push((full, value.dims().to_vec(), values));
         value
     }

@@ -19,22 +19,12 @@ pub fn random<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> 
 
 /// The numbers of a float tensor, row by row.
 pub fn floats<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
-    tensor
-        .clone()
-        .into_data()
-        .convert::<f32>()
-        .into_vec::<f32>()
-        .expect("float data converts to f32")
+    tensor.clone().into_data().iter::<f32>().collect()
 }
 
 /// The numbers of an int tensor, row by row, whatever the backend stores.
 pub fn ints<const D: usize>(tensor: &Tensor<D, Int>) -> Vec<i64> {
-    tensor
-        .clone()
-        .into_data()
-        .convert::<i64>()
-        .into_vec::<i64>()
-        .expect("int data converts to i64")
+    tensor.clone().into_data().iter::<i64>().collect()
 }
 
 /// The values of a bool tensor, row by row, whatever the backend stores.

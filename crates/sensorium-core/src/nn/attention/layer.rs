@@ -1,0 +1,232 @@
+//! Multi-head attention: projections around the operation.
+
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
+use burn::tensor::{Device, Tensor};
+
+use super::op::{Attend, attend, attention_weights, repeat_heads};
+use crate::nn::Rotary;
+use crate::{Tap, Tokens};
+
+/// Configuration of an [`Attention`] layer.
+#[derive(Clone, Debug)]
+pub struct AttentionConfig {
+    d_model: usize,
+    n_heads: usize,
+    n_kv_heads: usize,
+    d_context: usize,
+    fused_qkv: bool,
+    bias: bool,
+    dropout: f64,
+    rotary_base: Option<f64>,
+}
+
+impl AttentionConfig {
+    /// `n_heads` heads over `d_model` features, with biases and without dropout.
+    pub fn new(d_model: usize, n_heads: usize) -> Self {
+        Self {
+            d_model,
+            n_heads,
+            n_kv_heads: n_heads,
+            d_context: d_model,
+            fused_qkv: false,
+            bias: true,
+            dropout: 0.0,
+            rotary_base: None,
+        }
+    }
+
+    /// Fewer key and value heads than query heads (arXiv 2305.13245).
+    pub fn with_kv_heads(mut self, n_kv_heads: usize) -> Self {
+        self.n_kv_heads = n_kv_heads;
+        self
+    }
+
+    /// The width of the context that is attended to, where it differs from `d_model`.
+    pub fn with_d_context(mut self, d_context: usize) -> Self {
+        self.d_context = d_context;
+        self
+    }
+
+    /// One linear map for query, key and value instead of three: for self-attention only.
+    pub fn with_fused_qkv(mut self, fused_qkv: bool) -> Self {
+        self.fused_qkv = fused_qkv;
+        self
+    }
+
+    /// Whether the linear maps have biases.
+    pub fn with_bias(mut self, bias: bool) -> Self {
+        self.bias = bias;
+        self
+    }
+
+    /// Share of output features dropped in training.
+    pub fn with_dropout(mut self, dropout: f64) -> Self {
+        self.dropout = dropout;
+        self
+    }
+
+    /// Turns query and key by rotary positions of this base, in self-attention.
+    pub fn with_rotary(mut self, base: Option<f64>) -> Self {
+        self.rotary_base = base;
+        self
+    }
+
+    /// A freshly initialised layer.
+    ///
+    /// # Panics
+    /// If heads do not divide `d_model`, key heads do not divide heads, or projections of another
+    /// context are to be fused.
+    pub fn init(&self, device: &Device) -> Attention {
+        let Self {
+            d_model,
+            n_heads,
+            n_kv_heads,
+            d_context,
+            ..
+        } = *self;
+        assert!(
+            n_heads > 0 && d_model.is_multiple_of(n_heads),
+            "d_model {d_model} cannot be divided among {n_heads} heads"
+        );
+        assert!(
+            n_kv_heads > 0 && n_heads.is_multiple_of(n_kv_heads),
+            "{n_heads} heads cannot share {n_kv_heads} key heads evenly"
+        );
+        assert!(
+            !self.fused_qkv || d_context == d_model,
+            "query, key and value can be fused only where the context is the input"
+        );
+        let d_head = d_model / n_heads;
+        let d_kv = n_kv_heads * d_head;
+        let linear = |d_in, d_out| {
+            LinearConfig::new(d_in, d_out)
+                .with_bias(self.bias)
+                .with_initializer(crate::nn::init::LINEAR)
+                .init(device)
+        };
+        let split = |d_in, d_out| (!self.fused_qkv).then(|| linear(d_in, d_out));
+        Attention {
+            query: split(d_model, d_model),
+            key: split(d_context, d_kv),
+            value: split(d_context, d_kv),
+            qkv: self.fused_qkv.then(|| linear(d_model, d_model + 2 * d_kv)),
+            output: linear(d_model, d_model),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            rotary: self.rotary_base.map(|base| Rotary::new(d_head, base)),
+            n_heads,
+            n_kv_heads,
+        }
+    }
+}
+
+/// Multi-head attention (arXiv 1706.03762, section 3.2.2).
+#[derive(Module, Debug)]
+pub struct Attention {
+    /// `d_model` → `d_model`, unless fused.
+    pub query: Option<Linear>,
+    /// `d_context` → `n_kv_heads * d_head`, unless fused.
+    pub key: Option<Linear>,
+    /// `d_context` → `n_kv_heads * d_head`, unless fused.
+    pub value: Option<Linear>,
+    /// `d_model` → query, key and value one after the other, if fused.
+    pub qkv: Option<Linear>,
+    /// `d_model` → `d_model`
+    pub output: Linear,
+    /// On the output.
+    pub dropout: Dropout,
+    /// Positions of query and key in self-attention.
+    pub rotary: Option<Rotary>,
+    #[module(skip)]
+    n_heads: usize,
+    #[module(skip)]
+    n_kv_heads: usize,
+}
+
+impl Attention {
+    /// Attends from `x` to itself: `[batch, tokens, d_model]`, the shape is kept.
+    ///
+    /// Taps `weights` `[batch, heads, tokens, tokens]` if the tap wants weights.
+    pub fn self_attend_with<T: Tap>(&self, x: Tensor<3>, how: &Attend, tap: &mut T) -> Tensor<3> {
+        let (query, key, value) = self.project(x.clone(), x);
+        let (query, key) = match &self.rotary {
+            Some(rotary) => (rotary.forward(query, 0), rotary.forward(key, 0)),
+            None => (query, key),
+        };
+        self.finish(query, key, value, how, tap)
+    }
+
+    /// Attends from `x` `[batch, queries, d_model]` to the tokens of `context` that are not padding.
+    ///
+    /// Taps `weights` `[batch, heads, queries, keys]` if the tap wants weights.
+    ///
+    /// # Panics
+    /// If the layer was made with fused projections.
+    pub fn cross_attend_with<T: Tap>(
+        &self,
+        x: Tensor<3>,
+        context: &Tokens,
+        tap: &mut T,
+    ) -> Tensor<3> {
+        assert!(
+            self.qkv.is_none(),
+            "a layer with fused projections can only attend to its own input"
+        );
+        let (query, key, value) = self.project(x, context.embeds.clone());
+        self.finish(query, key, value, &Attend::keys(context.pad.clone()), tap)
+    }
+
+    /// Query from `x`, key and value from `context`, each `[batch, heads, tokens, d_head]`.
+    fn project(&self, x: Tensor<3>, context: Tensor<3>) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
+        let d_model = x.dims()[2];
+        let (query, key, value) = match (&self.qkv, &self.query, &self.key, &self.value) {
+            (Some(qkv), ..) => {
+                let d_kv = d_model / self.n_heads * self.n_kv_heads;
+                let mut parts = qkv
+                    .forward(x)
+                    .split_with_sizes(vec![d_model, d_kv, d_kv], 2)
+                    .into_iter();
+                let mut next = || parts.next().expect("three sizes give three parts");
+                (next(), next(), next())
+            }
+            (None, Some(query), Some(key), Some(value)) => (
+                query.forward(x),
+                key.forward(context.clone()),
+                value.forward(context),
+            ),
+            _ => unreachable!("init sets either the fused or all three projections"),
+        };
+        (
+            split_heads(query, self.n_heads),
+            split_heads(key, self.n_kv_heads),
+            split_heads(value, self.n_kv_heads),
+        )
+    }
+
+    fn finish<T: Tap>(
+        &self,
+        query: Tensor<4>,
+        key: Tensor<4>,
+        value: Tensor<4>,
+        how: &Attend,
+        tap: &mut T,
+    ) -> Tensor<3> {
+        let [batch, heads, queries, d_head] = query.dims();
+        let mixed = if T::WEIGHTS {
+            let value = repeat_heads(value, &query);
+            tap.tensor("weights", attention_weights(query, key, how))
+                .matmul(value)
+        } else {
+            attend(query, key, value, how)
+        };
+        let joined = mixed
+            .swap_dims(1, 2)
+            .reshape([batch, queries, heads * d_head]); // [B, H, Q, Dh] -> [B, Q, D]
+        self.dropout.forward(self.output.forward(joined))
+    }
+}
+
+fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
+    let [batch, tokens, d] = x.dims();
+    x.reshape([batch, tokens, heads, d / heads]).swap_dims(1, 2) // [B, T, D] -> [B, H, T, Dh]
+}

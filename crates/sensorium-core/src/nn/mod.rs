@@ -1,0 +1,26 @@
+//! Layers every modality needs: attention that is right on every backend, transformer blocks,
+//! positions, norms, pooling.
+
+pub mod attention;
+mod block;
+mod drop_path;
+mod feed_forward;
+mod init;
+mod norm;
+mod pool;
+mod positions;
+mod rotary;
+mod stack;
+#[cfg(test)]
+mod stack_tests;
+
+pub use attention::{Attend, Attention, AttentionConfig, attend, attention_weights};
+pub use block::{DecoderBlock, EncoderBlock, NormOrder};
+pub use drop_path::DropPath;
+pub use feed_forward::{Activation, FeedForward, FeedForwardConfig};
+pub use init::trunc_normal;
+pub use norm::{Norm, NormConfig, NormKind};
+pub use pool::{Pool, PoolConfig, PoolKind};
+pub use positions::{LearnedPositions, sinusoidal};
+pub use rotary::Rotary;
+pub use stack::{Decoder, DecoderConfig, Transformer, TransformerConfig};

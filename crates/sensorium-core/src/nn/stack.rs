@@ -1,0 +1,324 @@
+//! Transformer encoders and decoders: blocks in a row, honouring padding.
+
+use burn::module::Module;
+use burn::tensor::Device;
+
+use super::attention::{Attend, AttentionConfig};
+use super::block::{DecoderBlock, EncoderBlock, NormOrder};
+use super::drop_path::DropPath;
+use super::feed_forward::{Activation, FeedForwardConfig};
+use super::norm::{Norm, NormConfig, NormKind};
+use crate::tap::in_layer;
+use crate::{NoTap, Tap, Tokens};
+
+/// Configuration of a [`Transformer`], and with a context's width of a [`Decoder`].
+#[derive(Clone, Debug)]
+pub struct TransformerConfig {
+    d_model: usize,
+    n_heads: usize,
+    n_layers: usize,
+    n_kv_heads: Option<usize>,
+    d_ff: Option<usize>,
+    norm: NormKind,
+    norm_epsilon: f64,
+    order: NormOrder,
+    activation: Activation,
+    dropout: f64,
+    drop_path: f64,
+    causal: bool,
+    fused_qkv: bool,
+    bias: bool,
+    rotary: Option<f64>,
+    final_norm: Option<bool>,
+}
+
+impl TransformerConfig {
+    /// Pre-norm blocks with layer norm, exact GELU and a feed-forward width of `4 * d_model`.
+    pub fn new(d_model: usize, n_heads: usize, n_layers: usize) -> Self {
+        Self {
+            d_model,
+            n_heads,
+            n_layers,
+            n_kv_heads: None,
+            d_ff: None,
+            norm: NormKind::Layer,
+            norm_epsilon: 1e-5,
+            order: NormOrder::Pre,
+            activation: Activation::Gelu,
+            dropout: 0.0,
+            drop_path: 0.0,
+            causal: false,
+            fused_qkv: false,
+            bias: true,
+            rotary: None,
+            final_norm: None,
+        }
+    }
+
+    /// Fewer key and value heads than query heads.
+    pub fn with_kv_heads(mut self, n_kv_heads: usize) -> Self {
+        self.n_kv_heads = Some(n_kv_heads);
+        self
+    }
+
+    /// Width of the feed-forward part.
+    pub fn with_d_ff(mut self, d_ff: usize) -> Self {
+        self.d_ff = Some(d_ff);
+        self
+    }
+
+    /// Which statistics the norms divide by.
+    pub fn with_norm(mut self, norm: NormKind) -> Self {
+        self.norm = norm;
+        self
+    }
+
+    /// What the norms add before the root.
+    pub fn with_norm_epsilon(mut self, epsilon: f64) -> Self {
+        self.norm_epsilon = epsilon;
+        self
+    }
+
+    /// Whether norms stand before or after what they belong to.
+    pub fn with_order(mut self, order: NormOrder) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// The activation of the feed-forward part.
+    pub fn with_activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self
+    }
+
+    /// Share of features dropped in training, after attention and inside the feed-forward part.
+    pub fn with_dropout(mut self, dropout: f64) -> Self {
+        self.dropout = dropout;
+        self
+    }
+
+    /// Chance of skipping a residual branch in the last block; earlier blocks skip less, in proportion
+    /// to their depth (arXiv 1603.09382).
+    pub fn with_drop_path(mut self, drop_path: f64) -> Self {
+        self.drop_path = drop_path;
+        self
+    }
+
+    /// Whether a token sees only itself and what came before.
+    pub fn with_causal(mut self, causal: bool) -> Self {
+        self.causal = causal;
+        self
+    }
+
+    /// One linear map for query, key and value in self-attention.
+    pub fn with_fused_qkv(mut self, fused_qkv: bool) -> Self {
+        self.fused_qkv = fused_qkv;
+        self
+    }
+
+    /// Whether linear maps have biases.
+    pub fn with_bias(mut self, bias: bool) -> Self {
+        self.bias = bias;
+        self
+    }
+
+    /// Rotary positions of this base in self-attention.
+    pub fn with_rotary(mut self, base: Option<f64>) -> Self {
+        self.rotary = base;
+        self
+    }
+
+    /// Whether a norm follows the last block; by default where norms stand before.
+    pub fn with_final_norm(mut self, final_norm: bool) -> Self {
+        self.final_norm = Some(final_norm);
+        self
+    }
+
+    /// A freshly initialised encoder.
+    ///
+    /// # Panics
+    /// If heads do not divide `d_model`.
+    pub fn init(&self, device: &Device) -> Transformer {
+        Transformer {
+            blocks: (0..self.n_layers)
+                .map(|layer| self.encoder_block(layer, device))
+                .collect(),
+            norm: self.last_norm(device),
+            causal: self.causal,
+        }
+    }
+
+    fn encoder_block(&self, layer: usize, device: &Device) -> EncoderBlock {
+        EncoderBlock {
+            norm_attention: self.block_norm().init(device),
+            attention: self.self_attention().init(device),
+            norm_feed_forward: self.block_norm().init(device),
+            feed_forward: self.feed_forward().init(device),
+            drop_path: self.block_drop_path(layer),
+            order: self.order,
+        }
+    }
+
+    fn self_attention(&self) -> AttentionConfig {
+        AttentionConfig::new(self.d_model, self.n_heads)
+            .with_kv_heads(self.n_kv_heads.unwrap_or(self.n_heads))
+            .with_fused_qkv(self.fused_qkv)
+            .with_bias(self.bias)
+            .with_dropout(self.dropout)
+            .with_rotary(self.rotary)
+    }
+
+    fn feed_forward(&self) -> FeedForwardConfig {
+        FeedForwardConfig::new(self.d_model, self.d_ff.unwrap_or(4 * self.d_model))
+            .with_activation(self.activation)
+            .with_dropout(self.dropout)
+            .with_bias(self.bias)
+    }
+
+    fn block_norm(&self) -> NormConfig {
+        NormConfig::new(self.d_model)
+            .with_kind(self.norm)
+            .with_epsilon(self.norm_epsilon)
+    }
+
+    fn last_norm(&self, device: &Device) -> Option<Norm> {
+        self.final_norm
+            .unwrap_or(self.order == NormOrder::Pre)
+            .then(|| self.block_norm().init(device))
+    }
+
+    fn block_drop_path(&self, layer: usize) -> DropPath {
+        let depth = match self.n_layers {
+            0 | 1 => 1.0,
+            n => layer as f64 / (n - 1) as f64,
+        };
+        DropPath::new(self.drop_path * depth)
+    }
+}
+
+/// A transformer encoder; causal, it is a decoder without a context.
+#[derive(Module, Debug)]
+pub struct Transformer {
+    /// The layers, first to last.
+    pub blocks: Vec<EncoderBlock>,
+    /// After the last layer.
+    pub norm: Option<Norm>,
+    #[module(skip)]
+    causal: bool,
+}
+
+impl Transformer {
+    /// Encodes `[batch, tokens, d_model]`; no token attends to padding.
+    pub fn forward(&self, tokens: Tokens) -> Tokens {
+        self.forward_with(tokens, &mut NoTap)
+    }
+
+    /// The same, showing `blocks.N.attention.weights`, `blocks.N.output` and `output` to the tap.
+    pub fn forward_with<T: Tap>(&self, tokens: Tokens, tap: &mut T) -> Tokens {
+        let Tokens { embeds, pad } = tokens;
+        let how = Attend::keys(pad.clone()).with_causal(self.causal);
+        let embeds = self
+            .blocks
+            .iter()
+            .enumerate()
+            .fold(embeds, |x, (i, block)| {
+                in_layer(tap, &format!("blocks.{i}"), |tap| {
+                    block.forward_with(x, &how, tap)
+                })
+            });
+        finish(embeds, pad, self.norm.as_ref(), tap)
+    }
+}
+
+/// Configuration of a [`Decoder`]: a transformer that also attends to a context.
+#[derive(Clone, Debug)]
+pub struct DecoderConfig {
+    transformer: TransformerConfig,
+    d_context: usize,
+}
+
+impl DecoderConfig {
+    /// Blocks as `transformer` says, attending to a context of width `d_context`.
+    pub fn new(transformer: TransformerConfig, d_context: usize) -> Self {
+        Self {
+            transformer,
+            d_context,
+        }
+    }
+
+    /// A freshly initialised decoder.
+    ///
+    /// # Panics
+    /// If heads do not divide `d_model`.
+    pub fn init(&self, device: &Device) -> Decoder {
+        let base = &self.transformer;
+        let cross = base
+            .self_attention()
+            .with_fused_qkv(false)
+            .with_rotary(None)
+            .with_d_context(self.d_context);
+        let block = |layer| DecoderBlock {
+            norm_attention: base.block_norm().init(device),
+            attention: base.self_attention().init(device),
+            norm_cross: base.block_norm().init(device),
+            cross: cross.init(device),
+            norm_feed_forward: base.block_norm().init(device),
+            feed_forward: base.feed_forward().init(device),
+            drop_path: base.block_drop_path(layer),
+            order: base.order,
+        };
+        Decoder {
+            blocks: (0..base.n_layers).map(block).collect(),
+            norm: base.last_norm(device),
+            causal: base.causal,
+        }
+    }
+}
+
+/// A transformer decoder with cross-attention.
+#[derive(Module, Debug)]
+pub struct Decoder {
+    /// The layers, first to last.
+    pub blocks: Vec<DecoderBlock>,
+    /// After the last layer.
+    pub norm: Option<Norm>,
+    #[module(skip)]
+    causal: bool,
+}
+
+impl Decoder {
+    /// Decodes `tokens` `[batch, tokens, d_model]` in view of `context` `[batch, keys, d_context]`.
+    pub fn forward(&self, tokens: Tokens, context: &Tokens) -> Tokens {
+        self.forward_with(tokens, context, &mut NoTap)
+    }
+
+    /// The same, showing `blocks.N.attention.weights`, `blocks.N.cross.weights`, `blocks.N.output`
+    /// and `output` to the tap.
+    pub fn forward_with<T: Tap>(&self, tokens: Tokens, context: &Tokens, tap: &mut T) -> Tokens {
+        let Tokens { embeds, pad } = tokens;
+        let how = Attend::keys(pad.clone()).with_causal(self.causal);
+        let embeds = self
+            .blocks
+            .iter()
+            .enumerate()
+            .fold(embeds, |x, (i, block)| {
+                in_layer(tap, &format!("blocks.{i}"), |tap| {
+                    block.forward_with(x, &how, context, tap)
+                })
+            });
+        finish(embeds, pad, self.norm.as_ref(), tap)
+    }
+}
+
+fn finish<T: Tap>(
+    embeds: burn::tensor::Tensor<3>,
+    pad: burn::tensor::Tensor<2, burn::tensor::Bool>,
+    norm: Option<&Norm>,
+    tap: &mut T,
+) -> Tokens {
+    let embeds = match norm {
+        Some(norm) => norm.forward(embeds),
+        None => embeds,
+    };
+    Tokens::new(tap.tensor("output", embeds), pad)
+}

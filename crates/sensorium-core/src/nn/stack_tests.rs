@@ -1,0 +1,155 @@
+//! What every stack must keep: padding and neighbours change nothing, all parameters train, the
+//! future stays unseen, and looking inside changes nothing.
+
+use burn::tensor::{Device, Tensor};
+use sensorium_testkit::{assert_close, check_gradients, devices, random};
+
+use super::{Activation, DecoderConfig, NormKind, NormOrder, Transformer, TransformerConfig};
+use crate::{Recorder, Tokens};
+
+fn configs() -> [TransformerConfig; 4] {
+    let base = TransformerConfig::new(8, 2, 2).with_d_ff(12);
+    [
+        base.clone(),
+        base.clone().with_order(NormOrder::Post),
+        base.clone()
+            .with_norm(NormKind::Rms)
+            .with_activation(Activation::SwiGlu)
+            .with_kv_heads(1)
+            .with_rotary(Some(1e4))
+            .with_bias(false),
+        base.with_fused_qkv(true)
+            .with_activation(Activation::QuickGelu)
+            .with_bias(false),
+    ]
+}
+
+fn take(
+    x: &Tensor<3>,
+    batch: core::ops::Range<usize>,
+    tokens: core::ops::Range<usize>,
+) -> Tensor<3> {
+    x.clone().slice([batch, tokens, 0..x.dims()[2]])
+}
+
+#[test]
+fn padding_and_neighbours_change_nothing() {
+    for device in devices() {
+        for config in configs() {
+            let model: Transformer = config.init(&device);
+            let x = random::<3>([2, 3, 8], 1, &device);
+            let alone = model.forward(Tokens::dense(take(&x, 0..1, 0..3))).embeds;
+            let batched = model.forward(Tokens::dense(x.clone())).embeds;
+            assert_close(&alone, &take(&batched, 0..1, 0..3), 1e-5);
+
+            let garbage = random::<3>([2, 2, 8], 2, &device).mul_scalar(100.0);
+            let pad = Tensor::from_data([[false, false, false, true, true]; 2], &device);
+            let padded = Tokens::new(Tensor::cat(vec![x, garbage], 1), pad);
+            let padded = model.forward(padded).embeds;
+            assert_close(&batched, &take(&padded, 0..2, 0..3), 1e-5);
+        }
+    }
+}
+
+#[test]
+fn a_causal_stack_does_not_see_the_future() {
+    for device in devices() {
+        for config in configs() {
+            let model = config.with_causal(true).init(&device);
+            let x = random::<3>([1, 4, 8], 1, &device);
+            let whole = model.forward(Tokens::dense(x.clone())).embeds;
+            let start = model.forward(Tokens::dense(take(&x, 0..1, 0..2))).embeds;
+            assert_close(&take(&whole, 0..1, 0..2), &start, 1e-5);
+        }
+    }
+}
+
+#[test]
+fn every_parameter_trains() {
+    for device in devices().into_iter().map(Device::autodiff) {
+        for config in configs() {
+            let mut model: Transformer = config.init(&device);
+            for block in &mut model.blocks {
+                // The softmax does not see a key bias without positions; see the attention tests.
+                if let Some(key) = &mut block.attention.key {
+                    key.bias = None;
+                }
+            }
+            let x = random([2, 3, 8], 1, &device);
+            let w = random([2, 3, 8], 2, &device);
+            check_gradients(model, |m| (m.forward(Tokens::dense(x)).embeds * w).sum());
+        }
+    }
+}
+
+#[test]
+fn a_decoder_attends_to_its_context_and_trains() {
+    for device in devices().into_iter().map(Device::autodiff) {
+        for config in configs() {
+            let mut model = DecoderConfig::new(config.with_causal(true), 6).init(&device);
+            for block in &mut model.blocks {
+                for layer in [&mut block.attention, &mut block.cross] {
+                    if let Some(key) = &mut layer.key {
+                        key.bias = None;
+                    }
+                }
+            }
+            let x = Tokens::dense(random([2, 3, 8], 1, &device));
+            let context = Tokens::dense(random([2, 4, 6], 2, &device));
+            let out = model.forward(x.clone(), &context).embeds;
+
+            let garbage = random::<3>([2, 1, 6], 3, &device).mul_scalar(100.0);
+            let pad = Tensor::from_data([[false, false, false, false, true]; 2], &device);
+            let longer = Tokens::new(Tensor::cat(vec![context.embeds.clone(), garbage], 1), pad);
+            assert_close(&out, &model.forward(x.clone(), &longer).embeds, 1e-5);
+
+            let w = random([2, 3, 8], 4, &device);
+            check_gradients(model, |m| (m.forward(x, &context).embeds * w).sum());
+        }
+    }
+}
+
+#[test]
+fn looking_inside_changes_nothing() {
+    for device in devices() {
+        for config in configs() {
+            let model: Transformer = config.init(&device);
+            let x = Tokens::dense(random([2, 3, 8], 1, &device));
+            let mut recorder = Recorder::default();
+            let shown = model.forward_with(x.clone(), &mut recorder).embeds;
+            assert_close(&model.forward(x).embeds, &shown, 1e-5);
+            let names: Vec<&str> = recorder.seen.iter().map(|(n, _, _)| n.as_str()).collect();
+            assert_eq!(
+                names,
+                [
+                    "blocks.0.attention.weights",
+                    "blocks.0.output",
+                    "blocks.1.attention.weights",
+                    "blocks.1.output",
+                    "output"
+                ]
+            );
+        }
+    }
+}
+
+#[test]
+fn stochastic_depth_and_dropout_act_in_training_only() {
+    for device in devices() {
+        let config = TransformerConfig::new(8, 2, 2)
+            .with_drop_path(0.5)
+            .with_dropout(0.5);
+        let x = random::<3>([4, 3, 8], 1, &device);
+        let model = config.init(&device);
+        let once = model.forward(Tokens::dense(x.clone())).embeds;
+        assert_close(&once, &model.forward(Tokens::dense(x.clone())).embeds, 0.0);
+
+        let training: Device = device.autodiff();
+        training.seed(1);
+        let model = config.init(&training);
+        let x = Tensor::from_data(x.into_data(), &training);
+        let a = model.forward(Tokens::dense(x.clone())).embeds;
+        let b = model.forward(Tokens::dense(x)).embeds;
+        assert!(sensorium_testkit::max_difference(&a, &b) > 1e-3);
+    }
+}
