@@ -31,3 +31,31 @@ pub fn ints<const D: usize>(tensor: &Tensor<D, Int>) -> Vec<i64> {
 pub fn bools<const D: usize>(tensor: &Tensor<D, Bool>) -> Vec<bool> {
     tensor.clone().into_data().iter::<bool>().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::devices;
+
+    #[test]
+    fn random_data_depends_on_the_seed_alone() {
+        let numbers = |seed, device: &Device| floats(&random::<2>([20, 50], seed, device));
+        let reference = numbers(1, &devices()[0]);
+        assert!(reference.iter().all(|v| (-1.0..1.0).contains(v)));
+        let mean = reference.iter().sum::<f32>() / 1000.0;
+        assert!(mean.abs() < 0.1, "{mean}");
+        for device in devices() {
+            assert_eq!(numbers(1, &device), reference);
+            assert_ne!(numbers(2, &device), reference);
+        }
+    }
+
+    #[test]
+    fn what_a_backend_stores_is_read_back() {
+        for device in devices() {
+            let tensor = Tensor::<1, Int>::from_data([1, -2, 3], &device);
+            assert_eq!(ints(&tensor), [1, -2, 3]);
+            assert_eq!(bools(&tensor.greater_elem(0)), [true, false, true]);
+        }
+    }
+}

@@ -4,13 +4,17 @@
 //! that two results are the same. Test data is made on the host, because backends draw different
 //! random numbers from the same seed.
 
+mod agree;
 mod close;
 mod data;
 mod gradients;
+mod snapshot;
 
+pub use agree::check_same_on_all;
 pub use close::{assert_close, max_difference};
 pub use data::{bools, floats, ints, random};
 pub use gradients::{check_gradients, untrained_parameters};
+pub use snapshot::parameter_snapshot;
 
 use burn::tensor::Device;
 
@@ -20,7 +24,7 @@ use burn::tensor::Device;
 /// If a named backend is not compiled in or has no device: a test that silently skips shows nothing.
 pub fn devices() -> Vec<Device> {
     let names = std::env::var("SENSORIUM_TEST_BACKENDS").unwrap_or_else(|_| "flex".to_owned());
-    names
+    let devices: Vec<Device> = names
         .split(',')
         .map(str::trim)
         .filter(|name| !name.is_empty())
@@ -29,5 +33,10 @@ pub fn devices() -> Vec<Device> {
                 .and_then(sensorium_runtime::open)
                 .unwrap_or_else(|error| panic!("SENSORIUM_TEST_BACKENDS names {name}: {error}"))
         })
-        .collect()
+        .collect();
+    assert!(
+        !devices.is_empty(),
+        "SENSORIUM_TEST_BACKENDS names no backend"
+    );
+    devices
 }
