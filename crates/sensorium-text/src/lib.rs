@@ -1,1 +1,36 @@
-//! Text to tokens: tokenizers, text processing and a transformer encoder.
+//! Text to tokens: a tokenizer, a processor and a transformer encoder. Knows no other modality.
+//!
+//! ```
+//! use sensorium_core::{Encoder, Processor, Source};
+//! use sensorium_text::{TextEncoderConfig, TextProcessor, Tokenizer};
+//!
+//! let device = sensorium_runtime::open("flex".parse()?)?;
+//! let texts = ["a cat on a mat", "a cat on a hat"]; // or Tokenizer::open("tokenizer.json")
+//! let tokenizer = Tokenizer::fit(texts.into_iter(), 100)?;
+//! let encoder = TextEncoderConfig::new(tokenizer.vocab_size(), 16, 64, 2, 4).init(&device);
+//!
+//! let processor = TextProcessor::new(tokenizer, 16);
+//! let sample = processor.process(&Source::text("a cat"))?;
+//! let tokens = encoder.encode(processor.collate(&[Some(&sample), None], &device));
+//! assert_eq!(tokens.dims(), [2, 4, 64]); // [CLS] a cat [SEP]; the second text is absent
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod encoder;
+mod error;
+mod kit;
+mod processor;
+#[cfg(test)]
+mod tests;
+mod tokenizer;
+
+pub use encoder::{Positions, TextEncoder, TextEncoderConfig};
+pub use error::Error;
+pub use kit::{TextConfig, TextKit};
+pub use processor::{AugmentConfig, TextBatch, TextProcessor, TextSample};
+pub use tokenizer::Tokenizer;
+
+use sensorium_core::Modality;
+
+/// Text.
+pub const TEXT: Modality = Modality("text");

@@ -1,0 +1,148 @@
+//! What a recipe needs to know of text: one flat table, a processor and an encoder made of it.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use sensorium_core::nn::NormOrder;
+use sensorium_core::{Modality, ModalityKit, Source};
+use serde::{Deserialize, Serialize};
+
+use crate::error::need;
+use crate::processor::read;
+use crate::tokenizer::FILE;
+use crate::{
+    AugmentConfig, Error, Positions, TEXT, TextEncoder, TextEncoderConfig, TextProcessor, Tokenizer,
+};
+
+/// A recipe's table for text: how it is split, changed in training, and encoded by a [`TextEncoder`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TextConfig {
+    /// A `tokenizer.json`; without it, a WordPiece vocabulary is learned from the training texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<PathBuf>,
+    /// The most tokens of a learned vocabulary.
+    pub vocab_size: usize,
+    /// The longest text, in tokens; what is longer is cut.
+    pub max_tokens: usize,
+    /// Width of the tokens; a multiple of `n_heads`.
+    pub d_model: usize,
+    /// How many transformer blocks.
+    pub n_layers: usize,
+    /// How many attention heads.
+    pub n_heads: usize,
+    /// Width of the feed-forward part; four times `d_model` by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub d_ff: Option<usize>,
+    /// How a token's place is told.
+    pub positions: Positions,
+    /// Whether norms stand before or after what they belong to.
+    pub order: NormOrder,
+    /// Share of features dropped in training.
+    pub dropout: f64,
+    /// Chance of skipping the last block's residual branches in training.
+    pub drop_path: f64,
+    /// Random changes in training.
+    pub augment: AugmentConfig,
+}
+
+impl Default for TextConfig {
+    /// A small model for short texts.
+    fn default() -> Self {
+        Self {
+            tokenizer: None,
+            vocab_size: 2000,
+            max_tokens: 64,
+            d_model: 64,
+            n_layers: 2,
+            n_heads: 4,
+            d_ff: None,
+            positions: Positions::Learned,
+            order: NormOrder::Pre,
+            dropout: 0.0,
+            drop_path: 0.0,
+            augment: AugmentConfig::default(),
+        }
+    }
+}
+
+impl TextConfig {
+    /// The encoder for a vocabulary.
+    pub fn encoder(&self, vocab_size: usize) -> TextEncoderConfig {
+        TextEncoderConfig::new(
+            vocab_size,
+            self.max_tokens,
+            self.d_model,
+            self.n_layers,
+            self.n_heads,
+        )
+        .with_d_ff(self.d_ff.unwrap_or(4 * self.d_model))
+        .with_positions(self.positions)
+        .with_order(self.order)
+        .with_dropout(self.dropout)
+        .with_drop_path(self.drop_path)
+    }
+
+    fn processor(&self, tokenizer: Tokenizer) -> TextProcessor {
+        TextProcessor::new(tokenizer, self.max_tokens).with_augment(self.augment)
+    }
+}
+
+/// Text for recipes.
+#[derive(Clone, Copy, Debug)]
+pub struct TextKit;
+
+impl ModalityKit for TextKit {
+    const MODALITY: Modality = TEXT;
+    type Config = TextConfig;
+    type Processor = TextProcessor;
+    type Encoder = TextEncoder;
+    type Error = Error;
+
+    fn validate(config: &TextConfig) -> Result<(), Error> {
+        need(
+            (8..=1 << 20).contains(&config.vocab_size),
+            "vocab_size",
+            || format!("{} must be 8 to 1048576", config.vocab_size),
+        )?;
+        need(config.max_tokens >= 2, "max_tokens", || {
+            format!(
+                "{} must be at least 2, for the special tokens",
+                config.max_tokens
+            )
+        })?;
+        let drop = config.augment.drop_token;
+        need((0.0..1.0).contains(&drop), "augment.drop_token", || {
+            format!("{drop} must be at least 0 and below 1")
+        })?;
+        config.encoder(config.vocab_size).validate()
+    }
+
+    fn fit(
+        config: &TextConfig,
+        samples: &mut dyn Iterator<Item = &Source>,
+    ) -> Result<TextProcessor, Error> {
+        let tokenizer = match &config.tokenizer {
+            Some(path) => Tokenizer::open(path)?,
+            None => {
+                let texts = samples.map(read).collect::<Result<Vec<_>, _>>()?;
+                Tokenizer::fit(texts.iter().map(String::as_str), config.vocab_size)?
+            }
+        };
+        Ok(config.processor(tokenizer))
+    }
+
+    fn save(processor: &TextProcessor, dir: &Path) -> Result<(), Error> {
+        processor.tokenizer().save(dir)
+    }
+
+    fn open(config: &TextConfig, dir: &Path) -> Result<TextProcessor, Error> {
+        Ok(config.processor(Tokenizer::open(&dir.join(FILE))?))
+    }
+
+    fn encoder(config: &TextConfig, processor: &TextProcessor, device: &Device) -> TextEncoder {
+        config
+            .encoder(processor.tokenizer().vocab_size())
+            .init(device)
+    }
+}
