@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::Fault;
+use crate::backend::Backend;
 use crate::cargo::{self, Workspace};
 
 const TESTKIT: &str = "sensorium-testkit";
@@ -16,16 +17,25 @@ const TESTKIT: &str = "sensorium-testkit";
 type Features = BTreeMap<String, BTreeSet<String>>;
 
 pub(super) fn check(workspace: &Workspace) -> Result<Vec<Fault>> {
-    let alone = tree(workspace, &["--package", TESTKIT])?;
-    let together = tree(workspace, &["--workspace"])?;
-    Ok(differing(&alone, &together))
+    let mut faults = Vec::new();
+    for set in [Backend::Flex, Backend::All] {
+        let alone = tree(workspace, &["--package", TESTKIT], set)?;
+        let together = tree(workspace, &["--workspace"], set)?;
+        faults.extend(differing(&alone, &together));
+    }
+    faults.dedup();
+    Ok(faults)
 }
 
-fn tree(workspace: &Workspace, which: &[&str]) -> Result<Features> {
+fn tree(workspace: &Workspace, which: &[&str], set: Backend) -> Result<Features> {
     let mut command = cargo::cargo(&workspace.root);
     command.arg("tree").args(which);
-    command.args(["--edges", "normal,dev", "--prefix", "none", "--no-dedupe"]);
+    command.args(["--edges", "normal,dev", "--prefix", "none"]);
     command.args(["--format", "{p}|{f}"]);
+    let features = set.features(TESTKIT);
+    if !features.is_empty() {
+        command.arg("--features").arg(features.join(","));
+    }
     Ok(parse(&cargo::output(&mut command)?))
 }
 
@@ -34,11 +44,10 @@ fn parse(text: &str) -> Features {
     let mut features = Features::new();
     for line in text.lines() {
         if let Some((package, list)) = line.split_once('|') {
+            // Cargo marks what it has shown before.
             let package = package.trim_end_matches(" (proc-macro)").to_owned();
-            features
-                .entry(package)
-                .or_default()
-                .insert(list.trim().to_owned());
+            let list = list.trim_end_matches("(*)").trim().to_owned();
+            features.entry(package).or_default().insert(list);
         }
     }
     features
