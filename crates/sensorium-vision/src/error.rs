@@ -1,0 +1,106 @@
+//! What can be wrong with an image file, or with the numbers a person asks for.
+
+use sensorium_core::SourceError;
+
+/// Why an image could not be read, or a configuration cannot work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be read, or has more bytes than allowed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A text stands where an image is needed.
+    #[error("{name}: is a text, not an image; give a file")]
+    Text {
+        /// The start of the text.
+        name: String,
+    },
+    /// There is no content.
+    #[error("{name}: is empty")]
+    Empty {
+        /// File or name.
+        name: String,
+    },
+    /// The content is of no format that is read.
+    #[error(
+        "{name}: {found}; JPEG, PNG, GIF, WebP, BMP and TIFF are read (whatever the extension says)"
+    )]
+    Format {
+        /// File or name.
+        name: String,
+        /// What the first bytes look like.
+        found: String,
+    },
+    /// More pixels than allowed, by what the file's header says; none has been decoded.
+    #[error(
+        "{name}: {width} x {height} pixels are more than the {max_pixels} in all, {max_side} a side, that are allowed; make the image smaller or raise the limit"
+    )]
+    TooLarge {
+        /// File or name.
+        name: String,
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// The most pixels that are decoded.
+        max_pixels: u64,
+        /// The longest side that is decoded.
+        max_side: u32,
+    },
+    /// Decoding needs more memory than allowed.
+    #[error("{name}: decoding needs more than the {limit} bytes of memory that are allowed")]
+    Memory {
+        /// File or name.
+        name: String,
+        /// The most bytes that may be allocated for one image.
+        limit: u64,
+    },
+    /// The content ends before the image does.
+    #[error("{name}: the {format} file is cut off before its image ends; copy it again")]
+    CutOff {
+        /// File or name.
+        name: String,
+        /// Its format.
+        format: &'static str,
+    },
+    /// The content breaks its format's rules, or uses a part of it that is not read.
+    #[error("{name}: the {format} file cannot be decoded: {reason}")]
+    Broken {
+        /// File or name.
+        name: String,
+        /// Its format.
+        format: &'static str,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// A value of the configuration cannot work.
+    #[error("{key}: {problem}")]
+    Config {
+        /// The key, as in a recipe's table.
+        key: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn config(key: &'static str, problem: impl Into<String>) -> Self {
+        Self::Config {
+            key,
+            problem: problem.into(),
+        }
+    }
+}
+
+/// `Err` naming the key unless a condition holds.
+pub(crate) fn need(
+    holds: bool,
+    key: &'static str,
+    problem: impl FnOnce() -> String,
+) -> Result<(), Error> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::config(key, problem()))
+    }
+}

@@ -1,0 +1,284 @@
+//! The vision transformer: patches of an image as tokens.
+
+use burn::module::{Initializer, Module, Param};
+use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
+use burn::tensor::{Device, Tensor};
+use sensorium_core::nn::{LearnedPositions, Transformer, TransformerConfig, trunc_normal};
+use sensorium_core::tap::in_layer;
+use sensorium_core::{Encoder, Modality, Tap, Tokens, assert_shape};
+
+use crate::error::need;
+use crate::{Error, IMAGE, ImageBatch};
+
+/// Configuration of a [`Vit`].
+#[derive(Clone, Debug)]
+pub struct VitConfig {
+    image_size: usize,
+    patch_size: usize,
+    d_model: usize,
+    n_layers: usize,
+    n_heads: usize,
+    channels: usize,
+    d_ff: Option<usize>,
+    dropout: f64,
+    drop_path: f64,
+    class_token: bool,
+    fused_qkv: bool,
+    norm_epsilon: f64,
+}
+
+impl VitConfig {
+    /// For colour images, with a class token, a feed-forward width of `4 * d_model` and no dropout.
+    pub fn new(
+        image_size: usize,
+        patch_size: usize,
+        d_model: usize,
+        n_layers: usize,
+        n_heads: usize,
+    ) -> Self {
+        Self {
+            image_size,
+            patch_size,
+            d_model,
+            n_layers,
+            n_heads,
+            channels: 3,
+            d_ff: None,
+            dropout: 0.0,
+            drop_path: 0.0,
+            class_token: true,
+            fused_qkv: true,
+            // Flax's default, with which the original was trained.
+            norm_epsilon: 1e-6,
+        }
+    }
+
+    /// ViT-B/16 at 224 pixels: arXiv 2010.11929, table 1.
+    pub fn b16_224() -> Self {
+        Self::new(224, 16, 768, 12, 12)
+    }
+
+    /// A model that runs in a moment: 8 pixels, four patches, two layers.
+    pub fn debug() -> Self {
+        Self::new(8, 4, 8, 2, 2)
+    }
+
+    /// 3 for colour, 1 for grey.
+    pub fn with_channels(mut self, channels: usize) -> Self {
+        self.channels = channels;
+        self
+    }
+
+    /// Width of the feed-forward part.
+    pub fn with_d_ff(mut self, d_ff: usize) -> Self {
+        self.d_ff = Some(d_ff);
+        self
+    }
+
+    /// Share of features dropped in training, of embeddings and inside blocks.
+    pub fn with_dropout(mut self, dropout: f64) -> Self {
+        self.dropout = dropout;
+        self
+    }
+
+    /// Chance of skipping a residual branch in the last block, less in earlier ones.
+    pub fn with_drop_path(mut self, drop_path: f64) -> Self {
+        self.drop_path = drop_path;
+        self
+    }
+
+    /// Whether a learned token that stands for the whole image comes first.
+    pub fn with_class_token(mut self, class_token: bool) -> Self {
+        self.class_token = class_token;
+        self
+    }
+
+    /// Whether query, key and value are one linear map.
+    pub fn with_fused_qkv(mut self, fused_qkv: bool) -> Self {
+        self.fused_qkv = fused_qkv;
+        self
+    }
+
+    /// What the norms add before the root.
+    pub fn with_norm_epsilon(mut self, norm_epsilon: f64) -> Self {
+        self.norm_epsilon = norm_epsilon;
+        self
+    }
+
+    /// How many patches an image has.
+    pub fn n_patches(&self) -> usize {
+        (self.image_size / self.patch_size).pow(2)
+    }
+
+    /// How many tokens come out: the patches, and the class token if there is one.
+    pub fn n_tokens(&self) -> usize {
+        self.n_patches() + usize::from(self.class_token)
+    }
+
+    /// How many numbers a patch has.
+    pub fn d_patch(&self) -> usize {
+        self.channels * self.patch_size * self.patch_size
+    }
+
+    /// Refuses sizes that do not fit each other.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn validate(&self) -> Result<(), Error> {
+        let Self {
+            image_size,
+            patch_size,
+            d_model,
+            n_layers,
+            n_heads,
+            ..
+        } = *self;
+        need(patch_size > 0, "patch_size", || {
+            "0; use 1 or more".to_owned()
+        })?;
+        need(
+            image_size > 0 && image_size.is_multiple_of(patch_size),
+            "image_size",
+            || {
+                let up = image_size.next_multiple_of(patch_size).max(patch_size);
+                format!("{image_size} is not a multiple of patch_size {patch_size}; use {up}")
+            },
+        )?;
+        need(self.channels > 0, "channels", || "0; use 3 or 1".to_owned())?;
+        need(n_layers > 0, "n_layers", || "0; use 1 or more".to_owned())?;
+        need(n_heads > 0, "n_heads", || "0; use 1 or more".to_owned())?;
+        need(
+            d_model > 0 && d_model.is_multiple_of(n_heads),
+            "d_model",
+            || {
+                let up = d_model.next_multiple_of(n_heads).max(n_heads);
+                format!("{d_model} cannot be divided among n_heads {n_heads}; use {up}")
+            },
+        )?;
+        need(self.d_ff != Some(0), "d_ff", || {
+            "0; leave it out for 4 * d_model".to_owned()
+        })?;
+        for (key, share) in [("dropout", self.dropout), ("drop_path", self.drop_path)] {
+            need((0.0..1.0).contains(&share), key, || {
+                format!("{share}; use 0 (off) to below 1")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A freshly initialised encoder.
+    ///
+    /// # Panics
+    /// If sizes do not fit each other; [`validate`](VitConfig::validate) says so beforehand.
+    pub fn init(&self, device: &Device) -> Vit {
+        if let Err(error) = self.validate() {
+            panic!("{error}");
+        }
+        let Self { d_model, .. } = *self;
+        let mut transformer = TransformerConfig::new(d_model, self.n_heads, self.n_layers)
+            .with_norm_epsilon(self.norm_epsilon)
+            .with_fused_qkv(self.fused_qkv)
+            .with_dropout(self.dropout)
+            .with_drop_path(self.drop_path);
+        if let Some(d_ff) = self.d_ff {
+            transformer = transformer.with_d_ff(d_ff);
+        }
+        Vit {
+            patch: LinearConfig::new(self.d_patch(), d_model)
+                .with_initializer(Initializer::XavierUniform { gain: 1.0 })
+                .init(device),
+            class: self
+                .class_token
+                .then(|| trunc_normal([1, d_model], 0.02, device)),
+            position: LearnedPositions::new(self.n_tokens(), d_model, device),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            transformer: transformer.init(device),
+            channels: self.channels,
+            image_size: self.image_size,
+            patch_size: self.patch_size,
+        }
+    }
+}
+
+/// A vision transformer (Dosovitskiy et al., arXiv 2010.11929): an image is cut into square patches, each
+/// becomes a token, and a pre-norm transformer encodes them.
+///
+/// # Differs from the paper
+/// All tokens come out, normed, and not the class token alone; what to pool is up to who reads them.
+/// Patches are embedded by a linear map over their pixels in the order `[channel, row, column]`, which
+/// is the paper's equation 1 and equals the strided convolution that others write it as (and takes 0.2 to
+/// 0.9 of its time on the CPU).
+#[derive(Module, Debug)]
+pub struct Vit {
+    /// The pixels of a patch → `d_model`.
+    pub patch: Linear,
+    /// `[1, d_model]`, the token that comes first.
+    pub class: Option<Param<Tensor<2>>>,
+    /// A vector for each token's place.
+    pub position: LearnedPositions,
+    /// On the embeddings.
+    pub dropout: Dropout,
+    /// The blocks.
+    pub transformer: Transformer,
+    #[module(skip)]
+    channels: usize,
+    #[module(skip)]
+    image_size: usize,
+    #[module(skip)]
+    patch_size: usize,
+}
+
+impl Vit {
+    /// `[batch, channels, height, width]` → `[batch, patches, channels * patch_size²]`, row by row.
+    fn patches(&self, pixels: Tensor<4>) -> Tensor<3> {
+        let [batch, channels, height, width] = pixels.dims();
+        let p = self.patch_size;
+        let (rows, columns) = (height / p, width / p);
+        pixels
+            .reshape([batch, channels, rows, p, columns, p]) // [B, C, H, W] -> [B, C, R, P, S, P]
+            .permute([0, 2, 4, 1, 3, 5]) // [B, R, S, C, P, P]
+            .reshape([batch, rows * columns, channels * p * p]) // [B, R*S, C*P*P]
+    }
+
+    fn with_class(&self, x: Tensor<3>) -> Tensor<3> {
+        let Some(class) = &self.class else { return x };
+        let [batch, _, d_model] = x.dims();
+        let class = class
+            .val()
+            .reshape([1, 1, d_model])
+            .expand([batch, 1, d_model]); // [1, D] -> [B, 1, D]
+        Tensor::cat(vec![class, x], 1)
+    }
+}
+
+impl Encoder for Vit {
+    const MODALITY: Modality = IMAGE;
+    type Batch = ImageBatch;
+
+    fn d_output(&self) -> usize {
+        self.position.weight.shape().dims::<2>()[1]
+    }
+
+    /// `[batch, channels, image_size, image_size]` → `[batch, tokens, d_model]`; an absent image is all
+    /// padding. Shows `patches`, `transformer.blocks.N.attention.weights`, `transformer.blocks.N.output` and
+    /// `transformer.output` to the tap.
+    ///
+    /// # Panics
+    /// If images are not of the size and channels the model was made for.
+    fn encode_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
+        let ImageBatch { pixels, present } = batch;
+        let [n, _, _, _] = pixels.dims();
+        assert_shape!(pixels, [n, self.channels, self.image_size, self.image_size]);
+        let x = self.patch.forward(self.patches(pixels));
+        let x = self.with_class(tap.tensor("patches", x));
+        let x = self.dropout.forward(self.position.forward(x));
+        let tokens = Tokens::with_presence(x, present);
+        in_layer(tap, "transformer", |tap| {
+            self.transformer.forward_with(tokens, tap)
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "vit_tests.rs"]
+mod tests;
