@@ -161,32 +161,116 @@ impl TrainConfig {
         let positive = |x: f64| x.is_finite() && x > 0.0;
         let not_negative = |x: f64| x.is_finite() && x >= 0.0;
         let share = |x: f64| (0.0..=1.0).contains(&x);
-        check("train.epochs", self.epochs, self.epochs > 0 || self.steps.is_some(), "it must be at least 1")?;
-        check("train.steps", Shown(self.steps), self.steps != Some(0), "it must be at least 1; leave it out to count epochs")?;
-        check("train.lr", self.lr, positive(self.lr), "it must be above 0, such as 3e-4")?;
-        check("train.warmup_share", self.warmup_share, share(self.warmup_share), "it must lie between 0 and 1")?;
-        check("train.final_lr_share", self.final_lr_share, share(self.final_lr_share), "it must lie between 0 and 1")?;
-        check("train.weight_decay", self.weight_decay, not_negative(self.weight_decay), "it must not be negative; 0 turns it off")?;
+        check(
+            "train.epochs",
+            self.epochs,
+            self.epochs > 0 || self.steps.is_some(),
+            "it must be at least 1",
+        )?;
+        check(
+            "train.steps",
+            Shown(self.steps),
+            self.steps != Some(0),
+            "it must be at least 1; leave it out to count epochs",
+        )?;
+        check(
+            "train.lr",
+            self.lr,
+            positive(self.lr),
+            "it must be above 0, such as 3e-4",
+        )?;
+        check(
+            "train.warmup_share",
+            self.warmup_share,
+            share(self.warmup_share),
+            "it must lie between 0 and 1",
+        )?;
+        check(
+            "train.final_lr_share",
+            self.final_lr_share,
+            share(self.final_lr_share),
+            "it must lie between 0 and 1",
+        )?;
+        check(
+            "train.weight_decay",
+            self.weight_decay,
+            not_negative(self.weight_decay),
+            "it must not be negative; 0 turns it off",
+        )?;
         let betas = self.betas.iter().all(|beta| (0.0..1.0).contains(beta));
-        check("train.betas", format!("{:?}", self.betas), betas, "both must be at least 0 and below 1, such as [0.9, 0.999]")?;
-        check("train.eps", self.eps, positive(self.eps), "it must be above 0, such as 1e-8")?;
-        check("train.clip_norm", self.clip_norm, not_negative(self.clip_norm), "it must not be negative; 0 turns it off")?;
-        check("train.accumulate", self.accumulate, self.accumulate > 0, "it must be at least 1")?;
-        let ema = self.ema_decay.is_none_or(|decay| (0.0..1.0).contains(&decay));
-        check("train.ema_decay", Shown(self.ema_decay), ema, "it must be at least 0 and below 1, such as 0.999; leave it out for no average")?;
+        check(
+            "train.betas",
+            format!("{:?}", self.betas),
+            betas,
+            "both must be at least 0 and below 1, such as [0.9, 0.999]",
+        )?;
+        check(
+            "train.eps",
+            self.eps,
+            positive(self.eps),
+            "it must be above 0, such as 1e-8",
+        )?;
+        check(
+            "train.clip_norm",
+            self.clip_norm,
+            not_negative(self.clip_norm),
+            "it must not be negative; 0 turns it off",
+        )?;
+        check(
+            "train.accumulate",
+            self.accumulate,
+            self.accumulate > 0,
+            "it must be at least 1",
+        )?;
+        let ema = self
+            .ema_decay
+            .is_none_or(|decay| (0.0..1.0).contains(&decay));
+        check(
+            "train.ema_decay",
+            Shown(self.ema_decay),
+            ema,
+            "it must be at least 0 and below 1, such as 0.999; leave it out for no average",
+        )?;
         if let Some(stop) = &self.early_stop {
-            check("train.early_stop.patience", stop.patience, stop.patience > 0, "it must be at least 1; leave out early_stop to train to the end")?;
-            check("train.early_stop.min_delta", stop.min_delta, not_negative(stop.min_delta), "it must not be negative")?;
+            check(
+                "train.early_stop.patience",
+                stop.patience,
+                stop.patience > 0,
+                "it must be at least 1; leave out early_stop to train to the end",
+            )?;
+            check(
+                "train.early_stop.min_delta",
+                stop.min_delta,
+                not_negative(stop.min_delta),
+                "it must not be negative",
+            )?;
         }
-        check("train.keep_checkpoints", self.keep_checkpoints, self.keep_checkpoints > 0, "it must be at least 1, or nothing could be resumed")?;
-        check("train.non_finite_limit", self.non_finite_limit, self.non_finite_limit > 0, "it must be at least 1")?;
-        check("train.log_every", self.log_every, self.log_every > 0, "it must be at least 1")
+        check(
+            "train.keep_checkpoints",
+            self.keep_checkpoints,
+            self.keep_checkpoints > 0,
+            "it must be at least 1, or nothing could be resumed",
+        )?;
+        check(
+            "train.non_finite_limit",
+            self.non_finite_limit,
+            self.non_finite_limit > 0,
+            "it must be at least 1",
+        )?;
+        check(
+            "train.log_every",
+            self.log_every,
+            self.log_every > 0,
+            "it must be at least 1",
+        )
     }
 
     /// How many optimizer steps the run has, for data of so many batches an epoch.
     pub fn total_steps(&self, batches_per_epoch: usize) -> usize {
-        self.steps
-            .unwrap_or_else(|| self.epochs.saturating_mul(self.steps_per_epoch(batches_per_epoch)))
+        self.steps.unwrap_or_else(|| {
+            self.epochs
+                .saturating_mul(self.steps_per_epoch(batches_per_epoch))
+        })
     }
 
     /// How many optimizer steps an epoch has; the last may average fewer batches than the others.
@@ -247,7 +331,8 @@ mod tests {
             ("log_every", 0.into()),
         ];
         for (key, value) in wrong {
-            let config: TrainConfig = serde_json::from_value(serde_json::json!({ key: value })).unwrap();
+            let config: TrainConfig =
+                serde_json::from_value(serde_json::json!({ key: value })).unwrap();
             let message = config.validate().unwrap_err().to_string();
             assert!(message.starts_with(&format!("train.{key}")), "{message}");
         }
@@ -257,13 +342,27 @@ mod tests {
     #[test]
     fn unknown_keys_are_refused_and_absent_ones_have_defaults() {
         assert!(serde_json::from_str::<TrainConfig>(r#"{"learning_rate": 1}"#).is_err());
-        assert_eq!(serde_json::from_str::<TrainConfig>("{}").unwrap(), TrainConfig::default());
+        assert_eq!(
+            serde_json::from_str::<TrainConfig>("{}").unwrap(),
+            TrainConfig::default()
+        );
     }
 
     #[test]
     fn steps_outrank_epochs_and_a_short_last_step_counts() {
-        let config = TrainConfig { epochs: 3, accumulate: 4, ..TrainConfig::default() };
+        let config = TrainConfig {
+            epochs: 3,
+            accumulate: 4,
+            ..TrainConfig::default()
+        };
         assert_eq!(config.total_steps(10), 9);
-        assert_eq!(TrainConfig { steps: Some(5), ..config }.total_steps(10), 5);
+        assert_eq!(
+            TrainConfig {
+                steps: Some(5),
+                ..config
+            }
+            .total_steps(10),
+            5
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! An exponential moving average of the weights.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::container::TensorContainer;
 use burn::tensor::Tensor;
+use burn::tensor::container::TensorContainer;
 
 /// A running average of a module's trainable parameters, on the plain device. What does not train (frozen parameters,
 /// running statistics) is copied.
@@ -64,7 +64,13 @@ impl ModuleVisitor for Look {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = param.base();
         let trains = value.is_require_grad();
-        self.values.register(self.place, Seen { value: value.inner(), trains });
+        self.values.register(
+            self.place,
+            Seen {
+                value: value.inner(),
+                trains,
+            },
+        );
         self.place += 1;
     }
 }
@@ -118,7 +124,10 @@ mod tests {
                 ema = ema.update(&net(1.0));
                 expected = decay * expected + (1.0 - decay);
                 let found = floats(&ema.average.trained.val())[0];
-                assert!((f64::from(found) - expected).abs() < 1e-6, "{found} instead of {expected}");
+                assert!(
+                    (f64::from(found) - expected).abs() < 1e-6,
+                    "{found} instead of {expected}"
+                );
                 assert_eq!(floats(&ema.average.frozen.val()), [1.0]);
             }
             assert_eq!(ema.updates, 3);

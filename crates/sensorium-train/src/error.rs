@@ -88,7 +88,9 @@ pub enum Error {
         unfit: Vec<String>,
     },
     /// A parameter has a number format that safetensors cannot hold.
-    #[error("parameter {parameter}: numbers of type {dtype} cannot be saved; dequantise the model first")]
+    #[error(
+        "parameter {parameter}: numbers of type {dtype} cannot be saved; dequantise the model first"
+    )]
     Unsaveable {
         /// Path of the parameter.
         parameter: String,
@@ -99,7 +101,9 @@ pub enum Error {
     #[error("no parameter is trainable: unfreeze a part of the model")]
     NothingToTrain,
     /// The loss depends on no trainable parameter.
-    #[error("step {step}: the loss depends on no trainable parameter: check that the model's output reaches the objective, and that batches lie on an autodiff device")]
+    #[error(
+        "step {step}: the loss depends on no trainable parameter: check that the model's output reaches the objective, and that batches lie on an autodiff device"
+    )]
     Untracked {
         /// The step, counted from 1.
         step: usize,
@@ -182,10 +186,14 @@ impl Error {
 
 /// All that does not fit, in one line.
 fn describe_misfit(missing: &[String], unused: &[String], unfit: &[String]) -> String {
-    [("missing", missing), ("not in the model", unused), ("unfit", unfit)]
-        .into_iter()
-        .filter(|(_, names)| !names.is_empty())
-        .map(|(what, names)| format!("{what}: {}", names.join(", ")))
-        .collect::<Vec<_>>()
-        .join("; ")
+    [
+        ("missing", missing),
+        ("not in the model", unused),
+        ("unfit", unfit),
+    ]
+    .into_iter()
+    .filter(|(_, names)| !names.is_empty())
+    .map(|(what, names)| format!("{what}: {}", names.join(", ")))
+    .collect::<Vec<_>>()
+    .join("; ")
 }

@@ -10,7 +10,8 @@ pub type Batches<'a, B> = Box<dyn Iterator<Item = Result<Fed<B>, BoxError>> + 'a
 pub struct Fed<B> {
     /// The samples' ids, for messages; also how many samples there are.
     pub ids: Vec<String>,
-    /// What the learner takes. Tensors lie on the autodiff device (`device.autodiff()`).
+    /// What the learner takes. Tensors lie on the autodiff device (`device.autodiff()`): on a plain one, dropout that is
+    /// applied to them would do nothing.
     pub batch: B,
 }
 
@@ -28,7 +29,11 @@ pub trait Feed {
     ///
     /// # Errors
     /// Whatever keeps the feed from starting.
-    fn batches(&self, epoch: usize, from_batch: usize) -> Result<Batches<'_, Self::Batch>, BoxError>;
+    fn batches(
+        &self,
+        epoch: usize,
+        from_batch: usize,
+    ) -> Result<Batches<'_, Self::Batch>, BoxError>;
 
     /// What the data is, such as a hash of the manifest: resuming with other data is refused. Empty: not known.
     fn identity(&self) -> String {
@@ -62,6 +67,8 @@ impl<B, F: Fn(usize, usize) -> Result<Fed<B>, BoxError>> Feed for FnFeed<F> {
 
     fn batches(&self, epoch: usize, from_batch: usize) -> Result<Batches<'_, B>, BoxError> {
         let batches = from_batch..self.batches_per_epoch;
-        Ok(Box::new(batches.map(move |batch| (self.make)(epoch, batch))))
+        Ok(Box::new(
+            batches.map(move |batch| (self.make)(epoch, batch)),
+        ))
     }
 }

@@ -57,7 +57,10 @@ impl Tally {
 
 /// A model that learns classes from labelled batches. Parameter paths begin with `model` and `objective`.
 #[derive(Module, Debug)]
-pub struct Supervised<M: Model<Output = Logits>, O: Objective<Output = Logits, Target = Tensor<1, Int>>> {
+pub struct Supervised<
+    M: Model<Output = Logits>,
+    O: Objective<Output = Logits, Target = Tensor<1, Int>>,
+> {
     /// What is to be trained.
     pub model: M,
     /// What it is to become good at.

@@ -62,7 +62,9 @@ impl Log {
 
     /// Waits until all of it is on the disk, as it must be before a checkpoint says that these steps are done.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        self.files.sync(&self.path).map_err(Error::io("sync", &self.path))
+        self.files
+            .sync(&self.path)
+            .map_err(Error::io("sync", &self.path))
     }
 
     pub(crate) fn step(&self, step: &StepLog) -> Result<(), Error> {
@@ -81,7 +83,9 @@ impl Log {
     fn append<T: Serialize>(&self, kind: &'static str, body: &T) -> Result<(), Error> {
         let mut line = serde_json::to_vec(&Line { kind, body }).expect("a log line is plain data");
         line.push(b'\n');
-        self.files.append(&self.path, &line).map_err(Error::io("write", &self.path))
+        self.files
+            .append(&self.path, &line)
+            .map_err(Error::io("write", &self.path))
     }
 }
 
@@ -122,10 +126,19 @@ mod tests {
         log.step(&step(4)).unwrap();
         log.sync().unwrap();
         let text = std::fs::read_to_string(&log.path).unwrap();
-        let lines: Vec<StepLog> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(lines.iter().map(|line| line.step).collect::<Vec<_>>(), [1, 2, 3, 4]);
+        let lines: Vec<StepLog> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(
+            lines.iter().map(|line| line.step).collect::<Vec<_>>(),
+            [1, 2, 3, 4]
+        );
         assert!(lines[0].loss.is_nan() && lines[0].accuracy == Some(0.75));
-        assert!(text.starts_with(r#"{"kind":"step","step":1,"epoch":1,"loss":null,"#), "{text}");
+        assert!(
+            text.starts_with(r#"{"kind":"step","step":1,"epoch":1,"loss":null,"#),
+            "{text}"
+        );
         log.cut(0).unwrap();
         assert_eq!(std::fs::read_to_string(&log.path).unwrap(), "");
     }

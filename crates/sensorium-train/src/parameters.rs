@@ -109,7 +109,10 @@ impl Path {
     pub(crate) fn name_and_holder(&self) -> (&str, &str) {
         let name = self.names.last().map_or("", String::as_str);
         let holder = self.holders.last().map_or("", String::as_str);
-        (name, holder.split_once(':').map_or(holder, |(_, holder)| holder))
+        (
+            name,
+            holder.split_once(':').map_or(holder, |(_, holder)| holder),
+        )
     }
 }
 
@@ -145,12 +148,18 @@ mod tests {
             let net = Net {
                 first: linear(true),
                 rest: vec![linear(false), linear(false)],
-                steps: Param::initialized(burn::module::ParamId::new(), Tensor::zeros([4], &device)),
+                steps: Param::initialized(
+                    burn::module::ParamId::new(),
+                    Tensor::zeros([4], &device),
+                ),
             };
             let first = ParamGroup::from_predicate("first");
             let net = net.freeze_group(first);
             let table = parameter_table(&net);
-            let rows: Vec<_> = table.iter().map(|row| (row.path.as_str(), row.trainable)).collect();
+            let rows: Vec<_> = table
+                .iter()
+                .map(|row| (row.path.as_str(), row.trainable))
+                .collect();
             assert_eq!(
                 rows,
                 [
@@ -161,8 +170,20 @@ mod tests {
                     ("steps", false)
                 ]
             );
-            assert_eq!(count_parameters(&net), ParameterCount { all: 25, trainable: 12 });
-            assert_eq!(count_parameters(&net.valid()), ParameterCount { all: 25, trainable: 12 });
+            assert_eq!(
+                count_parameters(&net),
+                ParameterCount {
+                    all: 25,
+                    trainable: 12
+                }
+            );
+            assert_eq!(
+                count_parameters(&net.valid()),
+                ParameterCount {
+                    all: 25,
+                    trainable: 12
+                }
+            );
         }
     }
 }

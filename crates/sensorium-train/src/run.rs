@@ -94,7 +94,10 @@ impl Run {
         V: Validate<L>,
         W: Watch + ?Sized,
     {
-        let step = Step { run: self, state: &mut start.state };
+        let step = Step {
+            run: self,
+            state: &mut start.state,
+        };
         let (snapshot, done) = step.take(start.snapshot, batches, watch)?;
         start.snapshot = snapshot;
         let state = &mut start.state;
@@ -121,7 +124,12 @@ impl Run {
     }
 
     /// Measures the weights; whether they are the best so far. Decides on stopping early.
-    fn validate<L, V, W>(&self, start: &mut Start<L>, validator: &mut V, watch: &mut W) -> Result<bool, Error>
+    fn validate<L, V, W>(
+        &self,
+        start: &mut Start<L>,
+        validator: &mut V,
+        watch: &mut W,
+    ) -> Result<bool, Error>
     where
         L: Learner,
         V: Validate<L>,
@@ -185,7 +193,11 @@ impl Run {
         })
     }
 
-    fn checkpoint<L: Learner, W: Watch + ?Sized>(&self, start: &mut Start<L>, watch: &mut W) -> Result<(), Error> {
+    fn checkpoint<L: Learner, W: Watch + ?Sized>(
+        &self,
+        start: &mut Start<L>,
+        watch: &mut W,
+    ) -> Result<(), Error> {
         start.state.seconds = self.seconds();
         let parts = start.snapshot.save(&start.state)?;
         self.log.sync()?;

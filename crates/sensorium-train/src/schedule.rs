@@ -89,7 +89,11 @@ mod tests {
 
     #[test]
     fn a_warm_up_longer_than_the_run_is_possible() {
-        let config = TrainConfig { lr: 1.0, warmup_steps: Some(10), ..TrainConfig::default() };
+        let config = TrainConfig {
+            lr: 1.0,
+            warmup_steps: Some(10),
+            ..TrainConfig::default()
+        };
         let schedule = Schedule::new(&config, 4);
         assert_eq!(schedule.lr(3), 0.4);
         assert!(schedule.lr(10).is_finite());

@@ -125,11 +125,24 @@ fn next<B>(state: &State, batches: &mut Batches<'_, B>) -> Result<Fed<B>, Error>
     }
 }
 
-fn apply<L: Learner>(snapshot: Snapshot<L>, lr: f64, grads: GradientSum, scale: f64) -> Snapshot<L> {
-    let Snapshot { learner, mut optimizer, ema } = snapshot;
+fn apply<L: Learner>(
+    snapshot: Snapshot<L>,
+    lr: f64,
+    grads: GradientSum,
+    scale: f64,
+) -> Snapshot<L> {
+    let Snapshot {
+        learner,
+        mut optimizer,
+        ema,
+    } = snapshot;
     let learner = optimizer.step(lr, learner, grads, scale);
     let ema = ema.map(|ema| ema.update(&learner));
-    Snapshot { learner, optimizer, ema }
+    Snapshot {
+        learner,
+        optimizer,
+        ema,
+    }
 }
 
 fn name_untrained<L: Learner, W: Watch + ?Sized>(
@@ -180,13 +193,26 @@ fn refuse<W: Watch + ?Sized>(
 
 impl Sums {
     /// Adds a batch: its share of the average loss and gradient.
-    fn add<L: Learner>(&mut self, learned: Learned, count: usize, step: usize, learner: &L) -> Result<(), Error> {
+    fn add<L: Learner>(
+        &mut self,
+        learned: Learned,
+        count: usize,
+        step: usize,
+        learner: &L,
+    ) -> Result<(), Error> {
         let Learned { loss, tally } = learned;
         let read = loss.terms.iter().map(|(_, term)| term.clone());
         let mut read: Vec<Tensor<1>> = std::iter::once(loss.total.clone()).chain(read).collect();
         let has_tally = tally.is_some();
-        read.extend(tally.into_iter().flat_map(|tally| [tally.correct, tally.counted]));
-        let read = read.into_iter().map(|x| x.inner().cast(FloatDType::F32)).collect();
+        read.extend(
+            tally
+                .into_iter()
+                .flat_map(|tally| [tally.correct, tally.counted]),
+        );
+        let read = read
+            .into_iter()
+            .map(|x| x.inner().cast(FloatDType::F32))
+            .collect();
         let read = numbers(step, Tensor::cat(read, 0))?;
 
         let share = 1.0 / count as f64;
@@ -233,10 +259,12 @@ impl Sums {
 
 /// Reads numbers back from the device.
 fn numbers(step: usize, tensor: Tensor<1>) -> Result<Vec<f64>, Error> {
-    let read = tensor.try_into_vec_as::<f32>().map_err(|error| Error::Device {
-        step,
-        reason: error.to_string(),
-    })?;
+    let read = tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|error| Error::Device {
+            step,
+            reason: error.to_string(),
+        })?;
     Ok(read.into_iter().map(f64::from).collect())
 }
 

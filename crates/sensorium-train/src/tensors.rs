@@ -70,8 +70,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Tensors, String> {
         .map(|(name, view)| {
             let dtype = from_safetensors(view.dtype())
                 .ok_or_else(|| format!("{name}: numbers of type {} are unknown", view.dtype()))?;
-            let data = TensorData::try_from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype)
-                .map_err(|error| format!("{name}: {error}"))?;
+            // A bool of any other byte would not be one.
+            if view.dtype() == Dtype::BOOL && view.data().iter().any(|byte| *byte > 1) {
+                return Err(format!("{name}: holds bytes that are no bools"));
+            }
+            let data =
+                TensorData::try_from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype)
+                    .map_err(|error| format!("{name}: {error}"))?;
             Ok((name.to_owned(), data))
         })
         .collect()
@@ -142,7 +147,8 @@ pub(crate) fn collect<M: Module>(module: &M, layout: Layout) -> Tensors {
             let value = param.base();
             let shape = value.dims();
             let bools: Vec<bool> = value.into_data().iter::<bool>().collect();
-            self.out.insert(self.path.dotted(), TensorData::new(bools, shape));
+            self.out
+                .insert(self.path.dotted(), TensorData::new(bools, shape));
         }
     }
     let mut collect = Collect {
@@ -189,7 +195,11 @@ impl Misfit {
 ///
 /// # Errors
 /// All that does not fit; then nothing was replaced.
-pub(crate) fn restore<M: Module>(module: &M, tensors: Tensors, layout: Layout) -> Result<M, Misfit> {
+pub(crate) fn restore<M: Module>(
+    module: &M,
+    tensors: Tensors,
+    layout: Layout,
+) -> Result<M, Misfit> {
     let misfit = compare(module, &tensors, layout);
     if !misfit.is_none() {
         return Err(misfit);
@@ -210,8 +220,14 @@ fn compare<M: Module>(module: &M, tensors: &Tensors, layout: Layout) -> Misfit {
         misfit: Misfit::default(),
     };
     module.visit(&mut compare);
-    let Compare { seen, mut misfit, .. } = compare;
-    misfit.unused = tensors.keys().filter(|name| !seen.contains(name)).cloned().collect();
+    let Compare {
+        seen, mut misfit, ..
+    } = compare;
+    misfit.unused = tensors
+        .keys()
+        .filter(|name| !seen.contains(name))
+        .cloned()
+        .collect();
     misfit
 }
 
@@ -230,10 +246,14 @@ impl Compare<'_> {
             None => self.misfit.missing.push(path.clone()),
             Some(data) if data.shape().as_slice() != shape => {
                 let found = data.shape().as_slice();
-                self.misfit.unfit.push(format!("{path} has shape {found:?} instead of {shape:?}"));
+                self.misfit
+                    .unfit
+                    .push(format!("{path} has shape {found:?} instead of {shape:?}"));
             }
             Some(data) if !fits(data.dtype()) => {
-                self.misfit.unfit.push(format!("{path} holds {:?} instead of {kind}", data.dtype()));
+                self.misfit
+                    .unfit
+                    .push(format!("{path} holds {:?} instead of {kind}", data.dtype()));
             }
             Some(_) => {}
         }
@@ -256,11 +276,15 @@ impl ModuleVisitor for Compare<'_> {
     }
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-        self.check(&param.base().dims(), "ints", |dtype| dtype.is_int() || dtype.is_uint());
+        self.check(&param.base().dims(), "ints", |dtype| {
+            dtype.is_int() || dtype.is_uint()
+        });
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-        self.check(&param.base().dims(), "bools", |dtype| matches!(dtype, DType::Bool(_)));
+        self.check(&param.base().dims(), "bools", |dtype| {
+            matches!(dtype, DType::Bool(_))
+        });
     }
 }
 
@@ -309,10 +333,66 @@ impl ModuleMapper for Restore {
         }
     }
 
-    fn map_bool<const D: usize>(&mut self, param: Param<Tensor<D, Bool>>) -> Param<Tensor<D, Bool>> {
+    fn map_bool<const D: usize>(
+        &mut self,
+        param: Param<Tensor<D, Bool>>,
+    ) -> Param<Tensor<D, Bool>> {
         match self.take() {
             Some(data) => param.map(|old| Tensor::from_data(data, &old.device())),
             None => param,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn some() -> Tensors {
+        Tensors::from([
+            (
+                "a.weight".to_owned(),
+                TensorData::new(vec![1.0f32, -2.0, 0.5, f32::NAN], [2, 2]),
+            ),
+            ("ids".to_owned(), TensorData::new(vec![3i64, -1], [2])),
+            (
+                "mask".to_owned(),
+                TensorData::new(vec![true, false, true], [3]),
+            ),
+        ])
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_bit_for_bit() {
+        let decoded = decode(&encode(&some()).unwrap()).unwrap();
+        assert_eq!(decoded.len(), 3);
+        for (name, data) in some() {
+            assert_eq!(decoded[&name].as_bytes(), data.as_bytes());
+            assert_eq!(
+                (decoded[&name].shape(), decoded[&name].dtype()),
+                (data.shape(), data.dtype())
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode(&bytes);
+        }
+
+        #[test]
+        fn nor_does_any_damage_to_a_good_file(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut bytes = encode(&some()).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(tensors) = decode(&bytes) {
+                let held = tensors.values().map(|data| data.as_bytes().len()).sum::<usize>();
+                prop_assert!(held <= bytes.len());
+                let bools = |data: &&TensorData| matches!(data.dtype(), DType::Bool(_));
+                tensors.values().filter(bools).for_each(|data| assert!(data.as_slice::<bool>().is_ok()));
+            }
         }
     }
 }

@@ -133,7 +133,10 @@ impl Trainer {
     /// The learner on the device, in training mode, with every parameter drawn.
     fn place<L: Learner>(&self, learner: L, device: &Device) -> Result<L, Error> {
         // Burn draws parameters when they are first looked at; from here on that is no matter of chance.
-        device.seed(seed::derive(self.config.seed, &[seed::of_name("parameters")]));
+        device.seed(seed::derive(
+            self.config.seed,
+            &[seed::of_name("parameters")],
+        ));
         draw_all(&learner);
         let learner = learner.fork(device).train();
         match count_parameters(&learner).trainable {
@@ -155,14 +158,18 @@ impl Trainer {
             warnings: Vec::new(),
         };
         if !self.resume {
-            let earlier = Log::new(&self.folder, self.files.clone()).exists() || !store.steps()?.is_empty();
+            let earlier =
+                Log::new(&self.folder, self.files.clone()).exists() || !store.steps()?.is_empty();
             return match earlier {
-                true => Err(Error::RunExists { path: self.folder.clone() }),
+                true => Err(Error::RunExists {
+                    path: self.folder.clone(),
+                }),
                 false => Ok(start),
             };
         }
         let warnings = &mut start.warnings;
-        let newest = store.newest(|path, reason| warnings.push(Warning::BrokenCheckpoint { path, reason }))?;
+        let newest = store
+            .newest(|path, reason| warnings.push(Warning::BrokenCheckpoint { path, reason }))?;
         match newest {
             None => start.warnings.push(Warning::NothingToResume),
             Some((step, parts)) => {
@@ -188,7 +195,9 @@ impl Trainer {
         match store.load(step) {
             Ok(parts) => start.best = Some(start.snapshot.load_view(&parts, &path)?),
             Err(Error::Broken { path, reason }) => {
-                start.warnings.push(Warning::BrokenCheckpoint { path, reason });
+                start
+                    .warnings
+                    .push(Warning::BrokenCheckpoint { path, reason });
                 start.warnings.push(Warning::BestLost { step });
                 start.state.best = None;
                 start.state.stale = 0;

@@ -133,7 +133,9 @@ pub enum Warning {
         reason: String,
     },
     /// The best weights so far were lost with their checkpoint; the search for the best begins anew.
-    #[error("the best weights so far, those of step {step}, are lost; later ones will take their place")]
+    #[error(
+        "the best weights so far, those of step {step}, are lost; later ones will take their place"
+    )]
     BestLost {
         /// The step they were of.
         step: usize,

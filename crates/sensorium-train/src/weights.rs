@@ -72,7 +72,9 @@ mod tests {
         first.weight = Param::from_tensor(random([2, d_out], seed, device));
         Net {
             first,
-            column: LinearConfig::new(2, 3).with_layout(LinearLayout::Col).init(device),
+            column: LinearConfig::new(2, 3)
+                .with_layout(LinearLayout::Col)
+                .init(device),
             half: Param::from_tensor(random([2, 2], seed + 1, device)),
             ids: Param::initialized(ParamId::new(), Tensor::from_data([seed as i64, 7], device)),
             mask: Param::initialized(ParamId::new(), Tensor::from_data([seed == 1, true], device)),
@@ -89,15 +91,25 @@ mod tests {
             export_weights(&a, &path).unwrap();
             let b = import_weights(&b, &path).unwrap();
             assert_eq!(floats(&a.first.weight.val()), floats(&b.first.weight.val()));
-            assert_eq!(floats(&a.column.weight.val()), floats(&b.column.weight.val()));
+            assert_eq!(
+                floats(&a.column.weight.val()),
+                floats(&b.column.weight.val())
+            );
             assert_eq!(ints(&b.ids.val()), [1, 7]);
             assert_eq!(sensorium_testkit::bools(&b.mask.val()), [true, true]);
             assert_eq!(floats(&a.mean.value()), floats(&b.mean.value()));
-            assert!(b.first.weight.is_require_grad(), "imported weights must stay trainable");
+            assert!(
+                b.first.weight.is_require_grad(),
+                "imported weights must stay trainable"
+            );
             // The column layout is written transposed, as burn-store writes it.
             let tensors = decode(&std::fs::read(&path).unwrap()).unwrap();
             assert_eq!(tensors["column.weight"].shape().as_slice(), [3, 2]);
-            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing left over");
+            assert_eq!(
+                std::fs::read_dir(folder.path()).unwrap().count(),
+                1,
+                "nothing left over"
+            );
         }
     }
 
@@ -119,11 +131,20 @@ mod tests {
                 ids: Param::from_tensor(random([2], 4, &device)),
             };
             let before = collect(&other, Layout::Memory);
-            let Err(Error::Weights { missing, unused, unfit, .. }) = import_weights(&other, &path) else {
+            let Err(Error::Weights {
+                missing,
+                unused,
+                unfit,
+                ..
+            }) = import_weights(&other, &path)
+            else {
                 panic!("must not fit");
             };
             assert_eq!(missing, ["other"]);
-            assert_eq!(unused, ["column.bias", "column.weight", "half", "mask", "mean"]);
+            assert_eq!(
+                unused,
+                ["column.bias", "column.weight", "half", "mask", "mean"]
+            );
             assert_eq!(unfit.len(), 3, "{unfit:?}");
             assert!(unfit[0].contains("first.weight has shape [2, 3] instead of [2, 4]"));
             assert_eq!(before, collect(&other, Layout::Memory));
@@ -140,9 +161,15 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         for cut in 0..whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
-            assert!(matches!(import_weights(&model, &path), Err(Error::Broken { .. })), "cut at {cut}");
+            assert!(
+                matches!(import_weights(&model, &path), Err(Error::Broken { .. })),
+                "cut at {cut}"
+            );
         }
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(import_weights(&model, &path), Err(Error::Io { .. })));
+        assert!(matches!(
+            import_weights(&model, &path),
+            Err(Error::Io { .. })
+        ));
     }
 }

@@ -63,7 +63,10 @@ struct Fate {
 
 impl Fate {
     fn at(death: usize) -> Self {
-        Self { events: Rc::new(Cell::new(0)), death }
+        Self {
+            events: Rc::new(Cell::new(0)),
+            death,
+        }
     }
 
     fn event(&self) {
@@ -104,17 +107,27 @@ impl Feed for Shuffled {
         7
     }
 
-    fn batches(&self, epoch: usize, from_batch: usize) -> Result<Batches<'_, Self::Batch>, BoxError> {
+    fn batches(
+        &self,
+        epoch: usize,
+        from_batch: usize,
+    ) -> Result<Batches<'_, Self::Batch>, BoxError> {
         let mut order: Vec<u64> = (0..14).collect();
         order.sort_by_key(|sample| seed::derive(5, &[epoch as u64, *sample]));
         Ok(Box::new((from_batch..7).map(move |batch| {
             self.fate.event();
             let samples = &order[batch * 2..batch * 2 + 2];
-            let rows = samples.iter().map(|sample| random::<2>([1, 4], *sample, &self.device)).collect();
+            let rows = samples
+                .iter()
+                .map(|sample| random::<2>([1, 4], *sample, &self.device))
+                .collect();
             let classes: Vec<i64> = samples.iter().map(|sample| (*sample % 3) as i64).collect();
             Ok(Fed {
                 ids: samples.iter().map(u64::to_string).collect(),
-                batch: (Tensor::cat(rows, 0), Tensor::from_data(&classes[..], &self.device)),
+                batch: (
+                    Tensor::cat(rows, 0),
+                    Tensor::from_data(&classes[..], &self.device),
+                ),
             })
         })))
     }
@@ -143,11 +156,20 @@ fn train(folder: &Path, resume: bool, fate: &Fate, device: &Device) -> Outcome<T
         in_validation.event();
         Ok(Scores::default().higher("accuracy", [0.1, 0.3, 0.2][epoch - 1]))
     };
-    let feed = Shuffled { device: device.clone().autodiff(), fate: fate.clone() };
+    let feed = Shuffled {
+        device: device.clone().autodiff(),
+        fate: fate.clone(),
+    };
     let objective = CrossEntropy::new().with_label_smoothing(0.1);
     Trainer::new(config, folder)
         .resume(resume)
-        .run(Supervised::new(Net::new(device), objective), &feed, &mut validate, &mut fate.clone(), device)
+        .run(
+            Supervised::new(Net::new(device), objective),
+            &feed,
+            &mut validate,
+            &mut fate.clone(),
+            device,
+        )
         .unwrap()
 }
 
@@ -160,14 +182,29 @@ fn facts(folder: &Path, outcome: &Outcome<Trained>) -> BTreeMap<String, Vec<u8>>
         .map(|name| last.join(format!("{name}.safetensors")))
         .into_iter()
         .chain([export])
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap()))
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                std::fs::read(path).unwrap(),
+            )
+        })
         .collect();
     let log = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
     let lines: Vec<String> = log
         .lines()
         .map(|line| {
             let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            ["kind", "step", "loss", "lr", "grad_norm", "accuracy", "is_best"].map(|key| line[key].to_string()).join(" ")
+            [
+                "kind",
+                "step",
+                "loss",
+                "lr",
+                "grad_norm",
+                "accuracy",
+                "is_best",
+            ]
+            .map(|key| line[key].to_string())
+            .join(" ")
         })
         .filter(|line| !line.starts_with("\"warning\""))
         .collect();
@@ -186,7 +223,10 @@ fn killed_anywhere_it_ends_the_same() {
     let whole = tempfile::tempdir().unwrap();
     let fate = Fate::at(usize::MAX);
     let outcome = train(whole.path(), false, &fate, device);
-    assert_eq!((outcome.steps, outcome.best.as_ref().unwrap().epoch), (12, 2));
+    assert_eq!(
+        (outcome.steps, outcome.best.as_ref().unwrap().epoch),
+        (12, 2)
+    );
     let expected = facts(whole.path(), &outcome);
     assert_ne!(expected["learner.safetensors"], expected["ema.safetensors"]);
     let events = fate.events.get();
@@ -194,7 +234,12 @@ fn killed_anywhere_it_ends_the_same() {
     assert!(events >= 45, "{events}");
     for death in 0..events {
         let folder = tempfile::tempdir().unwrap();
-        assert!(dies(|| train(folder.path(), false, &Fate::at(death), device)));
+        assert!(dies(|| train(
+            folder.path(),
+            false,
+            &Fate::at(death),
+            device
+        )));
         // Every other time it is killed once more on the way.
         if death % 2 == 1 {
             dies(|| train(folder.path(), true, &Fate::at(death / 2), device));
@@ -202,7 +247,10 @@ fn killed_anywhere_it_ends_the_same() {
         let outcome = train(folder.path(), true, &Fate::at(usize::MAX), device);
         let found = facts(folder.path(), &outcome);
         for (name, expected) in &expected {
-            assert!(found[name] == *expected, "killed at event {death}: {name} differs");
+            assert!(
+                found[name] == *expected,
+                "killed at event {death}: {name} differs"
+            );
         }
     }
 }
@@ -213,13 +261,24 @@ fn the_seed_decides_dropout_and_drawn_parameters() {
     for device in devices() {
         let run = |seed: u64| {
             let folder = tempfile::tempdir().unwrap();
-            let config = TrainConfig { steps: Some(3), seed, ..TrainConfig::default() };
-            let feed = Shuffled { device: device.clone().autodiff(), fate: Fate::at(usize::MAX) };
+            let config = TrainConfig {
+                steps: Some(3),
+                seed,
+                ..TrainConfig::default()
+            };
+            let feed = Shuffled {
+                device: device.clone().autodiff(),
+                fate: Fate::at(usize::MAX),
+            };
             let learner = Supervised::new(Net::new(&device), CrossEntropy::new());
-            Trainer::new(config, folder.path()).run(learner, &feed, &mut NoValidation, &mut NoWatch, &device).unwrap();
+            Trainer::new(config, folder.path())
+                .run(learner, &feed, &mut NoValidation, &mut NoWatch, &device)
+                .unwrap();
             let log = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
             log.lines()
-                .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].as_f64())
+                .map(|line| {
+                    serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].as_f64()
+                })
                 .collect::<Vec<_>>()
         };
         assert_eq!(run(1), run(1));

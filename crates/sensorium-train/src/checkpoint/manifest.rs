@@ -48,11 +48,17 @@ impl Manifest {
 
     /// Reads a manifest, refusing names that lead out of its folder.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, String> {
-        let manifest: Self = serde_json::from_slice(json).map_err(|error| format!("{NAME}: {error}"))?;
+        let manifest: Self =
+            serde_json::from_slice(json).map_err(|error| format!("{NAME}: {error}"))?;
         if manifest.format != FORMAT {
-            return Err(format!("{NAME}: format {} is not known, only {FORMAT}", manifest.format));
+            return Err(format!(
+                "{NAME}: format {} is not known, only {FORMAT}",
+                manifest.format
+            ));
         }
-        let plain = |name: &str| !name.is_empty() && !name.contains(['/', '\\', ':']) && !name.starts_with('.');
+        let plain = |name: &str| {
+            !name.is_empty() && !name.contains(['/', '\\', ':']) && !name.starts_with('.')
+        };
         match manifest.files.iter().find(|entry| !plain(&entry.name)) {
             Some(entry) => Err(format!("{NAME}: {:?} is no plain file name", entry.name)),
             None => Ok(manifest),
@@ -64,10 +70,18 @@ impl Entry {
     /// Checks a file's content.
     pub(crate) fn check(&self, content: &[u8]) -> Result<(), String> {
         if content.len() as u64 != self.bytes {
-            return Err(format!("{} has {} bytes instead of {}", self.name, content.len(), self.bytes));
+            return Err(format!(
+                "{} has {} bytes instead of {}",
+                self.name,
+                content.len(),
+                self.bytes
+            ));
         }
         if sha256(content) != self.sha256 {
-            return Err(format!("{} does not have the content that was written", self.name));
+            return Err(format!(
+                "{} does not have the content that was written",
+                self.name
+            ));
         }
         Ok(())
     }
@@ -75,7 +89,10 @@ impl Entry {
 
 /// SHA-256 in lower-case hexadecimal digits.
 pub(crate) fn sha256(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -85,12 +102,22 @@ mod tests {
     #[test]
     fn hashes_are_those_of_the_standard() {
         // FIPS 180-2, appendix B.1.
-        assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            sha256(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 
     #[test]
     fn names_stay_in_the_folder() {
-        for name in ["../state.json", "/etc/passwd", "a/b", "", ".hidden", "c:\\x"] {
+        for name in [
+            "../state.json",
+            "/etc/passwd",
+            "a/b",
+            "",
+            ".hidden",
+            "c:\\x",
+        ] {
             let json = Manifest::of([(name, &b"x"[..])]).to_json();
             assert!(Manifest::from_json(&json).is_err(), "{name}");
         }

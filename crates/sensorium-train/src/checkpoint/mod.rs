@@ -50,7 +50,9 @@ impl Store {
         for name in self.list()? {
             if name.starts_with(UNFINISHED) {
                 let path = self.root.join(name);
-                files.remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+                files
+                    .remove_dir_all(&path)
+                    .map_err(Error::io("remove", &path))?;
             }
         }
         Ok(())
@@ -65,7 +67,12 @@ impl Store {
     }
 
     /// Writes a checkpoint, then removes all but the newest few and the best.
-    pub(crate) fn save(&self, step: usize, parts: &Parts, best: Option<usize>) -> Result<PathBuf, Error> {
+    pub(crate) fn save(
+        &self,
+        step: usize,
+        parts: &Parts,
+        best: Option<usize>,
+    ) -> Result<PathBuf, Error> {
         let path = self.path(step);
         let aside = self.unfinished(&path);
         if let Err(error) = self.write(parts, &aside, &path) {
@@ -79,17 +86,31 @@ impl Store {
 
     fn write(&self, parts: &Parts, aside: &Path, path: &Path) -> Result<(), Error> {
         let files = &self.files;
-        files.create_dir_all(aside).map_err(Error::io("create", aside))?;
+        files
+            .create_dir_all(aside)
+            .map_err(Error::io("create", aside))?;
         for (name, content) in parts {
             let file = aside.join(name);
-            files.write(&file, content).map_err(Error::io("write", &file))?;
+            files
+                .write(&file, content)
+                .map_err(Error::io("write", &file))?;
         }
-        let manifest = Manifest::of(parts.iter().map(|(name, content)| (name.as_str(), content.as_slice())));
+        let manifest = Manifest::of(
+            parts
+                .iter()
+                .map(|(name, content)| (name.as_str(), content.as_slice())),
+        );
         let file = aside.join(manifest::NAME);
-        files.write(&file, &manifest.to_json()).map_err(Error::io("write", &file))?;
+        files
+            .write(&file, &manifest.to_json())
+            .map_err(Error::io("write", &file))?;
         files.sync_dir(aside).map_err(Error::io("sync", aside))?;
-        files.rename(aside, path).map_err(Error::io("rename", aside))?;
-        files.sync_dir(&self.root).map_err(Error::io("sync", &self.root))
+        files
+            .rename(aside, path)
+            .map_err(Error::io("rename", aside))?;
+        files
+            .sync_dir(&self.root)
+            .map_err(Error::io("sync", &self.root))
     }
 
     fn prune(&self, best: Option<usize>) -> Result<(), Error> {
@@ -102,8 +123,12 @@ impl Store {
             let path = self.path(*step);
             let aside = self.unfinished(&path);
             // Renamed first: a folder half removed must not look like a checkpoint.
-            self.files.rename(&path, &aside).map_err(Error::io("remove", &path))?;
-            self.files.remove_dir_all(&aside).map_err(Error::io("remove", &aside))?;
+            self.files
+                .rename(&path, &aside)
+                .map_err(Error::io("remove", &path))?;
+            self.files
+                .remove_dir_all(&aside)
+                .map_err(Error::io("remove", &aside))?;
         }
         Ok(())
     }
@@ -114,7 +139,10 @@ impl Store {
     /// [`Error::Broken`] if it is not, [`Error::Io`] if it cannot be read.
     pub(crate) fn load(&self, step: usize) -> Result<Parts, Error> {
         let folder = self.path(step);
-        let broken = |reason| Error::Broken { path: folder.clone(), reason };
+        let broken = |reason| Error::Broken {
+            path: folder.clone(),
+            reason,
+        };
         let read = |name: &str| {
             let path = folder.join(name);
             self.files.read(&path).map_err(|error| match error.kind() {
@@ -133,7 +161,10 @@ impl Store {
     }
 
     /// The newest whole checkpoint. Broken ones that are newer are renamed to `broken-step-…` and reported.
-    pub(crate) fn newest(&self, mut on_broken: impl FnMut(PathBuf, String)) -> Result<Option<(usize, Parts)>, Error> {
+    pub(crate) fn newest(
+        &self,
+        mut on_broken: impl FnMut(PathBuf, String),
+    ) -> Result<Option<(usize, Parts)>, Error> {
         for step in self.steps()?.into_iter().rev() {
             match self.load(step) {
                 Ok(parts) => return Ok(Some((step, parts))),
@@ -161,7 +192,9 @@ impl Store {
     }
 
     fn list(&self) -> Result<Vec<String>, Error> {
-        self.files.list(&self.root).map_err(Error::io("list", &self.root))
+        self.files
+            .list(&self.root)
+            .map_err(Error::io("list", &self.root))
     }
 
     fn unfinished(&self, path: &Path) -> PathBuf {
@@ -182,15 +215,22 @@ mod tests {
     }
 
     fn parts(step: usize) -> Parts {
-        let weights = (0..64u8).map(|byte| byte.wrapping_mul(7 + step as u8)).collect();
+        let weights = (0..64u8)
+            .map(|byte| byte.wrapping_mul(7 + step as u8))
+            .collect();
         Parts::from([
-            ("state.json".to_owned(), format!("{{\"step\":{step}}}").into_bytes()),
+            (
+                "state.json".to_owned(),
+                format!("{{\"step\":{step}}}").into_bytes(),
+            ),
             ("weights.safetensors".to_owned(), weights),
         ])
     }
 
     fn whole(store: &Store) -> Option<(usize, Parts)> {
-        store.newest(|path, reason| panic!("{}: {reason}", path.display())).unwrap()
+        store
+            .newest(|path, reason| panic!("{}: {reason}", path.display()))
+            .unwrap()
     }
 
     #[test]
@@ -251,10 +291,20 @@ mod tests {
             store.save(2, &parts(2), None).unwrap();
             std::fs::remove_file(store.path(2).join("state.json")).unwrap();
             let mut reports = Vec::new();
-            let found = store.newest(|path, reason| reports.push((path, reason))).unwrap();
+            let found = store
+                .newest(|path, reason| reports.push((path, reason)))
+                .unwrap();
             assert_eq!(found, Some((1, parts(1))));
-            assert_eq!(reports, [(store.path(2), "state.json is missing".to_owned())]);
-            assert!(folder.path().join(format!("checkpoints/broken-step-00000002-{copy}")).is_dir());
+            assert_eq!(
+                reports,
+                [(store.path(2), "state.json is missing".to_owned())]
+            );
+            assert!(
+                folder
+                    .path()
+                    .join(format!("checkpoints/broken-step-00000002-{copy}"))
+                    .is_dir()
+            );
         }
     }
 
@@ -265,14 +315,16 @@ mod tests {
             let mut failures = 0;
             for at in 0.. {
                 let folder = tempfile::tempdir().unwrap();
-                let good = store(folder.path(), Arc::new(Disk));
+                let good = store(folder.path(), Arc::new(Faulty::never()));
                 good.prepare().unwrap();
                 for step in 1..4 {
                     good.save(step, &parts(step), Some(1)).unwrap();
                 }
                 let faulty = Arc::new(Faulty::new(at, fault));
                 let bad = store(folder.path(), faulty.clone());
-                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| bad.save(4, &parts(4), Some(1))));
+                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    bad.save(4, &parts(4), Some(1))
+                }));
                 if faulty.calls.load(Ordering::SeqCst) <= at {
                     assert!(result.unwrap().is_ok());
                     break;
@@ -280,7 +332,11 @@ mod tests {
                 failures += 1;
                 if let Ok(saved) = result {
                     let error = saved.unwrap_err();
-                    assert!(error.to_string().contains("step-00000") || error.to_string().contains("checkpoints"), "{error}");
+                    assert!(
+                        error.to_string().contains("step-00000")
+                            || error.to_string().contains("checkpoints"),
+                        "{error}"
+                    );
                     assert!(matches!(error, Error::Io { .. }));
                 }
                 good.prepare().unwrap();
@@ -289,7 +345,10 @@ mod tests {
                 assert_eq!(found, parts(step));
                 assert_eq!(good.load(1).unwrap(), parts(1), "the best must stay");
                 let left = Disk.list(&folder.path().join("checkpoints")).unwrap();
-                assert!(left.iter().all(|name| name.starts_with("step-")), "{left:?}");
+                assert!(
+                    left.iter().all(|name| name.starts_with("step-")),
+                    "{left:?}"
+                );
                 // Training goes on from there: the step is written once more, or the one after.
                 good.save(step + 1, &parts(step + 1), Some(1)).unwrap();
                 assert_eq!(whole(&good).unwrap().0, step + 1);

@@ -86,13 +86,19 @@ impl State {
             });
         }
         let difference = if self.batches_per_epoch != now.batches_per_epoch {
-            format!("{} batches an epoch instead of {}", now.batches_per_epoch, self.batches_per_epoch)
+            format!(
+                "{} batches an epoch instead of {}",
+                now.batches_per_epoch, self.batches_per_epoch
+            )
         } else if self.data != now.data {
             format!("{} instead of {}", now.data, self.data)
         } else {
             return Ok(());
         };
-        Err(Error::DataChanged { path: path.to_owned(), difference })
+        Err(Error::DataChanged {
+            path: path.to_owned(),
+            difference,
+        })
     }
 }
 
@@ -107,7 +113,11 @@ fn fixed(config: &TrainConfig) -> serde_json::Map<String, serde_json::Value> {
 }
 
 fn hash(config: &TrainConfig) -> String {
-    manifest::sha256(serde_json::Value::Object(fixed(config)).to_string().as_bytes())
+    manifest::sha256(
+        serde_json::Value::Object(fixed(config))
+            .to_string()
+            .as_bytes(),
+    )
 }
 
 fn differences(old: &TrainConfig, new: &TrainConfig) -> Vec<String> {
@@ -155,11 +165,20 @@ impl<L: Module> Snapshot<L> {
         let learner = collect(&self.learner.valid(), Layout::Memory);
         let mut parts = Parts::from([
             (LEARNER.to_owned(), encode(&learner)?),
-            (OPTIMIZER.to_owned(), encode(&self.optimizer.save(&self.learner))?),
-            (STATE.to_owned(), serde_json::to_vec_pretty(state).expect("a state is plain data")),
+            (
+                OPTIMIZER.to_owned(),
+                encode(&self.optimizer.save(&self.learner))?,
+            ),
+            (
+                STATE.to_owned(),
+                serde_json::to_vec_pretty(state).expect("a state is plain data"),
+            ),
         ]);
         if let Some(ema) = &self.ema {
-            parts.insert(EMA.to_owned(), encode(&collect(&ema.average, Layout::Memory))?);
+            parts.insert(
+                EMA.to_owned(),
+                encode(&collect(&ema.average, Layout::Memory))?,
+            );
         }
         Ok(parts)
     }
@@ -174,7 +193,13 @@ impl<L: Module> Snapshot<L> {
     }
 
     /// Goes on from the files of a checkpoint at `path`. `learner` gives structure and device.
-    pub(crate) fn load(learner: L, config: &TrainConfig, state: &State, parts: &Parts, path: &Path) -> Result<Self, Error> {
+    pub(crate) fn load(
+        learner: L,
+        config: &TrainConfig,
+        state: &State,
+        parts: &Parts,
+        path: &Path,
+    ) -> Result<Self, Error> {
         let module = |name: &str, like: &L| {
             restore(like, tensors(parts, name, path)?, Layout::Memory)
                 .map_err(|misfit| misfit.in_file(&path.join(name)))
@@ -182,10 +207,17 @@ impl<L: Module> Snapshot<L> {
         let mut optimizer = AdamW::new(config);
         optimizer
             .load(&learner, tensors(parts, OPTIMIZER, path)?)
-            .map_err(|reason| Error::Broken { path: path.join(OPTIMIZER), reason })?;
+            .map_err(|reason| Error::Broken {
+                path: path.join(OPTIMIZER),
+                reason,
+            })?;
         let ema = match config.ema_decay {
             None => None,
-            Some(decay) => Some(Ema::new(&module(EMA, &learner.valid())?, decay, state.averaged)),
+            Some(decay) => Some(Ema::new(
+                &module(EMA, &learner.valid())?,
+                decay,
+                state.averaged,
+            )),
         };
         Ok(Self {
             learner: module(LEARNER, &learner)?,
@@ -197,8 +229,12 @@ impl<L: Module> Snapshot<L> {
     /// What [`view`](Self::view) was when a checkpoint was written.
     pub(crate) fn load_view(&self, parts: &Parts, path: &Path) -> Result<L, Error> {
         let name = if self.ema.is_some() { EMA } else { LEARNER };
-        restore(&self.learner.valid(), tensors(parts, name, path)?, Layout::Memory)
-            .map_err(|misfit| misfit.in_file(&path.join(name)))
+        restore(
+            &self.learner.valid(),
+            tensors(parts, name, path)?,
+            Layout::Memory,
+        )
+        .map_err(|misfit| misfit.in_file(&path.join(name)))
     }
 }
 
@@ -222,19 +258,46 @@ mod tests {
 
     #[test]
     fn other_settings_or_data_are_refused_and_named() {
-        let config = TrainConfig { lr: 0.1, ..TrainConfig::default() };
+        let config = TrainConfig {
+            lr: 0.1,
+            ..TrainConfig::default()
+        };
         let old = State::start(&config, 10, "a".to_owned());
         // Through a file and back, as when a run is resumed.
         let old: State = serde_json::from_str(&serde_json::to_string(&old).unwrap()).unwrap();
         let path = Path::new("run");
-        let freely = TrainConfig { keep_checkpoints: 7, log_every: 3, ..config.clone() };
-        old.agrees(&State::start(&freely, 10, "a".to_owned()), path).unwrap();
+        let freely = TrainConfig {
+            keep_checkpoints: 7,
+            log_every: 3,
+            ..config.clone()
+        };
+        old.agrees(&State::start(&freely, 10, "a".to_owned()), path)
+            .unwrap();
 
-        let other = TrainConfig { lr: 0.2, accumulate: 2, ..config.clone() };
-        let message = old.agrees(&State::start(&other, 10, "a".to_owned()), path).unwrap_err().to_string();
-        assert!(message.contains("train.lr was 0.1, is 0.2; train.accumulate was 1, is 2"), "{message}");
-        let message = old.agrees(&State::start(&config, 9, "a".to_owned()), path).unwrap_err().to_string();
-        assert!(message.contains("9 batches an epoch instead of 10"), "{message}");
-        assert!(matches!(old.agrees(&State::start(&config, 10, "b".to_owned()), path), Err(Error::DataChanged { .. })));
+        let other = TrainConfig {
+            lr: 0.2,
+            accumulate: 2,
+            ..config.clone()
+        };
+        let message = old
+            .agrees(&State::start(&other, 10, "a".to_owned()), path)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("train.lr was 0.1, is 0.2; train.accumulate was 1, is 2"),
+            "{message}"
+        );
+        let message = old
+            .agrees(&State::start(&config, 9, "a".to_owned()), path)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("9 batches an epoch instead of 10"),
+            "{message}"
+        );
+        assert!(matches!(
+            old.agrees(&State::start(&config, 10, "b".to_owned()), path),
+            Err(Error::DataChanged { .. })
+        ));
     }
 }

@@ -95,7 +95,10 @@ impl CrossEntropy {
             sample = sample * sample_weights;
         }
 
-        let picked = log_p.clone().gather(1, classes.unsqueeze_dim(1)).squeeze_dim(1); // [B]
+        let picked = log_p
+            .clone()
+            .gather(1, classes.unsqueeze_dim(1))
+            .squeeze_dim(1); // [B]
         let mut loss = (picked * weights.clone()).mul_scalar(self.label_smoothing - 1.0);
         if self.label_smoothing > 0.0 {
             let all = match class_weights {
@@ -127,11 +130,19 @@ mod tests {
     use sensorium_testkit::{check_gradients, devices, floats, random};
 
     /// The definition in float64 on the host.
-    fn expected(logits: &[f32], n_classes: usize, classes: &[i64], smoothing: f64, weights: Option<&[f32]>) -> f64 {
+    fn expected(
+        logits: &[f32],
+        n_classes: usize,
+        classes: &[i64],
+        smoothing: f64,
+        weights: Option<&[f32]>,
+    ) -> f64 {
         let weight = |class: usize| weights.map_or(1.0, |w| f64::from(w[class]));
         let (mut loss, mut whole) = (0.0, 0.0);
         for (row, &class) in logits.chunks(n_classes).zip(classes) {
-            let Ok(class) = usize::try_from(class) else { continue };
+            let Ok(class) = usize::try_from(class) else {
+                continue;
+            };
             let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let sum: f64 = row.iter().map(|x| f64::from(x - most).exp()).sum();
             let log_p: Vec<f64> = row.iter().map(|x| f64::from(x - most) - sum.ln()).collect();
@@ -156,9 +167,15 @@ mod tests {
                     if let Some(weights) = weighted {
                         objective = objective.with_class_weights(weights.to_vec());
                     }
-                    let found = objective.loss(logits.clone(), target.clone()).total.into_scalar::<f32>();
+                    let found = objective
+                        .loss(logits.clone(), target.clone())
+                        .total
+                        .into_scalar::<f32>();
                     let expected = expected(&floats(&logits), 4, &classes, smoothing, weighted);
-                    assert!((f64::from(found) - expected).abs() < 1e-5, "{smoothing}: {found}, {expected}");
+                    assert!(
+                        (f64::from(found) - expected).abs() < 1e-5,
+                        "{smoothing}: {found}, {expected}"
+                    );
                 }
             }
         }
@@ -171,7 +188,9 @@ mod tests {
             // 0.7 * 0.407606 + 0.1 * (0.407606 + 1.407606 + 2.407606) = 0.707606.
             let logits = Tensor::from_data([[2.0, 1.0, 0.0]], &device);
             let target = Tensor::from_data([0], &device);
-            let loss = CrossEntropy::new().with_label_smoothing(0.3).loss(logits, target);
+            let loss = CrossEntropy::new()
+                .with_label_smoothing(0.3)
+                .loss(logits, target);
             assert!((loss.total.into_scalar::<f32>() - 0.707_606).abs() < 1e-5);
         }
     }
@@ -181,9 +200,13 @@ mod tests {
         for device in devices() {
             let logits = Tensor::from_data([[3e30, -3e30], [0.0, 0.0]], &device);
             let objective = CrossEntropy::new();
-            let right = objective.loss(logits.clone(), Tensor::from_data([0, 0], &device)).total;
+            let right = objective
+                .loss(logits.clone(), Tensor::from_data([0, 0], &device))
+                .total;
             assert!((right.into_scalar::<f32>() - 0.5 * 2f32.ln()).abs() < 1e-6);
-            let none = objective.loss(logits, Tensor::from_data([-1, -1], &device)).total;
+            let none = objective
+                .loss(logits, Tensor::from_data([-1, -1], &device))
+                .total;
             assert_eq!(none.into_scalar::<f32>(), 0.0);
         }
     }
@@ -195,10 +218,15 @@ mod tests {
             let target = Tensor::from_data([0, 2, 3], &device);
             let weights = Tensor::from_data([2.0, 0.0, 1.0], &device);
             let objective = CrossEntropy::new().with_label_smoothing(0.1);
-            let found = objective.weighted(logits.clone(), target, Some(weights)).into_scalar::<f32>();
+            let found = objective
+                .weighted(logits.clone(), target, Some(weights))
+                .into_scalar::<f32>();
             let one = |row: usize, class: i32| {
                 let row = logits.clone().slice([row..row + 1, 0..4]);
-                objective.loss(row, Tensor::from_data([class], &device)).total.into_scalar::<f32>()
+                objective
+                    .loss(row, Tensor::from_data([class], &device))
+                    .total
+                    .into_scalar::<f32>()
             };
             assert!((found - (2.0 * one(0, 0) + one(2, 3)) / 3.0).abs() < 1e-6);
         }
@@ -210,7 +238,10 @@ mod tests {
             let logits = Param::from_tensor(random([3, 4], 7, &device));
             let target = Tensor::from_data([0, 2, -1], &device);
             check_gradients(logits, |logits| {
-                CrossEntropy::new().with_label_smoothing(0.1).loss(logits.val(), target.clone()).total
+                CrossEntropy::new()
+                    .with_label_smoothing(0.1)
+                    .loss(logits.val(), target.clone())
+                    .total
             });
         }
     }

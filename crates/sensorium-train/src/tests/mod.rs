@@ -3,9 +3,10 @@
 //! Nothing here draws random numbers on the device, which tests in one process would share; runs that do are in
 //! `tests/resume.rs`.
 
-mod faults;
 mod files;
 mod learning;
+mod misuse;
+mod non_finite;
 
 use std::path::Path;
 
@@ -55,7 +56,9 @@ pub(super) fn rows(from: usize, count: usize, device: &Device) -> Fed<Batch> {
     let x = random::<2>([64, 3], 3, &device).slice([from..from + count, 0..3]);
     let y = random::<2>([64, 2], 4, &device).slice([from..from + count, 0..2]);
     Fed {
-        ids: (from..from + count).map(|row| format!("row-{row}")).collect(),
+        ids: (from..from + count)
+            .map(|row| format!("row-{row}"))
+            .collect(),
         batch: (x, y),
     }
 }
@@ -63,7 +66,9 @@ pub(super) fn rows(from: usize, count: usize, device: &Device) -> Fed<Batch> {
 /// So many batches of four rows.
 pub(super) fn feed(batches: usize, device: &Device) -> impl Feed<Batch = Batch> + use<> {
     let device = device.clone();
-    FnFeed::new(batches, move |epoch, batch| Ok(rows((batch * 4 + epoch) % 60, 4, &device)))
+    FnFeed::new(batches, move |epoch, batch| {
+        Ok(rows((batch * 4 + epoch) % 60, 4, &device))
+    })
 }
 
 /// A watch that writes down what it sees.
