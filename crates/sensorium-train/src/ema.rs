@@ -25,8 +25,8 @@ impl<M: Module> Ema<M> {
         }
     }
 
-    /// average ← d · average + (1 - d) · module. After t updates d is min(decay, (1 + t) / (10 + t)), so that the first
-    /// weights, which are noise, are soon forgotten: the warm-up of TensorFlow's `ExponentialMovingAverage`.
+    /// average ← d · average + (1 - d) · module. After t updates d is min(decay, (1 + t) / (10 + t)), so that the
+    /// first weights, which are noise, are soon forgotten: the warm-up of TensorFlow's `ExponentialMovingAverage`.
     pub(crate) fn update(self, module: &M) -> Self {
         let t = self.updates as f64;
         let decay = self.decay.min((1.0 + t) / (10.0 + t));

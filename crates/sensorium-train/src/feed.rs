@@ -10,8 +10,8 @@ pub type Batches<'a, B> = Box<dyn Iterator<Item = Result<Fed<B>, BoxError>> + 'a
 pub struct Fed<B> {
     /// The samples' ids, for messages; also how many samples there are.
     pub ids: Vec<String>,
-    /// What the learner takes. Tensors lie on the autodiff device (`device.autodiff()`): on a plain one, dropout that is
-    /// applied to them would do nothing.
+    /// What the learner takes. Tensors lie on the autodiff device (`device.autodiff()`): on a plain one, dropout
+    /// that is applied to them would do nothing.
     pub batch: B,
 }
 

@@ -44,7 +44,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts the rows of logits `[batch, classes]` whose highest is their class `[batch]`; negative classes do not count.
+    /// Counts the rows of logits `[batch, classes]` whose highest is their class `[batch]`. Negative classes do not
+    /// count.
     pub fn of_classes(logits: Logits, classes: Tensor<1, Int>) -> Self {
         let guess: Tensor<1, Int> = logits.inner().argmax(1).squeeze_dim(1); // [B]
         let classes = classes.inner();

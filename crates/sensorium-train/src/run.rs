@@ -39,7 +39,7 @@ pub(crate) struct Run {
 
 impl Run {
     /// Trains until the run ends or `watch` wants to stop.
-    pub(crate) fn to_the_end<L, F, V, W>(
+    pub(crate) fn finish<L, F, V, W>(
         self,
         mut start: Start<L>,
         feed: &F,

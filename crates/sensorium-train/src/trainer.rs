@@ -122,7 +122,7 @@ impl Trainer {
             clock: std::time::Instant::now(),
             seconds_before: start.state.seconds,
         };
-        run.to_the_end(start, feed, validator, watch)
+        run.finish(start, feed, validator, watch)
     }
 
     fn store(&self) -> Store {

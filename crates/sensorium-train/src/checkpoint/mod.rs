@@ -308,7 +308,7 @@ mod tests {
         }
     }
 
-    /// At whichever operation saving fails, or the process dies, the newest whole checkpoint is this one or the one before.
+    /// At whichever operation saving fails, or the process dies, the newest whole checkpoint is this or the one before.
     #[test]
     fn a_failure_at_any_operation_leaves_a_whole_checkpoint() {
         for fault in [Fault::Once, Fault::ForGood, Fault::Death] {
