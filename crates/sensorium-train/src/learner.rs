@@ -1,0 +1,113 @@
+//! What the loop trains: a module that turns a batch into a loss.
+
+use burn::module::{Module, ModuleDisplay};
+use burn::tensor::{Int, Tensor};
+use sensorium_core::{Logits, Model};
+
+use crate::{Loss, Objective};
+
+/// Anything that learns from batches. [`Supervised`] makes one of a model and an objective; write your own for
+/// contrastive, self-supervised or multi-task training.
+pub trait Learner: Module + ModuleDisplay {
+    /// What it learns from. Tensors lie on the autodiff device.
+    type Batch: Clone + core::fmt::Debug + Send + 'static;
+
+    /// The loss of a batch, and how many of its answers were right.
+    ///
+    /// Randomness may come from the device alone, which is seeded before each call.
+    fn learn(&self, batch: Self::Batch) -> Learned;
+}
+
+/// What one batch taught.
+#[derive(Clone, Debug)]
+pub struct Learned {
+    /// What is minimised.
+    pub loss: Loss,
+    /// How many answers were right, where that means something.
+    pub tally: Option<Tally>,
+}
+
+impl Learned {
+    /// A loss without right or wrong.
+    pub fn new(loss: Loss) -> Self {
+        Self { loss, tally: None }
+    }
+}
+
+/// A count of right answers, on the device.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// How many were right, `[1]`.
+    pub correct: Tensor<1>,
+    /// Of how many, `[1]`: samples without a label do not count.
+    pub counted: Tensor<1>,
+}
+
+impl Tally {
+    /// Counts the rows of logits `[batch, classes]` whose highest is their class `[batch]`. Negative classes do not
+    /// count.
+    pub fn of_classes(logits: Logits, classes: Tensor<1, Int>) -> Self {
+        let guess: Tensor<1, Int> = logits.inner().argmax(1).squeeze_dim(1); // [B]
+        let classes = classes.inner();
+        Self {
+            correct: guess.equal(classes.clone()).float().sum(),
+            counted: classes.greater_equal_elem(0).float().sum(),
+        }
+    }
+}
+
+/// A model that learns classes from labelled batches. Parameter paths begin with `model` and `objective`.
+#[derive(Module, Debug)]
+pub struct Supervised<
+    M: Model<Output = Logits>,
+    O: Objective<Output = Logits, Target = Tensor<1, Int>>,
+> {
+    /// What is to be trained.
+    pub model: M,
+    /// What it is to become good at.
+    pub objective: O,
+}
+
+impl<M, O> Supervised<M, O>
+where
+    M: Model<Output = Logits>,
+    O: Objective<Output = Logits, Target = Tensor<1, Int>>,
+{
+    /// Puts both together.
+    pub fn new(model: M, objective: O) -> Self {
+        Self { model, objective }
+    }
+}
+
+impl<M, O> Learner for Supervised<M, O>
+where
+    M: Model<Output = Logits>,
+    O: Objective<Output = Logits, Target = Tensor<1, Int>>,
+{
+    type Batch = (M::Batch, Tensor<1, Int>);
+
+    fn learn(&self, (batch, classes): Self::Batch) -> Learned {
+        let logits = self.model.run(batch);
+        let tally = Tally::of_classes(logits.clone(), classes.clone());
+        Learned {
+            loss: self.objective.loss(logits, classes),
+            tally: Some(tally),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sensorium_testkit::devices;
+
+    #[test]
+    fn a_tally_leaves_out_what_has_no_label() {
+        for device in devices() {
+            let logits = Tensor::from_data([[1.0, 2.0], [3.0, 0.0], [0.0, 1.0]], &device);
+            let tally = Tally::of_classes(logits, Tensor::from_data([1, 1, -1], &device));
+            assert_eq!(tally.correct.into_scalar::<f32>(), 1.0);
+            assert_eq!(tally.counted.into_scalar::<f32>(), 2.0);
+        }
+    }
+}

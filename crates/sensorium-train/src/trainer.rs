@@ -1,0 +1,274 @@
+//! The trainer: from a learner and its data to trained weights, through any number of interruptions.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use sensorium_core::seed;
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::files::{Disk, Files};
+use crate::checkpoint::{Snapshot, State, Store};
+use crate::log::Log;
+use crate::parameters::draw_all;
+use crate::run::{Run, Start};
+use crate::{
+    Better, Error, Feed, Learner, Plan, RunLock, Schedule, Scores, TrainConfig, Validate, Warning,
+    Watch, count_parameters,
+};
+
+/// Trains a learner in a run folder, where it keeps `metrics.jsonl` and `checkpoints/`.
+///
+/// A run can be killed at any moment and resumed; where the backend computes the same numbers for the same input, as
+/// `flex` does, it ends with bit-identical weights. For this all randomness is derived from the seed and the position
+/// (before each batch the device is seeded from seed, epoch, step and batch), and everything else the next step
+/// depends on is in the checkpoint.
+pub struct Trainer {
+    config: TrainConfig,
+    folder: PathBuf,
+    resume: bool,
+    lock: Option<RunLock>,
+    files: Arc<dyn Files>,
+}
+
+impl Trainer {
+    /// A trainer for a new run in a folder, which is made if it is not there.
+    pub fn new(config: TrainConfig, run_folder: impl Into<PathBuf>) -> Self {
+        Self {
+            config,
+            folder: run_folder.into(),
+            resume: false,
+            lock: None,
+            files: Arc::new(Disk),
+        }
+    }
+
+    /// Whether to go on from the newest whole checkpoint in the folder. Without one the run begins at its start.
+    #[must_use]
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// With the folder's lock taken already, by someone who wrote to the folder before training. Otherwise
+    /// [`run`](Self::run) takes it.
+    #[must_use]
+    pub fn with_lock(mut self, lock: RunLock) -> Self {
+        self.lock = Some(lock);
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_files(mut self, files: Arc<dyn Files>) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// Trains to the end, or until `watch` wants to stop.
+    ///
+    /// `device` is where the learner goes; it is put into training mode there. The feed's batches must lie on
+    /// `device.autodiff()`.
+    ///
+    /// # Errors
+    /// Any [`Error`]. What was reached up to the last checkpoint can be resumed.
+    pub fn run<L, F, V, W>(
+        mut self,
+        learner: L,
+        feed: &F,
+        validator: &mut V,
+        watch: &mut W,
+        device: &Device,
+    ) -> Result<Outcome<L>, Error>
+    where
+        L: Learner,
+        F: Feed<Batch = L::Batch>,
+        V: Validate<L>,
+        W: Watch + ?Sized,
+    {
+        self.config.validate()?;
+        if feed.batches_per_epoch() == 0 {
+            return Err(Error::NoData);
+        }
+        let _lock = match self.lock.take() {
+            Some(lock) => lock,
+            None => RunLock::acquire(&self.folder)?,
+        };
+        let learner = self.place(learner, device)?;
+        let mut start = self.start(learner, feed)?;
+        let log = Log::new(&self.folder, self.files.clone());
+        log.cut(start.state.step)?;
+        for warning in start.warnings.drain(..) {
+            watch.on_warning(&warning);
+            log.warning(start.state.step, &warning)?;
+        }
+        let total_steps = self.config.total_steps(start.state.batches_per_epoch);
+        let count = count_parameters(&start.snapshot.learner);
+        watch.on_start(&Plan {
+            total_steps,
+            steps_done: start.state.step,
+            steps_per_epoch: self.config.steps_per_epoch(start.state.batches_per_epoch),
+            batches_per_epoch: start.state.batches_per_epoch,
+            trainable: count.trainable,
+            parameters: count.all,
+            resumed_from: start.resumed_from.clone(),
+        });
+        let run = Run {
+            schedule: Schedule::new(&self.config, total_steps),
+            store: self.store(),
+            config: self.config,
+            device: device.clone(),
+            total_steps,
+            log,
+            clock: std::time::Instant::now(),
+            seconds_before: start.state.seconds,
+        };
+        run.finish(start, feed, validator, watch)
+    }
+
+    fn store(&self) -> Store {
+        let root = self.folder.join("checkpoints");
+        Store::new(root, self.files.clone(), self.config.keep_checkpoints)
+    }
+
+    /// The learner on the device, in training mode, with every parameter drawn.
+    fn place<L: Learner>(&self, learner: L, device: &Device) -> Result<L, Error> {
+        // Burn draws parameters when they are first looked at; from here on that is no matter of chance.
+        device.seed(seed::derive(
+            self.config.seed,
+            &[seed::of_name("parameters")],
+        ));
+        draw_all(&learner);
+        let learner = learner.fork(device).train();
+        match count_parameters(&learner).trainable {
+            0 => Err(Error::NothingToTrain),
+            _ => Ok(learner),
+        }
+    }
+
+    /// The start of a new run, or where an earlier one stood.
+    fn start<L: Learner>(&self, learner: L, feed: &impl Feed) -> Result<Start<L>, Error> {
+        let store = self.store();
+        store.prepare()?;
+        let state = State::start(&self.config, feed.batches_per_epoch(), feed.identity());
+        let mut start = Start {
+            snapshot: Snapshot::start(learner, &self.config),
+            state,
+            best: None,
+            resumed_from: None,
+            warnings: Vec::new(),
+        };
+        if !self.resume {
+            let earlier =
+                Log::new(&self.folder, self.files.clone()).exists() || !store.steps()?.is_empty();
+            return match earlier {
+                true => Err(Error::RunExists {
+                    path: self.folder.clone(),
+                }),
+                false => Ok(start),
+            };
+        }
+        let warnings = &mut start.warnings;
+        let newest = store
+            .newest(|path, reason| warnings.push(Warning::BrokenCheckpoint { path, reason }))?;
+        match newest {
+            None => start.warnings.push(Warning::NothingToResume),
+            Some((step, parts)) => {
+                let path = store.path(step);
+                let state = Snapshot::<L>::load_state(&parts, &path)?;
+                state.agrees(&start.state, &path)?;
+                let learner = start.snapshot.learner;
+                start.snapshot = Snapshot::load(learner, &self.config, &state, &parts, &path)?;
+                start.state = state;
+                start.resumed_from = Some(path);
+                self.find_best(&store, &mut start)?;
+            }
+        }
+        Ok(start)
+    }
+
+    /// Reads the best weights back from their own checkpoint.
+    fn find_best<L: Learner>(&self, store: &Store, start: &mut Start<L>) -> Result<(), Error> {
+        let Some(step) = start.state.best.as_ref().map(|best| best.step) else {
+            return Ok(());
+        };
+        let path = store.path(step);
+        match store.load(step) {
+            Ok(parts) => start.best = Some(start.snapshot.load_view(&parts, &path)?),
+            Err(Error::Broken { path, reason }) => {
+                start
+                    .warnings
+                    .push(Warning::BrokenCheckpoint { path, reason });
+                start.warnings.push(Warning::BestLost { step });
+                start.state.best = None;
+                start.state.stale = 0;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// What a run gave.
+#[derive(Clone, Debug)]
+pub struct Outcome<L> {
+    /// The learner in `valid()` mode on the plain device, with the best weights or the last ones as the settings say,
+    /// averaged if the run averages.
+    pub learner: L,
+    /// How it ended.
+    pub ended: Ended,
+    /// Optimizer steps done, over all processes of the run.
+    pub steps: usize,
+    /// Epochs done, the last perhaps unfinished.
+    pub epochs: usize,
+    /// Seconds of training, over all processes of the run.
+    pub seconds: f64,
+    /// The best validation.
+    pub best: Option<Best>,
+    /// The last validation.
+    pub scores: Option<Scores>,
+    /// The checkpoint this process went on from.
+    pub resumed_from: Option<PathBuf>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Ended {
+    /// All steps were done.
+    Finished,
+    /// Validation no longer improved.
+    EarlyStop,
+    /// The watcher wanted to stop; the run can be resumed.
+    Asked,
+}
+
+/// The best validation of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Steps done when it was measured.
+    pub step: usize,
+    /// Epochs done when it was measured, the last perhaps unfinished.
+    pub epoch: usize,
+    /// The score that made it the best.
+    pub metric: String,
+    /// Its value.
+    #[serde(with = "exact")]
+    pub value: f64,
+    /// Which way it gets better.
+    pub better: Better,
+}
+
+/// Numbers that decide must come back from a file bit for bit, which JSON readers do not promise for numbers.
+mod exact {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&value.to_string())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
