@@ -35,7 +35,7 @@ pub(super) fn confusion(report: &RunReport) -> Option<Markup> {
 fn grid(test: &ClassificationReport) -> Markup {
     let n = test.classes.len();
     html! {
-        table.matrix class=(if n > 14 { "dense" } else { "" }) {
+        table class=(if n > 14 { "matrix dense" } else { "matrix" }) {
             caption.hide { "Confusion matrix: samples of each true class (rows) by answer (columns)" }
             thead { tr {
                 td {}

@@ -128,7 +128,7 @@ fn contributions(ablation: &Ablation) -> Markup {
             h3 { "What each modality adds to the others" }
             div.adds {
                 @for one in &found {
-                    div.card.add class=(colour(&ablation.modalities, &one.modality)) {
+                    div class={ "card add " (colour(&ablation.modalities, &one.modality)) } {
                         p.name { i {} (one.modality) }
                         p.big { (points(one.adds)) small { " points" } }
                         (bar(one.adds.abs() / largest, if one.adds < 0.0 { "loss" } else { "gain" }))

@@ -46,7 +46,7 @@ fn header(report: &RunReport, title: &str) -> Markup {
     let strands = report.ablation.as_ref().and_then(fusing::strands);
     html! {
         header {
-            div.hero class=(if strands.is_some() { "with-strands" } else { "" }) {
+            div class=(if strands.is_some() { "hero with-strands" } else { "hero" }) {
                 div {
                     p.eyebrow { "Sensorium · run report" }
                     h1 { (title) }

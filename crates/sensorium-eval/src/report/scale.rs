@@ -99,12 +99,11 @@ pub(crate) fn tick_label(value: f64, step: f64) -> String {
     if value == 0.0 {
         return "0".into();
     }
-    let largest = value.abs().max(step);
-    if !(1e-3..1e5).contains(&largest) {
+    if step < 1e-4 || value.abs() >= 1e5 {
         return format!("{value:.1e}").replace(".0e", "e").replace('-', "−");
     }
     let mut digits = 0;
-    while digits < 6 && (step * 10_f64.powi(digits) - (step * 10_f64.powi(digits)).round()).abs() > 1e-6 {
+    while digits < 5 && (step * 10_f64.powi(digits) - (step * 10_f64.powi(digits)).round()).abs() > 1e-6 {
         digits += 1;
     }
     format!("{value:.*}", digits as usize).replace('-', "−")
@@ -133,8 +132,8 @@ mod tests {
         assert_eq!(ticks(0.0, 2.4, 4), [0.0, 1.0, 2.0]);
         assert_eq!(ticks(0.0, 1.0, 4), [0.0, 0.25, 0.5, 0.75, 1.0]);
         assert_eq!(ticks(3.0, 3.0, 4), [3.0]);
-        assert_eq!(ticks(0.0, 3e-4, 3).iter().map(|&t| tick_label(t, 1e-4)).collect::<Vec<_>>(), ["0", "1e−4", "2e−4", "3e−4"]);
-        assert_eq!([tick_label(0.25, 0.25), tick_label(0.5, 0.25), tick_label(400.0, 200.0)], ["0.25", "0.50", "400"]);
+        assert_eq!(ticks(0.0, 3e-5, 3).iter().map(|&t| tick_label(t, 1e-5)).collect::<Vec<_>>(), ["0", "1e−5", "2e−5", "3e−5"]);
+        assert_eq!([tick_label(0.25, 0.25), tick_label(0.5, 0.25), tick_label(400.0, 200.0), tick_label(1e-3, 5e-4)], ["0.25", "0.50", "400", "0.0010"]);
     }
 
     proptest! {
