@@ -1,5 +1,5 @@
 //! Renders a report of made-up numbers, to look at the page while changing it:
-//! `cargo run -p sensorium-eval --example report -- report.html [many]`.
+//! `cargo run -p sensorium-eval --example report -- report.html [CLASSES]`.
 
 #[path = "../tests/synthetic/mod.rs"]
 mod synthetic;
@@ -7,8 +7,12 @@ mod synthetic;
 fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().unwrap_or_else(|| "report.html".into());
-    let report = if arguments.next().is_some() { synthetic::many_classes(200) } else { synthetic::av_digits() };
-    print!("{}", sensorium_eval::text_table(report.test.as_ref(), report.ablation.as_ref()));
+    let classes = arguments.next().and_then(|number| number.parse().ok());
+    let report = classes.map_or_else(synthetic::av_digits, synthetic::many_classes);
+    print!(
+        "{}",
+        sensorium_eval::text_table(report.test.as_ref(), report.ablation.as_ref())
+    );
     std::fs::write(&path, sensorium_eval::render(&report))?;
     println!("\n{path}");
     Ok(())

@@ -20,12 +20,18 @@ const MOST_MODALITIES: usize = 10;
 pub fn subsets<T: Clone>(modalities: &[T]) -> Result<Vec<Vec<T>>, EvalError> {
     let count = modalities.len();
     if count > MOST_MODALITIES {
-        return Err(EvalError::TooManyModalities { count, most: MOST_MODALITIES });
+        return Err(EvalError::TooManyModalities {
+            count,
+            most: MOST_MODALITIES,
+        });
     }
     let chosen = |bits: u32| (0..count).filter(move |i| bits >> i & 1 == 1);
     let mut all: Vec<u32> = (1..1 << count).collect();
     all.sort_by_key(|&bits| (bits.count_ones(), chosen(bits).collect::<Vec<_>>()));
-    Ok(all.into_iter().map(|bits| chosen(bits).map(|i| modalities[i].clone()).collect()).collect())
+    Ok(all
+        .into_iter()
+        .map(|bits| chosen(bits).map(|i| modalities[i].clone()).collect())
+        .collect())
 }
 
 /// The measurements of one model on subsets of its modalities.
@@ -70,17 +76,30 @@ pub struct Contribution {
 impl Ablation {
     /// An empty table over these modalities.
     pub fn new<S: Into<String>>(modalities: impl IntoIterator<Item = S>) -> Self {
-        Self { modalities: modalities.into_iter().map(Into::into).collect(), rows: Vec::new() }
+        Self {
+            modalities: modalities.into_iter().map(Into::into).collect(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds the measurement of one subset; a subset measured before is replaced.
     ///
     /// # Errors
     /// [`EvalError::UnknownModality`].
-    pub fn push(&mut self, subset: &[impl AsRef<str>], report: &ClassificationReport) -> Result<(), EvalError> {
-        if let Some(unknown) = subset.iter().find(|name| !self.modalities.iter().any(|known| known == name.as_ref())) {
+    pub fn push(
+        &mut self,
+        subset: &[impl AsRef<str>],
+        report: &ClassificationReport,
+    ) -> Result<(), EvalError> {
+        if let Some(unknown) = subset
+            .iter()
+            .find(|name| !self.modalities.iter().any(|known| known == name.as_ref()))
+        {
             let modality = unknown.as_ref().to_owned();
-            return Err(EvalError::UnknownModality { modality, known: self.modalities.clone() });
+            return Err(EvalError::UnknownModality {
+                modality,
+                known: self.modalities.clone(),
+            });
         }
         // In the model's order, so that a subset has one spelling.
         let given = |known: &&String| subset.iter().any(|name| name.as_ref() == known.as_str());
@@ -98,13 +117,20 @@ impl Ablation {
 
     /// The row with all modalities.
     pub fn whole(&self) -> Option<&AblationRow> {
-        self.rows.iter().find(|row| row.modalities == self.modalities)
+        self.rows
+            .iter()
+            .find(|row| row.modalities == self.modalities)
     }
 
     /// The best row with a single modality, of a model that has several.
     pub fn best_single(&self) -> Option<&AblationRow> {
-        let single = self.rows.iter().filter(|row| row.modalities.len() == 1 && self.modalities.len() > 1);
-        single.filter(|row| row.accuracy.is_some()).max_by(|a, b| by_accuracy(a, b))
+        let single = self
+            .rows
+            .iter()
+            .filter(|row| row.modalities.len() == 1 && self.modalities.len() > 1);
+        single
+            .filter(|row| row.accuracy.is_some())
+            .max_by(|a, b| by_accuracy(a, b))
     }
 
     /// The rows, best accuracy first; undefined ones last.
@@ -118,7 +144,9 @@ impl Ablation {
     pub fn contributions(&self) -> Vec<Contribution> {
         let find = |keep: &dyn Fn(&String) -> bool| {
             let wanted: Vec<&String> = self.modalities.iter().filter(|name| keep(name)).collect();
-            self.rows.iter().find(|row| row.modalities.iter().eq(wanted.iter().copied()))
+            self.rows
+                .iter()
+                .find(|row| row.modalities.iter().eq(wanted.iter().copied()))
         };
         let contribution = |modality: &String| {
             let (whole, without) = (self.whole()?, find(&|name| name != modality)?);
@@ -127,7 +155,10 @@ impl Ablation {
                 alone: find(&|name| name == modality).and_then(|row| row.accuracy),
                 without: without.accuracy?,
                 adds: whole.accuracy? - without.accuracy?,
-                adds_macro_f1: whole.macro_f1.zip(without.macro_f1).map(|(whole, without)| whole - without),
+                adds_macro_f1: whole
+                    .macro_f1
+                    .zip(without.macro_f1)
+                    .map(|(whole, without)| whole - without),
             })
         };
         self.modalities.iter().filter_map(contribution).collect()
@@ -136,7 +167,9 @@ impl Ablation {
 
 /// Undefined is less than anything.
 fn by_accuracy(a: &AblationRow, b: &AblationRow) -> std::cmp::Ordering {
-    a.accuracy.unwrap_or(-1.0).total_cmp(&b.accuracy.unwrap_or(-1.0))
+    a.accuracy
+        .unwrap_or(-1.0)
+        .total_cmp(&b.accuracy.unwrap_or(-1.0))
 }
 
 #[cfg(test)]
@@ -148,7 +181,9 @@ mod tests {
     fn report(right: usize, n: usize) -> ClassificationReport {
         let mut counts = Classification::new(["a", "b"]).unwrap();
         for i in 0..n {
-            counts.add(0, if i < right { &[1.0, 0.0] } else { &[0.0, 1.0] }).unwrap();
+            counts
+                .add(0, if i < right { &[1.0, 0.0] } else { &[0.0, 1.0] })
+                .unwrap();
         }
         counts.finish()
     }
@@ -163,10 +198,18 @@ mod tests {
         assert_eq!(ablation.rows.len(), 3);
         assert_eq!(ablation.whole().unwrap().accuracy, Some(0.9));
         assert_eq!(ablation.best_single().unwrap().modalities, ["image"]);
-        let adds: Vec<_> = ablation.contributions().iter().map(|c| (c.modality.clone(), c.without)).collect();
+        let adds: Vec<_> = ablation
+            .contributions()
+            .iter()
+            .map(|c| (c.modality.clone(), c.without))
+            .collect();
         assert_eq!(adds, [("image".into(), 0.5), ("text".into(), 0.6)]);
         assert!((ablation.contributions()[0].adds - 0.4).abs() < 1e-12);
-        let order: Vec<_> = ablation.sorted().iter().map(|row| row.modalities.join("+")).collect();
+        let order: Vec<_> = ablation
+            .sorted()
+            .iter()
+            .map(|row| row.modalities.join("+"))
+            .collect();
         assert_eq!(order, ["image+text", "image", "text"]);
     }
 
@@ -176,14 +219,20 @@ mod tests {
         ablation.push(&["image"], &report(6, 10)).unwrap();
         assert!(ablation.contributions().is_empty());
         assert_eq!(ablation.best_single(), None);
-        let error = ablation.push(&["radar"], &report(1, 1)).unwrap_err().to_string();
+        let error = ablation
+            .push(&["radar"], &report(1, 1))
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "modality `radar` is none of this ablation's: image");
     }
 
     #[test]
     fn too_many_modalities_are_refused() {
         let error = subsets(&[0; 200]).unwrap_err().to_string();
-        assert_eq!(error, "200 modalities have 2^200 subsets, more than can be evaluated: choose at most 10");
+        assert_eq!(
+            error,
+            "200 modalities have 2^200 subsets, more than can be evaluated: choose at most 10"
+        );
     }
 
     proptest! {

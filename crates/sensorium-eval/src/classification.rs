@@ -32,9 +32,16 @@ impl Classification {
         }
         let mut seen = HashSet::new();
         if let Some(label) = labels.iter().find(|label| !seen.insert(label.as_str())) {
-            return Err(EvalError::DuplicateLabel { label: label.clone() });
+            return Err(EvalError::DuplicateLabel {
+                label: label.clone(),
+            });
         }
-        Ok(Self { labels, confusion: Confusion::default(), ranks: [0; 6], scored: 0 })
+        Ok(Self {
+            labels,
+            confusion: Confusion::default(),
+            ranks: [0; 6],
+            scored: 0,
+        })
     }
 
     /// The class names, in the order of the indices.
@@ -67,25 +74,57 @@ impl Classification {
     ///
     /// # Errors
     /// [`EvalError::ClassOutOfRange`], [`EvalError::ScoreCount`], [`EvalError::NanScore`]; nothing is counted then.
-    pub fn add_sample(&mut self, id: &str, target: usize, scores: &[f32]) -> Result<usize, EvalError> {
+    pub fn add_sample(
+        &mut self,
+        id: &str,
+        target: usize,
+        scores: &[f32],
+    ) -> Result<usize, EvalError> {
         self.count(target, scores, || format!("`{id}`"))
     }
 
-    fn count(&mut self, target: usize, scores: &[f32], name: impl Fn() -> String) -> Result<usize, EvalError> {
+    fn count(
+        &mut self,
+        target: usize,
+        scores: &[f32],
+        name: impl Fn() -> String,
+    ) -> Result<usize, EvalError> {
         let classes = self.labels.len();
         if target >= classes {
-            return Err(EvalError::ClassOutOfRange { sample: name(), class: target, classes });
+            return Err(EvalError::ClassOutOfRange {
+                sample: name(),
+                class: target,
+                classes,
+            });
         }
         if scores.len() != classes {
-            return Err(EvalError::ScoreCount { sample: name(), found: scores.len(), expected: classes });
+            return Err(EvalError::ScoreCount {
+                sample: name(),
+                found: scores.len(),
+                expected: classes,
+            });
         }
         if let Some(class) = scores.iter().position(|score| score.is_nan()) {
-            return Err(EvalError::NanScore { sample: name(), label: self.labels[class].clone() });
+            return Err(EvalError::NanScore {
+                sample: name(),
+                label: self.labels[class].clone(),
+            });
         }
-        let predicted = (1..classes).fold(0, |best, class| if scores[class] > scores[best] { class } else { best });
+        let predicted = (1..classes).fold(0, |best, class| {
+            if scores[class] > scores[best] {
+                class
+            } else {
+                best
+            }
+        });
         let own = scores[target];
-        let above = |(class, &score): (usize, &f32)| score > own || (score == own && class < target);
-        let rank = scores.iter().enumerate().filter(|&pair| above(pair)).count();
+        let above =
+            |(class, &score): (usize, &f32)| score > own || (score == own && class < target);
+        let rank = scores
+            .iter()
+            .enumerate()
+            .filter(|&pair| above(pair))
+            .count();
         self.confusion.add(target, predicted);
         self.ranks[rank.min(self.ranks.len() - 1)] += 1;
         self.scored += 1;
@@ -98,7 +137,10 @@ impl Classification {
     /// [`EvalError::LabelsDiffer`].
     pub fn merge(&mut self, other: &Self) -> Result<(), EvalError> {
         if self.labels != other.labels {
-            return Err(EvalError::LabelsDiffer { ours: self.labels.len(), theirs: other.labels.len() });
+            return Err(EvalError::LabelsDiffer {
+                ours: self.labels.len(),
+                theirs: other.labels.len(),
+            });
         }
         self.confusion.merge(&other.confusion);
         for (ours, theirs) in self.ranks.iter_mut().zip(other.ranks) {
@@ -126,7 +168,11 @@ impl Classification {
             majority_share: share(support.iter().copied().max().unwrap_or(0), n),
             top_k: self.top_k(),
             // Every sample has one answer, so that each mistake is once a false positive and once a false negative.
-            micro: accuracy.map(|value| Averaged { precision: value, recall: value, f1: value }),
+            micro: accuracy.map(|value| Averaged {
+                precision: value,
+                recall: value,
+                f1: value,
+            }),
             macro_: average(&per_class, |_| 1),
             weighted: average(&per_class, |class| class.support),
             mcc: mcc(n, right, &support, &predicted),
@@ -138,8 +184,14 @@ impl Classification {
 
     fn top_k(&self) -> Vec<TopK> {
         let within = |k: usize| self.ranks[..k].iter().sum::<u64>();
-        let kept = TOP_K.into_iter().filter(|&k| k < self.labels.len() && !self.is_empty());
-        kept.map(|k| TopK { k, accuracy: within(k) as f64 / self.scored as f64 }).collect()
+        let kept = TOP_K
+            .into_iter()
+            .filter(|&k| k < self.labels.len() && !self.is_empty());
+        kept.map(|k| TopK {
+            k,
+            accuracy: within(k) as f64 / self.scored as f64,
+        })
+        .collect()
     }
 }
 
@@ -246,22 +298,40 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 }
 
 fn average(classes: &[ClassScores], weight: impl Fn(&ClassScores) -> u64) -> Option<Averaged> {
-    let (mut sum, mut total) = (Averaged { precision: 0.0, recall: 0.0, f1: 0.0 }, 0.0);
+    let (mut sum, mut total) = (
+        Averaged {
+            precision: 0.0,
+            recall: 0.0,
+            f1: 0.0,
+        },
+        0.0,
+    );
     for class in classes {
-        let (Some(precision), Some(recall), Some(f1)) = (class.precision, class.recall, class.f1) else { continue };
+        let (Some(precision), Some(recall), Some(f1)) = (class.precision, class.recall, class.f1)
+        else {
+            continue;
+        };
         let w = weight(class) as f64;
         sum.precision += w * precision;
         sum.recall += w * recall;
         sum.f1 += w * f1;
         total += w;
     }
-    (total > 0.0).then(|| Averaged { precision: sum.precision / total, recall: sum.recall / total, f1: sum.f1 / total })
+    (total > 0.0).then(|| Averaged {
+        precision: sum.precision / total,
+        recall: sum.recall / total,
+        f1: sum.f1 / total,
+    })
 }
 
 /// Gorodkin's multiclass correlation: (n·c − Σ tₖpₖ) / √((n² − Σpₖ²)(n² − Σtₖ²)).
 fn mcc(n: u64, right: u64, support: &[u64], predicted: &[u64]) -> Option<f64> {
     let n = n as f64;
-    let [cross, answers, truth] = [dot(support, predicted), dot(predicted, predicted), dot(support, support)];
+    let [cross, answers, truth] = [
+        dot(support, predicted),
+        dot(predicted, predicted),
+        dot(support, support),
+    ];
     let (answers, truth) = (n * n - answers, n * n - truth);
     if truth == 0.0 {
         return None;

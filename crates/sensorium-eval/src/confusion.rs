@@ -50,12 +50,21 @@ impl Confusion {
 
     /// How many stand on the diagonal.
     pub fn right(&self) -> u64 {
-        self.cells().filter(|cell| cell.target == cell.predicted).map(|cell| cell.count).sum()
+        self.cells()
+            .filter(|cell| cell.target == cell.predicted)
+            .map(|cell| cell.count)
+            .sum()
     }
 
     /// The non-zero cells, ordered by target, then by prediction.
     pub fn cells(&self) -> impl Iterator<Item = Cell> + '_ {
-        self.cells.iter().map(|(&(target, predicted), &count)| Cell { target, predicted, count })
+        self.cells
+            .iter()
+            .map(|(&(target, predicted), &count)| Cell {
+                target,
+                predicted,
+                count,
+            })
     }
 
     /// Samples per true class, and per answered class, for `classes` classes.
@@ -74,7 +83,10 @@ impl Confusion {
 
     /// The most frequent mistakes, commonest first, at most `most` of them.
     pub fn top_confusions(&self, most: usize) -> Vec<Cell> {
-        let mut wrong: Vec<Cell> = self.cells().filter(|cell| cell.target != cell.predicted).collect();
+        let mut wrong: Vec<Cell> = self
+            .cells()
+            .filter(|cell| cell.target != cell.predicted)
+            .collect();
         // A stable sort: mistakes of one count stay in the order of the classes.
         wrong.sort_by_key(|cell| std::cmp::Reverse(cell.count));
         wrong.truncate(most);
@@ -92,7 +104,10 @@ impl<'de> Deserialize<'de> for Confusion {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut confusion = Self::default();
         for cell in Vec::<Cell>::deserialize(deserializer)? {
-            *confusion.cells.entry((cell.target, cell.predicted)).or_default() += cell.count;
+            *confusion
+                .cells
+                .entry((cell.target, cell.predicted))
+                .or_default() += cell.count;
         }
         Ok(confusion)
     }
@@ -115,7 +130,14 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<Confusion>(&json).unwrap(), confusion);
         assert_eq!(confusion.margins(3), (vec![1, 2, 1], vec![3, 0, 1]));
-        assert_eq!(confusion.top_confusions(5), [Cell { target: 1, predicted: 0, count: 2 }]);
+        assert_eq!(
+            confusion.top_confusions(5),
+            [Cell {
+                target: 1,
+                predicted: 0,
+                count: 2
+            }]
+        );
         assert_eq!((confusion.right(), confusion.total()), (2, 4));
     }
 }

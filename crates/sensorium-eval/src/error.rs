@@ -38,7 +38,9 @@ pub enum EvalError {
     },
 
     /// A score that is not a number: the model has diverged or its input was broken.
-    #[error("sample {sample}: the score of `{label}` is NaN, look at the sample's input and at the model's weights")]
+    #[error(
+        "sample {sample}: the score of `{label}` is NaN, look at the sample's input and at the model's weights"
+    )]
     NanScore {
         /// The sample's id, or its position counted from 0.
         sample: String,
@@ -47,7 +49,9 @@ pub enum EvalError {
     },
 
     /// Two counts over different classes cannot be added.
-    #[error("counts over different labels cannot be merged ({ours} classes here, {theirs} there, or other names)")]
+    #[error(
+        "counts over different labels cannot be merged ({ours} classes here, {theirs} there, or other names)"
+    )]
     LabelsDiffer {
         /// Classes of the one.
         ours: usize,

@@ -35,8 +35,16 @@ pub fn wilson(hits: u64, n: u64) -> Option<Interval> {
     let half = Z_95 / scale * (p * (1.0 - p) / count + z2 / (4.0 * count * count)).sqrt();
     // At the ends the formula gives 0 and 1 but for rounding.
     Some(Interval {
-        low: if hits == 0 { 0.0 } else { (centre - half).max(0.0) },
-        high: if hits == n { 1.0 } else { (centre + half).min(1.0) },
+        low: if hits == 0 {
+            0.0
+        } else {
+            (centre - half).max(0.0)
+        },
+        high: if hits == n {
+            1.0
+        } else {
+            (centre + half).min(1.0)
+        },
     })
 }
 
@@ -49,7 +57,10 @@ mod tests {
     fn equals_the_published_numbers() {
         for (hits, n, low, high) in [(8, 10, 0.490162, 0.943318), (0, 10, 0.0, 0.277533)] {
             let interval = wilson(hits, n).unwrap();
-            assert!((interval.low - low).abs() < 1e-6 && (interval.high - high).abs() < 1e-6, "{interval:?}");
+            assert!(
+                (interval.low - low).abs() < 1e-6 && (interval.high - high).abs() < 1e-6,
+                "{interval:?}"
+            );
         }
     }
 

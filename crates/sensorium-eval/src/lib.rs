@@ -32,12 +32,12 @@ mod report;
 mod table;
 
 pub use ablation::{Ablation, AblationRow, Contribution, subsets};
-pub use classification::{Averaged, Classification, ClassificationReport, ClassScores, TopK};
+pub use classification::{Averaged, ClassScores, Classification, ClassificationReport, TopK};
 pub use confusion::{Cell, Confusion};
 pub use error::EvalError;
 pub use interval::{Interval, wilson};
 pub use report::{
-    Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport, SkippedRow, SplitSummary,
-    render, render_with,
+    Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport,
+    SkippedRow, SplitSummary, render, render_with,
 };
 pub use table::text_table;

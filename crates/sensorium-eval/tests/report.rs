@@ -4,8 +4,8 @@
 mod synthetic;
 
 use sensorium_eval::{
-    Ablation, Classification, Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport,
-    SkippedRow, SplitSummary, render, render_with, text_table,
+    Ablation, Classification, Curve, DataSummary, Example, ExampleInput, KeyValue, Media,
+    RenderOptions, RunReport, SkippedRow, SplitSummary, render, render_with, text_table,
 };
 
 /// Elements that have no end tag.
@@ -20,13 +20,26 @@ fn well_formed(html: &str) -> Vec<String> {
     let (style, after) = rest.split_once("</style>").unwrap();
     assert!(!style.contains('<'));
     for tag in format!("{before}{after}").split('<').skip(1) {
-        let (tag, _) = tag.split_once('>').unwrap_or_else(|| panic!("unclosed tag: {tag}"));
-        let attributes: Vec<&str> = tag.split("=\"").filter_map(|part| part.rsplit(['"', ' ']).next()).collect();
+        let (tag, _) = tag
+            .split_once('>')
+            .unwrap_or_else(|| panic!("unclosed tag: {tag}"));
+        let attributes: Vec<&str> = tag
+            .split("=\"")
+            .filter_map(|part| part.rsplit(['"', ' ']).next())
+            .collect();
         for attribute in ["class", "style", "title", "id"] {
-            let count = attributes.iter().filter(|found| **found == attribute).count();
+            let count = attributes
+                .iter()
+                .filter(|found| **found == attribute)
+                .count();
             assert!(count <= 1, "{attribute} twice in <{tag}>");
         }
-        let name = tag.trim_start_matches('/').split_whitespace().next().unwrap().to_owned();
+        let name = tag
+            .trim_start_matches('/')
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .to_owned();
         if tag.starts_with('/') {
             assert_eq!(open.pop().as_ref(), Some(&name), "closed out of order");
         } else if !VOID.contains(&name.as_str()) {
@@ -39,21 +52,48 @@ fn well_formed(html: &str) -> Vec<String> {
 }
 
 fn headings(html: &str) -> Vec<&str> {
-    html.split("<h2").skip(1).map(|part| part.split_once('>').unwrap().1.split_once("</h2>").unwrap().0).collect()
+    html.split("<h2")
+        .skip(1)
+        .map(|part| {
+            part.split_once('>')
+                .unwrap()
+                .1
+                .split_once("</h2>")
+                .unwrap()
+                .0
+        })
+        .collect()
 }
 
 #[test]
 fn a_full_report_shows_every_section() {
     let html = render(&synthetic::av_digits());
     let names = well_formed(&html);
-    let all = ["What fusing buys", "Training", "Confusion", "Per class", "Examples", "Data", "To run it again"];
+    let all = [
+        "What fusing buys",
+        "Training",
+        "Confusion",
+        "Per class",
+        "Examples",
+        "Data",
+        "To run it again",
+    ];
     assert_eq!(headings(&html), all);
     // Elements with an end tag are named twice.
     let count = |name: &str| names.iter().filter(|found| *found == name).count();
-    assert_eq!((count("img"), count("audio"), count("blockquote")), (12, 24, 24));
+    assert_eq!(
+        (count("img"), count("audio"), count("blockquote")),
+        (12, 24, 24)
+    );
     assert_eq!(count("h1"), 2);
     assert!(html.len() < 1 << 20, "{} bytes", html.len());
-    for told in ["413\u{a0}k", "2\u{a0}min 11\u{a0}s", "flex (CPU)", "2 rows skipped", "[model.fusion]"] {
+    for told in [
+        "413\u{a0}k",
+        "2\u{a0}min 11\u{a0}s",
+        "flex (CPU)",
+        "2 rows skipped",
+        "[model.fusion]",
+    ] {
         assert!(html.contains(told), "{told}");
     }
 }
@@ -75,10 +115,22 @@ fn nothing_is_fetched_and_nothing_runs() {
 fn every_picture_has_words() {
     let html = render(&synthetic::av_digits());
     for picture in html.split("<img").skip(1) {
-        assert!(picture.split_once('>').unwrap().0.contains("alt=\"image of sample test/"));
+        assert!(
+            picture
+                .split_once('>')
+                .unwrap()
+                .0
+                .contains("alt=\"image of sample test/")
+        );
     }
     for drawing in html.split("<svg").skip(1) {
-        assert!(drawing.split_once('>').unwrap().0.contains("role=\"img\" aria-label=\""));
+        assert!(
+            drawing
+                .split_once('>')
+                .unwrap()
+                .0
+                .contains("role=\"img\" aria-label=\"")
+        );
     }
 }
 
@@ -91,15 +143,31 @@ fn saying(text: &str) -> RunReport {
     counts.add(1, &[0.0, 1.0]).unwrap();
     let test = counts.finish();
     let mut ablation = Ablation::new([owned(), other.clone()]);
-    for subset in [vec![owned()], vec![other.clone()], vec![owned(), other.clone()]] {
+    for subset in [
+        vec![owned()],
+        vec![other.clone()],
+        vec![owned(), other.clone()],
+    ] {
         ablation.push(&subset, &test).unwrap();
     }
-    let input = |content| ExampleInput { modality: owned(), content };
+    let input = |content| ExampleInput {
+        modality: owned(),
+        content,
+    };
     let inputs = vec![
         input(Media::Text(owned())),
-        input(Media::Image { mime: owned(), bytes: text.as_bytes().to_vec() }),
-        input(Media::Sound { mime: owned(), bytes: vec![0] }),
-        input(Media::Sound { mime: format!("audio/{text}"), bytes: vec![0] }),
+        input(Media::Image {
+            mime: owned(),
+            bytes: text.as_bytes().to_vec(),
+        }),
+        input(Media::Sound {
+            mime: owned(),
+            bytes: vec![0],
+        }),
+        input(Media::Sound {
+            mime: format!("audio/{text}"),
+            bytes: vec![0],
+        }),
     ];
     RunReport {
         title: owned(),
@@ -109,13 +177,29 @@ fn saying(text: &str) -> RunReport {
         backend: Some(owned()),
         facts: vec![KeyValue::new(text, text)],
         test: Some(test),
-        curves: vec![Curve::new(text, [(0, 1.0), (1, 2.0)]), Curve::new(format!("valid/{text}"), [(1, 1.0)])],
+        curves: vec![
+            Curve::new(text, [(0, 1.0), (1, 2.0)]),
+            Curve::new(format!("valid/{text}"), [(1, 1.0)]),
+        ],
         ablation: Some(ablation),
-        examples: vec![Example { id: owned(), inputs, target: owned(), top: vec![(owned(), 0.5), (other, 0.5)] }],
+        examples: vec![Example {
+            id: owned(),
+            inputs,
+            target: owned(),
+            top: vec![(owned(), 0.5), (other, 0.5)],
+        }],
         data: Some(DataSummary {
             name: owned(),
-            splits: vec![SplitSummary { name: owned(), rows: 1, present: vec![(owned(), 1)] }],
-            skipped: vec![SkippedRow { row: 1, column: owned(), reason: owned() }],
+            splits: vec![SplitSummary {
+                name: owned(),
+                rows: 1,
+                present: vec![(owned(), 1)],
+            }],
+            skipped: vec![SkippedRow {
+                row: 1,
+                column: owned(),
+                reason: owned(),
+            }],
             skipped_rows: 1,
         }),
         recipe_toml: format!("# {text}\n[{text}]\n{text} = \"{text}\"\n{text}"),
@@ -138,7 +222,10 @@ fn every_string_is_escaped() {
         // The same elements as with a harmless word: nothing of the text became one.
         assert!(well_formed(&html) == tame, "{wild}");
         assert!(!html.contains(wild) || !wild.contains('<'));
-        assert!(!text_table(saying(wild).test.as_ref(), saying(wild).ablation.as_ref()).contains('\u{7}'));
+        assert!(
+            !text_table(saying(wild).test.as_ref(), saying(wild).ablation.as_ref())
+                .contains('\u{7}')
+        );
     }
 }
 
@@ -148,14 +235,20 @@ fn empty_sections_vanish() {
     well_formed(&empty);
     assert!(headings(&empty).is_empty());
 
-    let no_samples = RunReport { test: Some(Classification::new(["a"]).unwrap().finish()), ..Default::default() };
+    let no_samples = RunReport {
+        test: Some(Classification::new(["a"]).unwrap().finish()),
+        ..Default::default()
+    };
     let html = render(&no_samples);
     well_formed(&html);
     assert!(headings(&html).is_empty() && html.contains("the test split has no samples"));
 
     let mut one_class = Classification::new(["all"]).unwrap();
     one_class.add(0, &[0.3]).unwrap();
-    let html = render(&RunReport { test: Some(one_class.finish()), ..Default::default() });
+    let html = render(&RunReport {
+        test: Some(one_class.finish()),
+        ..Default::default()
+    });
     well_formed(&html);
     assert_eq!(headings(&html), ["Per class"]);
 }
@@ -174,15 +267,32 @@ fn many_classes_become_a_list_of_mistakes() {
 #[test]
 fn what_is_embedded_has_a_limit() {
     let report = synthetic::av_digits();
-    let few = RenderOptions { max_examples: 5, ..Default::default() };
+    let few = RenderOptions {
+        max_examples: 5,
+        ..Default::default()
+    };
     let html = render_with(&report, &few);
     assert_eq!(html.matches("<article").count(), 5);
     assert_eq!(html.matches("example wrong").count(), 3);
-    let small = RenderOptions { max_media_bytes: 20_000, ..Default::default() };
+    let small = RenderOptions {
+        max_media_bytes: 20_000,
+        ..Default::default()
+    };
     let html = render_with(&report, &small);
     well_formed(&html);
     assert!(html.contains("left out to keep this report small"));
-    assert!(render_with(&report, &RenderOptions { max_examples: 0, ..few }).matches("<article").next().is_none());
+    assert!(
+        render_with(
+            &report,
+            &RenderOptions {
+                max_examples: 0,
+                ..few
+            }
+        )
+        .matches("<article")
+        .next()
+        .is_none()
+    );
 }
 
 #[test]

@@ -22,9 +22,22 @@ fn measure(classes: usize, samples: &[(usize, Vec<f32>)]) -> ClassificationRepor
 }
 
 fn samples(case: &Value) -> Vec<(usize, Vec<f32>)> {
-    let scores = |row: &Value| row.as_array().unwrap().iter().map(|s| s.as_f64().unwrap() as f32 / 1024.0).collect();
-    let targets = case["target"].as_array().unwrap().iter().map(|t| t.as_u64().unwrap() as usize);
-    targets.zip(case["scores_1024"].as_array().unwrap()).map(|(target, row)| (target, scores(row))).collect()
+    let scores = |row: &Value| {
+        row.as_array()
+            .unwrap()
+            .iter()
+            .map(|s| s.as_f64().unwrap() as f32 / 1024.0)
+            .collect()
+    };
+    let targets = case["target"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t.as_u64().unwrap() as usize);
+    targets
+        .zip(case["scores_1024"].as_array().unwrap())
+        .map(|(target, row)| (target, scores(row)))
+        .collect()
 }
 
 #[test]
@@ -40,7 +53,11 @@ fn equal_to_scikit_learn() {
         let interval = report.accuracy_interval.unwrap();
         close(name, Some(interval.low), &expect["interval"][0]);
         close(name, Some(interval.high), &expect["interval"][1]);
-        for (key, ours) in [("micro", report.micro), ("macro", report.macro_), ("weighted", report.weighted)] {
+        for (key, ours) in [
+            ("micro", report.micro),
+            ("macro", report.macro_),
+            ("weighted", report.weighted),
+        ] {
             let (ours, theirs) = (ours.unwrap(), &expect[key]);
             close(name, Some(ours.precision), &theirs["precision"]);
             close(name, Some(ours.recall), &theirs["recall"]);
@@ -49,20 +66,41 @@ fn equal_to_scikit_learn() {
         check_classes(name, &report, expect);
         check_agreement(name, &report, expect);
         for top in &report.top_k {
-            close(&format!("{name}, top {}", top.k), Some(top.accuracy), &expect["top_k"][top.k.to_string()]);
+            close(
+                &format!("{name}, top {}", top.k),
+                Some(top.accuracy),
+                &expect["top_k"][top.k.to_string()],
+            );
         }
     }
 }
 
 fn check_classes(name: &str, report: &ClassificationReport, expect: &Value) {
     for (i, class) in report.classes.iter().enumerate() {
-        assert_eq!(class.support, expect["support"][i].as_u64().unwrap(), "{name}");
-        for (j, count) in expect["confusion"][i].as_array().unwrap().iter().enumerate() {
-            assert_eq!(report.confusion.count(i, j), count.as_u64().unwrap(), "{name}: ({i}, {j})");
+        assert_eq!(
+            class.support,
+            expect["support"][i].as_u64().unwrap(),
+            "{name}"
+        );
+        for (j, count) in expect["confusion"][i]
+            .as_array()
+            .unwrap()
+            .iter()
+            .enumerate()
+        {
+            assert_eq!(
+                report.confusion.count(i, j),
+                count.as_u64().unwrap(),
+                "{name}: ({i}, {j})"
+            );
         }
         if class.support + class.predicted == 0 {
             // scikit-learn leaves such a class out of its averages; asked for, it shows a 0 that means nothing.
-            assert_eq!((class.precision, class.recall, class.f1), (None, None, None), "{name}");
+            assert_eq!(
+                (class.precision, class.recall, class.f1),
+                (None, None, None),
+                "{name}"
+            );
             continue;
         }
         close(name, class.precision, &expect["precision"][i]);
@@ -73,7 +111,13 @@ fn check_classes(name: &str, report: &ClassificationReport, expect: &Value) {
 
 fn check_agreement(name: &str, report: &ClassificationReport, expect: &Value) {
     close(name, report.kappa, &expect["kappa"]);
-    if report.classes.iter().filter(|class| class.support > 0).count() < 2 {
+    if report
+        .classes
+        .iter()
+        .filter(|class| class.support > 0)
+        .count()
+        < 2
+    {
         // scikit-learn says 0 even where every answer is right: with one true class there is nothing to correlate.
         assert_eq!(report.mcc, None, "{name}");
     } else {
@@ -83,9 +127,18 @@ fn check_agreement(name: &str, report: &ClassificationReport, expect: &Value) {
 
 #[test]
 fn the_numbers_of_the_hand_made_case() {
-    let (truth, answers) = ([0, 1, 2, 0, 1, 2, 2, 1, 0, 2], [0, 2, 1, 0, 1, 2, 2, 1, 1, 2]);
+    let (truth, answers) = (
+        [0, 1, 2, 0, 1, 2, 2, 1, 0, 2],
+        [0, 2, 1, 0, 1, 2, 2, 1, 1, 2],
+    );
     let one_hot = |class: usize| (0..3).map(|c| f32::from(u8::from(c == class))).collect();
-    let report = measure(3, &truth.into_iter().zip(answers.map(one_hot)).collect::<Vec<_>>());
+    let report = measure(
+        3,
+        &truth
+            .into_iter()
+            .zip(answers.map(one_hot))
+            .collect::<Vec<_>>(),
+    );
     let (macro_, weighted) = (report.macro_.unwrap(), report.weighted.unwrap());
     let pairs = [
         (report.micro.unwrap().f1, 0.7),
@@ -105,25 +158,53 @@ fn the_numbers_of_the_hand_made_case() {
 
 #[test]
 fn the_json_keys_are_a_promise() {
-    let report = measure(4, &[(0, vec![3.0, 2.0, 1.0, 0.0]), (1, vec![3.0, 2.0, 1.0, 0.0])]);
+    let report = measure(
+        4,
+        &[(0, vec![3.0, 2.0, 1.0, 0.0]), (1, vec![3.0, 2.0, 1.0, 0.0])],
+    );
     let json = serde_json::to_value(&report).unwrap();
-    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     let expected = "n accuracy accuracy_interval majority_share top_k micro macro weighted mcc kappa classes confusion";
     assert_eq!(keys(&json).join(" "), expected);
     assert_eq!(keys(&json["macro"]).join(" "), "precision recall f1");
-    assert_eq!(keys(&json["classes"][0]).join(" "), "label precision recall f1 support predicted");
+    assert_eq!(
+        keys(&json["classes"][0]).join(" "),
+        "label precision recall f1 support predicted"
+    );
     assert_eq!(keys(&json["accuracy_interval"]).join(" "), "low high");
-    assert_eq!(json["top_k"].to_string(), r#"[{"k":2,"accuracy":1.0},{"k":3,"accuracy":1.0}]"#);
+    assert_eq!(
+        json["top_k"].to_string(),
+        r#"[{"k":2,"accuracy":1.0},{"k":3,"accuracy":1.0}]"#
+    );
     assert_eq!(json["classes"][3]["f1"], Value::Null);
-    assert_eq!(serde_json::from_value::<ClassificationReport>(json).unwrap(), report);
+    assert_eq!(
+        serde_json::from_value::<ClassificationReport>(json).unwrap(),
+        report
+    );
 }
 
 #[test]
 fn without_samples_everything_is_undefined() {
     let report = measure(3, &[]);
-    assert_eq!((report.n, report.accuracy, report.accuracy_interval), (0, None, None));
-    assert_eq!((report.micro, report.macro_, report.weighted), (None, None, None));
-    assert_eq!((report.mcc, report.kappa, report.majority_share), (None, None, None));
+    assert_eq!(
+        (report.n, report.accuracy, report.accuracy_interval),
+        (0, None, None)
+    );
+    assert_eq!(
+        (report.micro, report.macro_, report.weighted),
+        (None, None, None)
+    );
+    assert_eq!(
+        (report.mcc, report.kappa, report.majority_share),
+        (None, None, None)
+    );
     assert!(report.top_k.is_empty());
 }
 
@@ -136,13 +217,19 @@ fn faults_name_the_sample_and_count_nothing() {
         message(counts.add_sample("a.png", 0, &[0.0, f32::NAN])),
         "sample `a.png`: the score of `dog` is NaN, look at the sample's input and at the model's weights"
     );
-    assert_eq!(message(counts.add(0, &[1.0])), "sample 1: 1 scores for 2 classes, give one for each");
+    assert_eq!(
+        message(counts.add(0, &[1.0])),
+        "sample 1: 1 scores for 2 classes, give one for each"
+    );
     assert_eq!(
         message(counts.add(2, &[1.0, 0.0])),
         "sample 1: class 2 does not exist, there are 2 classes (0 to 1)"
     );
     assert_eq!(counts.len(), 1);
-    assert!(Classification::new(["a", "b", "a"]).is_err_and(|e| e.to_string().contains("`a` stands twice")));
+    assert!(
+        Classification::new(["a", "b", "a"])
+            .is_err_and(|e| e.to_string().contains("`a` stands twice"))
+    );
     assert!(Classification::new([""; 0]).is_err());
     let other = Classification::new(["cat"]).unwrap();
     assert!(counts.merge(&other).is_err());
@@ -162,7 +249,8 @@ fn a_collapsed_model_scores_chance_not_everything() {
 fn random_samples() -> impl Strategy<Value = (usize, Vec<(usize, Vec<f32>)>)> {
     (1_usize..8).prop_flat_map(|classes| {
         let sample = (0..classes, proptest::collection::vec(-3_i8..3, classes));
-        let sample = sample.prop_map(|(target, scores)| (target, scores.into_iter().map(f32::from).collect()));
+        let sample = sample
+            .prop_map(|(target, scores)| (target, scores.into_iter().map(f32::from).collect()));
         (Just(classes), proptest::collection::vec(sample, 1..60))
     })
 }

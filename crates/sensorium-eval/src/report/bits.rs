@@ -23,13 +23,20 @@ pub(super) fn bar(share: f64, class: &str) -> Markup {
 
 /// A share as a CSS percentage, within 0..100.
 pub(super) fn width(share: f64) -> String {
-    let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+    let share = if share.is_finite() {
+        share.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
     format!("{:.2}", share * 100.0)
 }
 
 /// The style class of a modality's colour: by its place among the model's modalities.
 pub(super) fn colour(modalities: &[String], modality: &str) -> String {
-    let place = modalities.iter().position(|name| name == modality).unwrap_or(COLOURS - 1);
+    let place = modalities
+        .iter()
+        .position(|name| name == modality)
+        .unwrap_or(COLOURS - 1);
     format!("c{}", place % COLOURS)
 }
 
@@ -40,5 +47,9 @@ pub(super) fn joined(modalities: &[String]) -> String {
 
 /// `1 sample`, `2 samples`.
 pub(super) fn counted(n: u64, what: &str) -> String {
-    format!("{} {what}{}", super::scale::count(n), if n == 1 { "" } else { "s" })
+    format!(
+        "{} {what}{}",
+        super::scale::count(n),
+        if n == 1 { "" } else { "s" }
+    )
 }

@@ -5,22 +5,24 @@ use maud::{Markup, html};
 
 use super::bits::section;
 use super::scale::{count, percent, significant, tick_label, ticks};
-use super::types::{Curve, RunReport};
+use super::series::{Group, Line, group, range};
+use super::types::RunReport;
 
 const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 224.0;
 /// Left, right, top and bottom of the plot: room for labels, and on top for the value under the pointer.
 const PLOT: (f64, f64, f64, f64) = (44.0, 392.0, 20.0, 198.0);
-/// More points than this cannot be told apart at this width.
-const MOST_POINTS: usize = 360;
 /// Places along the steps where a pointer finds a value.
 const HOVER_BANDS: usize = 96;
-/// The smoothed line forgets over this part of the curve.
-const SMOOTHED_PART: f64 = 0.04;
 
 pub(super) fn curves(report: &RunReport) -> Option<Markup> {
-    let charts: Vec<Chart> = group(&report.curves).into_iter().filter_map(Chart::new).collect();
-    let smooth = charts.iter().any(|chart| chart.lines.iter().any(|line| line.smoothed.is_some()));
+    let charts: Vec<Chart> = group(&report.curves)
+        .into_iter()
+        .filter_map(Chart::new)
+        .collect();
+    let smooth = charts
+        .iter()
+        .any(|chart| chart.lines.iter().any(|line| line.smoothed.is_some()));
     let lead = if smooth {
         "Faint: every step. Strong: the same, smoothed. Point at a curve to read it."
     } else {
@@ -29,98 +31,6 @@ pub(super) fn curves(report: &RunReport) -> Option<Markup> {
     let body = html! { div.charts { @for chart in &charts { (chart.figure()) } } };
     (!charts.is_empty()).then(|| section("curves", "Training", lead, body))
 }
-
-/// The curves of one metric.
-struct Group<'a> {
-    metric: String,
-    curves: Vec<(&'a str, &'a Curve)>,
-}
-
-/// Curves by metric, both in the order of their first appearance.
-fn group(curves: &[Curve]) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    for curve in curves {
-        let (split, metric) = match curve.name.split_once('/') {
-            Some((split @ ("train" | "valid" | "test"), metric)) => (split, metric),
-            _ => ("train", curve.name.as_str()),
-        };
-        match groups.iter_mut().find(|group| group.metric == metric) {
-            Some(group) => group.curves.push((split, curve)),
-            None => groups.push(Group { metric: metric.to_owned(), curves: vec![(split, curve)] }),
-        }
-    }
-    groups
-}
-
-/// One line of a chart.
-struct Line {
-    split: String,
-    points: Vec<(u64, f64)>,
-    smoothed: Option<Vec<(u64, f64)>>,
-    /// Steps whose value was not a finite number.
-    broken: Vec<u64>,
-}
-
-impl Line {
-    fn new(split: &str, curve: &Curve) -> Self {
-        let (fine, broken): (Vec<_>, Vec<_>) = curve.points.iter().partition(|(_, value)| value.is_finite());
-        let mut points: Vec<(u64, f64)> = fine;
-        points.sort_by_key(|&(step, _)| step);
-        let smoothed = is_rough(&points).then(|| thinned(&smooth(&points)));
-        let broken = broken.into_iter().map(|(step, _)| step).collect();
-        Self { split: split.to_owned(), points: thinned(&points), smoothed, broken }
-    }
-
-    /// The line to read: smoothed where it is rough.
-    fn main(&self) -> &[(u64, f64)] {
-        self.smoothed.as_deref().unwrap_or(&self.points)
-    }
-
-    fn class(&self) -> &'static str {
-        match self.split.as_str() {
-            "train" => "s0",
-            "valid" => "s1",
-            _ => "s2",
-        }
-    }
-}
-
-/// True for a line that goes up and down all the time, which a schedule does not.
-fn is_rough(points: &[(u64, f64)]) -> bool {
-    let slopes: Vec<f64> = points.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
-    let turns = slopes.windows(2).filter(|pair| pair[0] * pair[1] < 0.0).count();
-    points.len() >= 24 && turns * 5 > points.len()
-}
-
-/// An exponential moving average without the pull of its first value.
-fn smooth(points: &[(u64, f64)]) -> Vec<(u64, f64)> {
-    let keep = 1.0 - 1.0 / (points.len() as f64 * SMOOTHED_PART).max(2.0);
-    let (mut sum, mut weight) = (0.0, 0.0);
-    let next = |&(step, value): &(u64, f64)| {
-        sum = keep * sum + (1.0 - keep) * value;
-        weight = keep * weight + (1.0 - keep);
-        (step, sum / weight)
-    };
-    points.iter().map(next).collect()
-}
-
-/// At most [`MOST_POINTS`]; of each bucket the lowest and the highest stay, so that spikes do.
-fn thinned(points: &[(u64, f64)]) -> Vec<(u64, f64)> {
-    if points.len() <= MOST_POINTS {
-        return points.to_vec();
-    }
-    let size = points.len().div_ceil(MOST_POINTS / 2);
-    let ends = |bucket: &[(u64, f64)]| {
-        let by_value = |a: &&(u64, f64), b: &&(u64, f64)| a.1.total_cmp(&b.1);
-        let mut ends: Vec<(u64, f64)> =
-            bucket.iter().min_by(by_value).into_iter().chain(bucket.iter().max_by(by_value)).copied().collect();
-        ends.sort_by_key(|&(step, _)| step);
-        ends.dedup();
-        ends
-    };
-    points.chunks(size).flat_map(ends).collect()
-}
-
 struct Chart {
     title: String,
     lines: Vec<Line>,
@@ -131,33 +41,62 @@ struct Chart {
 
 impl Chart {
     fn new(group: Group<'_>) -> Option<Self> {
-        let lines: Vec<Line> = group.curves.iter().map(|(split, curve)| Line::new(split, curve)).collect();
-        let lines: Vec<Line> = lines.into_iter().filter(|line| !line.points.is_empty()).collect();
+        let lines: Vec<Line> = group
+            .curves
+            .iter()
+            .map(|(split, curve)| Line::new(split, curve))
+            .collect();
+        let lines: Vec<Line> = lines
+            .into_iter()
+            .filter(|line| !line.points.is_empty())
+            .collect();
         let all = || lines.iter().flat_map(|line| line.points.iter());
         let first = all().map(|&(step, _)| step).min()?;
         let last = all().map(|&(step, _)| step).max()?;
         let share_like = ["accuracy", "f1", "precision", "recall", "share"];
         let within = |&(_, value): &(u64, f64)| (0.0..=1.0).contains(&value);
         let shares = share_like.iter().any(|word| group.metric.contains(word)) && all().all(within);
-        let values = if shares { (0.0, 1.0) } else { range(all().map(|&(_, value)| value).collect()) };
+        let values = if shares {
+            (0.0, 1.0)
+        } else {
+            range(all().map(|&(_, value)| value).collect())
+        };
         let title = sentence(&group.metric);
-        Some(Self { title, lines, steps: (first as f64, last as f64), values, shares })
+        Some(Self {
+            title,
+            lines,
+            steps: (first as f64, last as f64),
+            values,
+            shares,
+        })
     }
 
     fn x(&self, step: u64) -> f64 {
         let (first, last) = self.steps;
-        let share = if last > first { (step as f64 - first) / (last - first) } else { 0.5 };
+        let share = if last > first {
+            ((step as f64 - first) / (last - first)).clamp(0.0, 1.0)
+        } else {
+            0.5
+        };
         PLOT.0 + share * (PLOT.1 - PLOT.0)
     }
 
     fn y(&self, value: f64) -> f64 {
         let (low, high) = self.values;
-        let share = if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 };
+        let share = if high > low {
+            ((value - low) / (high - low)).clamp(0.0, 1.0)
+        } else {
+            0.5
+        };
         PLOT.3 - share * (PLOT.3 - PLOT.2)
     }
 
     fn read(&self, value: f64) -> String {
-        if self.shares { percent(value) } else { significant(value) }
+        if self.shares {
+            percent(value)
+        } else {
+            significant(value)
+        }
     }
 
     fn figure(&self) -> Markup {
@@ -186,16 +125,36 @@ impl Chart {
     fn in_words(&self) -> String {
         let told = self.lines.iter().filter_map(|line| {
             let ((_, first), (last_step, last)) = (line.main().first()?, line.main().last()?);
-            Some(format!("{}: from {} to {} at step {}", line.split, self.read(*first), self.read(*last), count(*last_step)))
+            Some(format!(
+                "{}: from {} to {} at step {}",
+                line.split,
+                self.read(*first),
+                self.read(*last),
+                count(*last_step)
+            ))
         });
         format!("{}. {}", self.title, told.collect::<Vec<_>>().join("; "))
     }
 
     fn axes(&self) -> Markup {
         let levels = ticks(self.values.0, self.values.1, 4);
-        let step = levels.windows(2).map(|pair| pair[1] - pair[0]).next().unwrap_or(1.0);
-        let label = |level: f64| if self.shares { format!("{:.0} %", level * 100.0) } else { tick_label(level, step) };
-        let places: Vec<u64> = ticks(self.steps.0, self.steps.1, 4).into_iter().filter(|t| t.fract() == 0.0).map(|t| t as u64).collect();
+        let step = levels
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .next()
+            .unwrap_or(1.0);
+        let label = |level: f64| {
+            if self.shares {
+                format!("{:.0} %", level * 100.0)
+            } else {
+                tick_label(level, step)
+            }
+        };
+        let places: Vec<u64> = ticks(self.steps.0, self.steps.1, 4)
+            .into_iter()
+            .filter(|t| t.fract() == 0.0)
+            .map(|t| t as u64)
+            .collect();
         html! {
             @for level in levels {
                 line.grid x1=(PLOT.0) x2=(PLOT.1) y1=(px(self.y(level))) y2=(px(self.y(level))) {}
@@ -227,16 +186,30 @@ impl Chart {
 
     fn path(&self, points: &[(u64, f64)]) -> String {
         let place = |(i, &(step, value)): (usize, &(u64, f64))| {
-            format!("{}{} {}", if i == 0 { "M" } else { "L" }, px(self.x(step)), px(self.y(value)))
+            format!(
+                "{}{} {}",
+                if i == 0 { "M" } else { "L" },
+                px(self.x(step)),
+                px(self.y(value))
+            )
         };
         points.iter().enumerate().map(place).collect()
     }
 
     /// Invisible bands over the plot; the one under the pointer shows its step and values.
     fn hover(&self) -> Markup {
-        let Some(longest) = self.lines.iter().max_by_key(|line| line.main().len()) else { return html! {} };
+        let Some(longest) = self.lines.iter().max_by_key(|line| line.main().len()) else {
+            return html! {};
+        };
         let stride = longest.main().len().div_ceil(HOVER_BANDS).max(1);
-        let at: Vec<u64> = longest.main().iter().rev().step_by(stride).map(|&(step, _)| step).rev().collect();
+        let at: Vec<u64> = longest
+            .main()
+            .iter()
+            .rev()
+            .step_by(stride)
+            .map(|&(step, _)| step)
+            .rev()
+            .collect();
         html! {
             @for (i, &step) in at.iter().enumerate() {
                 @let x = self.x(step);
@@ -261,30 +234,33 @@ impl Chart {
 
 /// The value at the point next to a step, for a step the line covers.
 fn nearest(points: &[(u64, f64)], step: u64) -> Option<f64> {
-    points.iter().min_by_key(|(at, _)| at.abs_diff(step)).map(|&(_, value)| value)
+    points
+        .iter()
+        .min_by_key(|(at, _)| at.abs_diff(step))
+        .map(|&(_, value)| value)
 }
-
-/// What the axis covers: from zero where the values come near it, and not stretched by a few spikes.
-fn range(mut values: Vec<f64>) -> (f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let (Some(&low), Some(&top)) = (values.first(), values.last()) else { return (0.0, 1.0) };
-    let usual = values[(values.len() - 1) * 99 / 100];
-    let high = if top > low + 3.0 * (usual - low) && usual > low { low + 1.5 * (usual - low) } else { top };
-    let low = if low >= 0.0 && low < 0.5 * high { 0.0 } else { low };
-    if high > low { (low, high + 0.04 * (high - low)) } else { (low - 0.5 * low.abs().max(1e-9), high + 0.5 * high.abs().max(1e-9)) }
-}
-
 /// `learning_rate` as `Learning rate`.
 fn sentence(metric: &str) -> String {
     let words = metric.replace(['_', '/'], " ");
     let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 fn not_finite(line: &Line) -> String {
-    let shown: Vec<String> = line.broken.iter().take(5).map(|&step| count(step)).collect();
+    let shown: Vec<String> = line
+        .broken
+        .iter()
+        .take(5)
+        .map(|&step| count(step))
+        .collect();
     let more = if line.broken.len() > 5 { ", …" } else { "" };
-    format!("Not a finite number at step {}{more} ({} in all).", shown.join(", "), line.broken.len())
+    format!(
+        "Not a finite number at step {}{more} ({} in all).",
+        shown.join(", "),
+        line.broken.len()
+    )
 }
 
 fn anchor(x: f64) -> &'static str {
@@ -296,30 +272,10 @@ fn px(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
 }
-
 #[cfg(test)]
 mod tests {
+    use super::super::types::Curve;
     use super::*;
-
-    fn noisy(n: u64) -> Vec<(u64, f64)> {
-        (0..n).map(|i| (i, 2.0 - i as f64 / n as f64 + if i % 2 == 0 { 0.2 } else { -0.2 })).collect()
-    }
-
-    #[test]
-    fn noise_is_smoothed_and_a_schedule_is_not() {
-        let rough = Line::new("train", &Curve::new("loss", noisy(1000)));
-        let smooth = rough.smoothed.as_ref().unwrap();
-        assert!((smooth.last().unwrap().1 - 1.0).abs() < 0.1);
-        assert!(rough.points.len() <= MOST_POINTS + 2 && rough.points.len() > 100);
-        assert!(Line::new("train", &Curve::new("lr", (0..1000).map(|i| (i, (i as f64 / 500.0).cos())))).smoothed.is_none());
-    }
-
-    #[test]
-    fn curves_of_one_metric_share_a_chart() {
-        let curves = ["loss", "valid/loss", "train/accuracy", "loss/contrastive"].map(|name| Curve::new(name, [(1, 0.5)]));
-        let names: Vec<(String, usize)> = group(&curves).into_iter().map(|g| (g.metric, g.curves.len())).collect();
-        assert_eq!(names, [("loss".into(), 2), ("accuracy".into(), 1), ("loss/contrastive".into(), 1)]);
-    }
 
     #[test]
     fn odd_curves_draw_finite_numbers_only() {
@@ -331,26 +287,28 @@ mod tests {
             vec![(3, 1e-320), (3, 1e-320)],
         ];
         for points in odd {
-            let curves = vec![Curve::new("loss", points.clone()), Curve::new("valid/loss", [])];
-            let report = RunReport { curves, ..Default::default() };
+            let curves = vec![
+                Curve::new("loss", points.clone()),
+                Curve::new("valid/loss", []),
+            ];
+            let report = RunReport {
+                curves,
+                ..Default::default()
+            };
             let svg = curves_text(&report);
-            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{points:?}: {svg}");
+            assert!(
+                !svg.contains("NaN") && !svg.contains("inf"),
+                "{points:?}: {svg}"
+            );
         }
-        let nothing = RunReport { curves: vec![Curve::new("loss", [(0, f64::NAN)])], ..Default::default() };
+        let nothing = RunReport {
+            curves: vec![Curve::new("loss", [(0, f64::NAN)])],
+            ..Default::default()
+        };
         assert!(super::curves(&nothing).is_none());
     }
 
     fn curves_text(report: &RunReport) -> String {
         super::curves(report).unwrap().into_string()
-    }
-
-    #[test]
-    fn a_spike_does_not_flatten_the_rest() {
-        let mut values = vec![1.0; 200];
-        values[..100].fill(0.5);
-        values[3] = 900.0;
-        let (low, high) = range(values);
-        assert!(low == 0.5 || low == 0.0);
-        assert!(high < 3.0, "{high}");
     }
 }

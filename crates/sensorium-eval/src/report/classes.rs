@@ -9,22 +9,38 @@ use crate::{Averaged, ClassScores, ClassificationReport};
 
 /// Beyond this many classes a matrix cannot be read and only its commonest mistakes are listed.
 const MOST_IN_MATRIX: usize = 30;
+/// Above this the cells are small and the list of mistakes goes below.
+const DENSE: usize = 14;
 /// Mistakes listed beside a matrix, and instead of one.
 const MISTAKES: (usize, usize) = (6, 30);
 /// More classes than this are folded away, the weakest first in sight.
 const MOST_ROWS: usize = 30;
 
 pub(super) fn confusion(report: &RunReport) -> Option<Markup> {
-    let test = report.test.as_ref().filter(|test| test.n > 0 && test.classes.len() > 1)?;
+    let test = report
+        .test
+        .as_ref()
+        .filter(|test| test.n > 0 && test.classes.len() > 1)?;
     let matrix = test.classes.len() <= MOST_IN_MATRIX;
     let (heading, lead) = if matrix {
-        ("Confusion", "Rows are the truth, columns the answer; the colour is the share of the row.")
+        (
+            "Confusion",
+            "Rows are the truth, columns the answer; the colour is the share of the row.",
+        )
     } else {
-        ("Commonest mistakes", "Too many classes for a matrix: what is taken for what, most often first.")
+        (
+            "Commonest mistakes",
+            "Too many classes for a matrix: what is taken for what, most often first.",
+        )
+    };
+    let layout = match test.classes.len() {
+        n if n <= DENSE => "confusion",
+        _ if matrix => "confusion wide",
+        _ => "mistakes-only",
     };
     let list = mistakes(test, if matrix { MISTAKES.0 } else { MISTAKES.1 });
     let body = html! {
-        div class=(if matrix { "confusion" } else { "mistakes-only" }) {
+        div class=(layout) {
             @if matrix { div.card.scroll { (grid(test)) } }
             (list)
         }
@@ -35,7 +51,7 @@ pub(super) fn confusion(report: &RunReport) -> Option<Markup> {
 fn grid(test: &ClassificationReport) -> Markup {
     let n = test.classes.len();
     html! {
-        table class=(if n > 14 { "matrix dense" } else { "matrix" }) {
+        table class=(if n > DENSE { "matrix dense" } else { "matrix" }) {
             caption.hide { "Confusion matrix: samples of each true class (rows) by answer (columns)" }
             thead { tr {
                 td {}
@@ -60,8 +76,15 @@ fn grid(test: &ClassificationReport) -> Markup {
 
 /// How strongly a cell is coloured: small shares must be seen too.
 fn shade(share: f64) -> f64 {
-    if share > 0.0 { 0.08 + 0.92 * share.sqrt() } else { 0.0 }
+    if share > 0.0 {
+        0.08 + 0.92 * share.sqrt()
+    } else {
+        0.0
+    }
 }
+
+/// From this strength on, the text on a cell changes to the colour of the paper: both contrasts are above 4 to 1.
+const FULL: f64 = 0.8;
 
 fn cell_class(diagonal: bool, share: f64, found: u64) -> String {
     let kind = match (found, diagonal) {
@@ -69,16 +92,20 @@ fn cell_class(diagonal: bool, share: f64, found: u64) -> String {
         (_, true) => "hit",
         (_, false) => "miss",
     };
-    format!("{kind}{}", if shade(share) > 0.6 { " full" } else { "" })
+    format!("{kind}{}", if shade(share) > FULL { " full" } else { "" })
 }
 
 fn mistakes(test: &ClassificationReport, most: usize) -> Markup {
     let wrong = test.confusion.top_confusions(most);
     let largest = wrong.first().map_or(1, |cell| cell.count);
-    let name = |class: usize| test.classes.get(class).map_or("?", |class| class.label.as_str());
+    let name = |class: usize| {
+        test.classes
+            .get(class)
+            .map_or("?", |class| class.label.as_str())
+    };
     html! {
         div.card.mistakes {
-            h3 { "Taken for something else" }
+            @if most <= MISTAKES.0 { h3 { "Taken for something else" } }
             @if wrong.is_empty() { p.note { "No mistakes on " (super::bits::counted(test.n, "sample")) "." } }
             ol {
                 @for cell in &wrong {
@@ -101,7 +128,11 @@ pub(super) fn per_class(report: &RunReport) -> Option<Markup> {
         classes.sort_by(|a, b| a.f1.unwrap_or(2.0).total_cmp(&b.f1.unwrap_or(2.0)));
     }
     let (shown, folded) = classes.split_at(classes.len().min(MOST_ROWS));
-    let lead = if many { "The weakest classes first." } else { "Precision: how many answers are right. Recall: how many are found." };
+    let lead = if many {
+        "The weakest classes first."
+    } else {
+        "Precision: how many answers are right. Recall: how many are found."
+    };
     let body = html! {
         div.card.scroll {
             table.classes {
@@ -145,21 +176,45 @@ fn score_cell(score: Option<f64>) -> Markup {
 }
 
 fn averages(test: &ClassificationReport) -> Markup {
-    let named = [("macro average", test.macro_), ("weighted average", test.weighted), ("micro average", test.micro)];
-    let row = |name: &str, average: Averaged| html! { tr {
-        th scope="row" { (name) }
-        @for score in [average.precision, average.recall, average.f1] { (score_cell(Some(score))) }
-        td.num { (count(test.n)) }
-    } };
+    let named = [
+        ("macro average", test.macro_),
+        ("weighted average", test.weighted),
+        ("micro average", test.micro),
+    ];
+    let row = |name: &str, average: Averaged| {
+        html! { tr {
+            th scope="row" { (name) }
+            @for score in [average.precision, average.recall, average.f1] { (score_cell(Some(score))) }
+            td.num { (count(test.n)) }
+        } }
+    };
     html! { tfoot { @for (name, average) in named { @if let Some(average) = average { (row(name, average)) } } } }
 }
 
 /// The single numbers that fit no column.
 fn agreement(test: &ClassificationReport) -> Markup {
-    let mut facts: Vec<(String, String)> =
-        test.top_k.iter().map(|top| (format!("Top-{} accuracy", top.k), super::scale::percent(top.accuracy))).collect();
-    facts.extend(test.mcc.map(|mcc| ("Matthews correlation".into(), format!("{mcc:.3}").replace('-', "−"))));
-    facts.extend(test.kappa.map(|kappa| ("Cohen's kappa".into(), format!("{kappa:.3}").replace('-', "−"))));
+    let mut facts: Vec<(String, String)> = test
+        .top_k
+        .iter()
+        .map(|top| {
+            (
+                format!("Top-{} accuracy", top.k),
+                super::scale::percent(top.accuracy),
+            )
+        })
+        .collect();
+    facts.extend(test.mcc.map(|mcc| {
+        (
+            "Matthews correlation".into(),
+            format!("{mcc:.3}").replace('-', "−"),
+        )
+    }));
+    facts.extend(test.kappa.map(|kappa| {
+        (
+            "Cohen's kappa".into(),
+            format!("{kappa:.3}").replace('-', "−"),
+        )
+    }));
     html! {
         @if !facts.is_empty() {
             dl.facts { @for (name, value) in &facts { div { dt { (name) } dd { (value) } } } }

@@ -15,15 +15,26 @@ const TINY_PX: u32 = 64;
 const MOST_LETTERS: usize = 400;
 
 pub(super) fn examples(report: &RunReport, options: &RenderOptions) -> Option<Markup> {
-    let (right, wrong): (Vec<&Example>, Vec<&Example>) = report.examples.iter().partition(|example| example.is_right());
+    let (right, wrong): (Vec<&Example>, Vec<&Example>) = report
+        .examples
+        .iter()
+        .partition(|example| example.is_right());
     // Mistakes teach more, but at most half of the places are kept for them while there are right ones to show.
     let half = options.max_examples.div_ceil(2);
-    let wrong_shown = wrong.len().min(half.max(options.max_examples.saturating_sub(right.len())));
-    let right_shown = right.len().min(options.max_examples - wrong_shown.min(options.max_examples));
+    let wrong_shown = wrong
+        .len()
+        .min(half.max(options.max_examples.saturating_sub(right.len())));
+    let right_shown = right
+        .len()
+        .min(options.max_examples - wrong_shown.min(options.max_examples));
     if wrong_shown + right_shown == 0 {
         return None;
     }
-    let mut cards = Cards { modalities: modalities(report), budget: Budget::new(options.max_media_bytes), options };
+    let mut cards = Cards {
+        modalities: modalities(report),
+        budget: Budget::new(options.max_media_bytes),
+        options,
+    };
     let body = html! {
         @for (heading, group) in [("Wrong", &wrong[..wrong_shown]), ("Right", &right[..right_shown])] {
             @if !group.is_empty() {
@@ -32,7 +43,10 @@ pub(super) fn examples(report: &RunReport, options: &RenderOptions) -> Option<Ma
             }
         }
     };
-    let lead = format!("{} of the test split, with the model's best answers.", counted((wrong_shown + right_shown) as u64, "sample"));
+    let lead = format!(
+        "{} of the test split, with the model's best answers.",
+        counted((wrong_shown + right_shown) as u64, "sample")
+    );
     Some(section("examples", "Examples", &lead, body))
 }
 
@@ -83,16 +97,20 @@ impl Cards<'_> {
 
     fn input(&mut self, input: &ExampleInput, id: &str) -> Markup {
         let content = match &input.content {
-            Media::Image { bytes, .. } => match picture(bytes, self.options.max_image_px, &mut self.budget) {
-                Ok(shown) => {
-                    let tiny = shown.width.max(shown.height) <= TINY_PX;
-                    html! { img class=(if tiny { "tiny" } else { "" }) src=(shown.uri) width=(shown.width) height=(shown.height)
+            Media::Image { bytes, .. } => {
+                match picture(bytes, self.options.max_image_px, &mut self.budget) {
+                    Ok(shown) => {
+                        let tiny = shown.width.max(shown.height) <= TINY_PX;
+                        html! { img class=(if tiny { "tiny" } else { "" }) src=(shown.uri) width=(shown.width) height=(shown.height)
                         alt={ (input.modality) " of sample " (id) } loading="lazy"; }
+                    }
+                    Err(why) => html! { p.note { (why) } },
                 }
-                Err(why) => html! { p.note { (why) } },
-            },
+            }
             Media::Sound { mime, bytes } => match sound(mime, bytes, &mut self.budget) {
-                Ok(uri) => html! { audio controls preload="none" src=(uri) aria-label={ (input.modality) " of sample " (id) } {} },
+                Ok(uri) => {
+                    html! { audio controls preload="none" src=(uri) aria-label={ (input.modality) " of sample " (id) } {} }
+                }
                 Err(why) => html! { p.note { (why) } },
             },
             Media::Text(text) => html! { blockquote { (shortened(text)) } },
@@ -109,5 +127,9 @@ impl Cards<'_> {
 fn shortened(text: &str) -> String {
     let mut letters = text.chars();
     let short: String = letters.by_ref().take(MOST_LETTERS).collect();
-    if letters.next().is_some() { short + "…" } else { short }
+    if letters.next().is_some() {
+        short + "…"
+    } else {
+        short
+    }
 }

@@ -17,7 +17,10 @@ const MOST_STRANDS: usize = 6;
 pub(super) fn strands(ablation: &Ablation) -> Option<Markup> {
     let whole = ablation.whole()?.accuracy?;
     let alone = |name: &String| {
-        let row = ablation.rows.iter().find(|row| row.modalities == [name.clone()])?;
+        let row = ablation
+            .rows
+            .iter()
+            .find(|row| row.modalities == [name.clone()])?;
         Some((name.clone(), row.accuracy?))
     };
     let singles: Vec<(String, f64)> = ablation.modalities.iter().filter_map(alone).collect();
@@ -26,8 +29,15 @@ pub(super) fn strands(ablation: &Ablation) -> Option<Markup> {
     }
     let (gap, middle) = (56.0, 28.0 * singles.len() as f64);
     let height = 2.0 * middle;
-    let told: Vec<String> = singles.iter().map(|(name, accuracy)| format!("{name} alone {}", percent(*accuracy))).collect();
-    let label = format!("Test accuracy: {}; together {}", told.join(", "), percent(whole));
+    let told: Vec<String> = singles
+        .iter()
+        .map(|(name, accuracy)| format!("{name} alone {}", percent(*accuracy)))
+        .collect();
+    let label = format!(
+        "Test accuracy: {}; together {}",
+        told.join(", "),
+        percent(whole)
+    );
     Some(html! {
         svg.strands viewBox={ "0 0 400 " (height) } role="img" aria-label=(label) {
             @for (i, (name, accuracy)) in singles.iter().enumerate() {
@@ -50,11 +60,18 @@ pub(super) fn strands(ablation: &Ablation) -> Option<Markup> {
 
 /// At most `most` letters, for places that cannot grow.
 fn clip(text: &str, most: usize) -> String {
-    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['…']).collect() }
+    if text.chars().count() <= most {
+        text.to_owned()
+    } else {
+        text.chars().take(most - 1).chain(['…']).collect()
+    }
 }
 
 pub(super) fn fusing(report: &RunReport) -> Option<Markup> {
-    let ablation = report.ablation.as_ref().filter(|ablation| ablation.rows.len() > 1)?;
+    let ablation = report
+        .ablation
+        .as_ref()
+        .filter(|ablation| ablation.rows.len() > 1)?;
     let rows = ablation.sorted();
     let chance = report.test.as_ref().and_then(|test| test.majority_share);
     let lead = "The same model on the same samples, given only some of what it can take. The whisker is the 95 % interval.";
@@ -122,7 +139,10 @@ fn subset(ablation: &Ablation, row: &AblationRow, chance: Option<f64>) -> Markup
 fn contributions(ablation: &Ablation) -> Markup {
     let mut found = ablation.contributions();
     found.sort_by(|a, b| b.adds.total_cmp(&a.adds));
-    let largest = found.iter().map(|one| one.adds.abs()).fold(f64::MIN_POSITIVE, f64::max);
+    let largest = found
+        .iter()
+        .map(|one| one.adds.abs())
+        .fold(f64::MIN_POSITIVE, f64::max);
     html! {
         @if !found.is_empty() {
             h3 { "What each modality adds to the others" }

@@ -32,7 +32,12 @@ impl Budget {
     }
 
     fn take(&mut self, bytes: usize) -> Result<(), String> {
-        let short = || format!("left out to keep this report small ({} kB)", bytes.div_ceil(1024));
+        let short = || {
+            format!(
+                "left out to keep this report small ({} kB)",
+                bytes.div_ceil(1024)
+            )
+        };
         self.left = self.left.checked_sub(bytes).ok_or_else(short)?;
         Ok(())
     }
@@ -53,7 +58,9 @@ pub(crate) fn picture(bytes: &[u8], max_px: u32, budget: &mut Budget) -> Result<
     // The decoder's own limits cover what it needs besides the picture itself.
     if decoder.total_bytes() > MOST_DECODED_BYTES {
         let (width, height) = decoder.dimensions();
-        return Err(format!("picture cannot be shown: {width} x {height} pixels are too many"));
+        return Err(format!(
+            "picture cannot be shown: {width} x {height} pixels are too many"
+        ));
     }
     let orientation = decoder.orientation().map_err(unreadable)?;
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
@@ -61,9 +68,15 @@ pub(crate) fn picture(bytes: &[u8], max_px: u32, budget: &mut Budget) -> Result<
     let (width, height) = (decoded.width(), decoded.height());
 
     let known = format.filter(|format| browser_reads(*format));
-    if let Some(format) = known.filter(|_| bytes.len() <= SMALL_FILE_BYTES && width.max(height) <= max_px.max(64)) {
+    if let Some(format) =
+        known.filter(|_| bytes.len() <= SMALL_FILE_BYTES && width.max(height) <= max_px.max(64))
+    {
         budget.take(bytes.len())?;
-        return Ok(Picture { uri: data_uri(format.to_mime_type(), bytes), width, height });
+        return Ok(Picture {
+            uri: data_uri(format.to_mime_type(), bytes),
+            width,
+            height,
+        });
     }
     if width.max(height) > max_px {
         decoded = decoded.resize(max_px.max(1), max_px.max(1), FilterType::Triangle);
@@ -71,7 +84,11 @@ pub(crate) fn picture(bytes: &[u8], max_px: u32, budget: &mut Budget) -> Result<
     let (width, height) = (decoded.width(), decoded.height());
     let (mime, encoded) = encode(&decoded).map_err(unreadable)?;
     budget.take(encoded.len())?;
-    Ok(Picture { uri: data_uri(mime, &encoded), width, height })
+    Ok(Picture {
+        uri: data_uri(mime, &encoded),
+        width,
+        height,
+    })
 }
 
 /// The sound as a data URI, or why it is not embedded.
@@ -88,14 +105,19 @@ pub(crate) fn sound(mime: &str, bytes: &[u8], budget: &mut Budget) -> Result<Str
 }
 
 fn browser_reads(format: ImageFormat) -> bool {
-    matches!(format, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Gif | ImageFormat::WebP)
+    matches!(
+        format,
+        ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Gif | ImageFormat::WebP
+    )
 }
 
 /// PNG where a pixel counts or is transparent, else JPEG.
 fn encode(picture: &DynamicImage) -> Result<(&'static str, Vec<u8>), image::ImageError> {
     let mut bytes = Vec::new();
     if picture.color().has_alpha() || picture.width().max(picture.height()) <= 64 {
-        picture.to_rgba8().write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)?;
+        picture
+            .to_rgba8()
+            .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)?;
         return Ok(("image/png", bytes));
     }
     let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY);
@@ -116,8 +138,12 @@ pub(super) mod base64_bytes {
         serializer.serialize_str(&BASE64_STANDARD.encode(bytes))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        BASE64_STANDARD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<u8>, D::Error> {
+        BASE64_STANDARD
+            .decode(String::deserialize(deserializer)?)
+            .map_err(D::Error::custom)
     }
 }
 
@@ -126,9 +152,13 @@ mod tests {
     use super::*;
 
     fn png(width: u32, height: u32) -> Vec<u8> {
-        let picture = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
+        let picture = image::RgbImage::from_fn(width, height, |x, y| {
+            image::Rgb([x as u8, y as u8, (x * y) as u8])
+        });
         let mut bytes = Vec::new();
-        picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).unwrap();
+        picture
+            .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)
+            .unwrap();
         bytes
     }
 
@@ -153,10 +183,16 @@ mod tests {
             let why = picture(bytes, 320, &mut budget).err().unwrap();
             assert!(why.starts_with("picture cannot be shown: "), "{why}");
         }
-        assert!(picture(&png(90, 90), 320, &mut Budget::new(10)).is_err_and(|why| why.contains("report small")));
+        assert!(
+            picture(&png(90, 90), 320, &mut Budget::new(10))
+                .is_err_and(|why| why.contains("report small"))
+        );
         assert!(sound("text/html", b"<script>", &mut budget).is_err());
         assert!(sound("audio/wav\" onerror=\"", b"RIFF", &mut budget).is_err());
         assert!(sound("audio/wav", b"", &mut budget).is_err());
-        assert_eq!(sound("audio/wav", b"RIFF", &mut budget).unwrap(), "data:audio/wav;base64,UklGRg==");
+        assert_eq!(
+            sound("audio/wav", b"RIFF", &mut budget).unwrap(),
+            "data:audio/wav;base64,UklGRg=="
+        );
     }
 }

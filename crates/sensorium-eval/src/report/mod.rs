@@ -9,11 +9,13 @@ mod media;
 mod page;
 mod provenance;
 mod scale;
+mod series;
 mod types;
 
 pub(crate) use scale::percent;
 pub use types::{
-    Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport, SkippedRow, SplitSummary,
+    Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport,
+    SkippedRow, SplitSummary,
 };
 
 /// Renders a report as one self-contained HTML page: no network, no script, no font; light and dark; printable.

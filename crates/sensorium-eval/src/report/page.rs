@@ -11,7 +11,11 @@ use crate::ClassificationReport;
 const STYLE: &str = include_str!("style.css");
 
 pub(super) fn page(report: &RunReport, options: &RenderOptions) -> Markup {
-    let title = if report.title.is_empty() { "run" } else { report.title.as_str() };
+    let title = if report.title.is_empty() {
+        "run"
+    } else {
+        report.title.as_str()
+    };
     let sections = [
         fusing::fusing(report),
         charts::curves(report),
@@ -82,20 +86,36 @@ fn headline(report: &RunReport, test: &ClassificationReport) -> Markup {
 }
 
 fn in_words(report: &RunReport, test: &ClassificationReport) -> String {
-    let mut said = format!("Right on {} of {} test samples.", count(test.confusion.right()), count(test.n));
+    let mut said = format!(
+        "Right on {} of {} test samples.",
+        count(test.confusion.right()),
+        count(test.n)
+    );
     let ablation = report.ablation.as_ref();
-    if let Some((best, whole)) = ablation.and_then(|ablation| Some((ablation.best_single()?, ablation.whole()?)))
+    if let Some((best, whole)) =
+        ablation.and_then(|ablation| Some((ablation.best_single()?, ablation.whole()?)))
         && let (Some(alone), Some(together)) = (best.accuracy, whole.accuracy)
     {
         let gain = (together - alone) * 100.0;
         said += &match gain {
-            gain if gain >= 0.05 => format!(" Fusing adds {gain:.1} points to {} alone, the best single modality.", best.modalities[0]),
-            gain if gain > -0.05 => format!(" Fusing adds nothing to {} alone.", best.modalities[0]),
-            gain => format!(" Fusing costs {:.1} points against {} alone.", -gain, best.modalities[0]),
+            gain if gain >= 0.05 => format!(
+                " Fusing adds {gain:.1} points to {} alone, the best single modality.",
+                best.modalities[0]
+            ),
+            gain if gain > -0.05 => {
+                format!(" Fusing adds nothing to {} alone.", best.modalities[0])
+            }
+            gain => format!(
+                " Fusing costs {:.1} points against {} alone.",
+                -gain, best.modalities[0]
+            ),
         };
     }
     if let Some(chance) = test.majority_share.filter(|_| test.classes.len() > 1) {
-        said += &format!(" Always answering the commonest class gives {}.", percent(chance));
+        said += &format!(
+            " Always answering the commonest class gives {}.",
+            percent(chance)
+        );
     }
     said
 }
@@ -111,7 +131,12 @@ fn tiles(report: &RunReport) -> Markup {
     tiles.extend(report.parameters.map(|n| ("Parameters", magnitude(n))));
     tiles.extend(report.duration_s.map(|seconds| ("Time", duration(seconds))));
     tiles.extend(report.backend.clone().map(|backend| ("Backend", backend)));
-    tiles.extend(report.facts.iter().map(|pair| (pair.key.as_str(), pair.value.clone())));
+    tiles.extend(
+        report
+            .facts
+            .iter()
+            .map(|pair| (pair.key.as_str(), pair.value.clone())),
+    );
     html! {
         @if !tiles.is_empty() {
             dl.tiles { @for (name, value) in &tiles { div { dt { (name) } dd { (value) } } } }

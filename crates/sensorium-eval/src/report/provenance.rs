@@ -10,7 +10,10 @@ use super::types::{DataSummary, RunReport};
 const MOST_SKIPPED: usize = 50;
 
 pub(super) fn data(report: &RunReport) -> Option<Markup> {
-    let data = report.data.as_ref().filter(|data| !data.splits.is_empty() || data.skipped_rows > 0)?;
+    let data = report
+        .data
+        .as_ref()
+        .filter(|data| !data.splits.is_empty() || data.skipped_rows > 0)?;
     let body = html! {
         @if !data.splits.is_empty() { div.card.scroll { (splits(data)) } }
         @if data.skipped_rows > 0 || !data.skipped.is_empty() { (skipped(data)) }
@@ -19,10 +22,20 @@ pub(super) fn data(report: &RunReport) -> Option<Markup> {
 }
 
 fn splits(data: &DataSummary) -> Markup {
-    let most = data.splits.iter().map(|split| split.rows).max().unwrap_or(0).max(1) as f64;
-    let modalities: Vec<&String> = data.splits.iter().max_by_key(|split| split.present.len()).map_or(vec![], |split| {
-        split.present.iter().map(|(name, _)| name).collect()
-    });
+    let most = data
+        .splits
+        .iter()
+        .map(|split| split.rows)
+        .max()
+        .unwrap_or(0)
+        .max(1) as f64;
+    let modalities: Vec<&String> = data
+        .splits
+        .iter()
+        .max_by_key(|split| split.present.len())
+        .map_or(vec![], |split| {
+            split.present.iter().map(|(name, _)| name).collect()
+        });
     html! {
         table.splits {
             thead { tr {

@@ -9,14 +9,22 @@ pub(crate) fn percent(share: f64) -> String {
     if value == 0.0 || value == 100.0 {
         return format!("{value:.0}\u{a0}%");
     }
-    let digits = usize::from(value < 99.95 && value >= 0.05);
+    let digits = usize::from((0.05..99.95).contains(&value));
     // Not rounded up to a whole it has not reached, nor down to nothing.
-    if digits == 1 { format!("{value:.1}\u{a0}%") } else { format!("{value:.2}\u{a0}%") }
+    if digits == 1 {
+        format!("{value:.1}\u{a0}%")
+    } else {
+        format!("{value:.2}\u{a0}%")
+    }
 }
 
 /// A difference of shares in points, with its sign: `+12.3`.
 pub(crate) fn points(difference: f64) -> String {
-    format!("{}{:.1}", if difference < 0.0 { "−" } else { "+" }, difference.abs() * 100.0)
+    format!(
+        "{}{:.1}",
+        if difference < 0.0 { "−" } else { "+" },
+        difference.abs() * 100.0
+    )
 }
 
 /// `1234567` as `1,234,567`.
@@ -42,7 +50,11 @@ pub(crate) fn magnitude(n: u64) -> String {
         1_000_000..1_000_000_000 => (value / 1e6, "M"),
         _ => (value / 1e9, "G"),
     };
-    let digits = if scaled < 10.0 { 2 } else { usize::from(scaled < 100.0) };
+    let digits = if scaled < 10.0 {
+        2
+    } else {
+        usize::from(scaled < 100.0)
+    };
     format!("{scaled:.digits$}\u{a0}{unit}")
 }
 
@@ -86,8 +98,14 @@ pub(crate) fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
     let raw = span / wanted.max(1) as f64;
     let power = 10_f64.powf(raw.log10().floor());
     let nice = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * power);
-    let step = nice.clone().find(|step| *step >= raw * (1.0 - 1e-9)).unwrap_or(power * 10.0);
-    let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
+    let step = nice
+        .clone()
+        .find(|step| *step >= raw * (1.0 - 1e-9))
+        .unwrap_or(power * 10.0);
+    let (first, last) = (
+        (low / step - 1e-9).ceil() as i64,
+        (high / step + 1e-9).floor() as i64,
+    );
     if !(step.is_finite() && step > 0.0 && last - first < 100) {
         return vec![low];
     }
@@ -103,7 +121,9 @@ pub(crate) fn tick_label(value: f64, step: f64) -> String {
         return format!("{value:.1e}").replace(".0e", "e").replace('-', "−");
     }
     let mut digits = 0;
-    while digits < 5 && (step * 10_f64.powi(digits) - (step * 10_f64.powi(digits)).round()).abs() > 1e-6 {
+    while digits < 5
+        && (step * 10_f64.powi(digits) - (step * 10_f64.powi(digits)).round()).abs() > 1e-6
+    {
         digits += 1;
     }
     format!("{value:.*}", digits as usize).replace('-', "−")
@@ -116,14 +136,28 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        let read: Vec<String> =
-            [0.0, 0.0004, 0.0123, 0.98366, 0.9999, 1.0].into_iter().map(|x| percent(x).replace('\u{a0}', " ")).collect();
-        assert_eq!(read, ["0 %", "0.04 %", "1.2 %", "98.4 %", "99.99 %", "100 %"]);
-        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([7, 1_234, 87_654_321].map(|n| magnitude(n).replace('\u{a0}', " ")), ["7", "1.23 k", "87.7 M"]);
-        let read = [3.14, 59.6, 161.0, 7260.0].map(|s| duration(s).replace('\u{a0}', " "));
+        let read: Vec<String> = [0.0, 0.0004, 0.0123, 0.98366, 0.9999, 1.0]
+            .into_iter()
+            .map(|x| percent(x).replace('\u{a0}', " "))
+            .collect();
+        assert_eq!(
+            read,
+            ["0 %", "0.04 %", "1.2 %", "98.4 %", "99.99 %", "100 %"]
+        );
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(count),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!(
+            [7, 1_234, 87_654_321].map(|n| magnitude(n).replace('\u{a0}', " ")),
+            ["7", "1.23 k", "87.7 M"]
+        );
+        let read = [3.12, 59.6, 161.0, 7260.0].map(|s| duration(s).replace('\u{a0}', " "));
         assert_eq!(read, ["3.1 s", "1 min 0 s", "2 min 41 s", "2 h 1 min"]);
-        assert_eq!([0.0, 2.3456, 0.012345, 3e-5, 1234.5].map(significant), ["0", "2.35", "0.0123", "3e−5", "1234"]);
+        assert_eq!(
+            [0.0, 2.3456, 0.012345, 3e-5, 1234.5].map(significant),
+            ["0", "2.35", "0.0123", "3e−5", "1234"]
+        );
         assert_eq!([points(0.1234), points(-0.02)], ["+12.3", "−2.0"]);
     }
 
@@ -132,8 +166,22 @@ mod tests {
         assert_eq!(ticks(0.0, 2.4, 4), [0.0, 1.0, 2.0]);
         assert_eq!(ticks(0.0, 1.0, 4), [0.0, 0.25, 0.5, 0.75, 1.0]);
         assert_eq!(ticks(3.0, 3.0, 4), [3.0]);
-        assert_eq!(ticks(0.0, 3e-5, 3).iter().map(|&t| tick_label(t, 1e-5)).collect::<Vec<_>>(), ["0", "1e−5", "2e−5", "3e−5"]);
-        assert_eq!([tick_label(0.25, 0.25), tick_label(0.5, 0.25), tick_label(400.0, 200.0), tick_label(1e-3, 5e-4)], ["0.25", "0.50", "400", "0.0010"]);
+        assert_eq!(
+            ticks(0.0, 3e-5, 3)
+                .iter()
+                .map(|&t| tick_label(t, 1e-5))
+                .collect::<Vec<_>>(),
+            ["0", "1e−5", "2e−5", "3e−5"]
+        );
+        assert_eq!(
+            [
+                tick_label(0.25, 0.25),
+                tick_label(0.5, 0.25),
+                tick_label(400.0, 200.0),
+                tick_label(1e-3, 5e-4)
+            ],
+            ["0.25", "0.50", "400", "0.0010"]
+        );
     }
 
     proptest! {

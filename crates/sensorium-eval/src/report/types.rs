@@ -48,7 +48,10 @@ pub struct KeyValue {
 impl KeyValue {
     /// A pair.
     pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { key: key.into(), value: value.into() }
+        Self {
+            key: key.into(),
+            value: value.into(),
+        }
     }
 }
 
@@ -67,7 +70,10 @@ pub struct Curve {
 impl Curve {
     /// A curve.
     pub fn new(name: impl Into<String>, points: impl IntoIterator<Item = (u64, f64)>) -> Self {
-        Self { name: name.into(), points: points.into_iter().collect() }
+        Self {
+            name: name.into(),
+            points: points.into_iter().collect(),
+        }
     }
 }
 
@@ -87,7 +93,9 @@ pub struct Example {
 impl Example {
     /// True where the best answer is the target.
     pub fn is_right(&self) -> bool {
-        self.top.first().is_some_and(|(label, _)| *label == self.target)
+        self.top
+            .first()
+            .is_some_and(|(label, _)| *label == self.target)
     }
 }
 
@@ -175,6 +183,10 @@ pub struct RenderOptions {
 
 impl Default for RenderOptions {
     fn default() -> Self {
-        Self { max_examples: 24, max_image_px: 320, max_media_bytes: 6 << 20 }
+        Self {
+            max_examples: 24,
+            max_image_px: 320,
+            max_media_bytes: 6 << 20,
+        }
     }
 }

@@ -3,8 +3,8 @@
 use std::io::Cursor;
 
 use sensorium_eval::{
-    Ablation, Classification, ClassificationReport, Curve, DataSummary, Example, ExampleInput, KeyValue, Media,
-    RunReport, SkippedRow, SplitSummary, subsets,
+    Ablation, Classification, ClassificationReport, Curve, DataSummary, Example, ExampleInput,
+    KeyValue, Media, RunReport, SkippedRow, SplitSummary, subsets,
 };
 
 /// A small generator (Knuth's MMIX constants), so that the page looks the same each time.
@@ -12,7 +12,10 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
@@ -32,7 +35,10 @@ const GLYPHS: [[u8; 7]; 10] = [
 ];
 
 fn digit(class: usize, dice: &mut Dice) -> Media {
-    let (dx, dy) = ((dice.roll() * 4.0) as i32 + 1, (dice.roll() * 3.0) as i32 + 1);
+    let (dx, dy) = (
+        (dice.roll() * 4.0) as i32 + 1,
+        (dice.roll() * 3.0) as i32 + 1,
+    );
     let picture = image::GrayImage::from_fn(16, 16, |x, y| {
         let (gx, gy) = ((x as i32 - dx) / 2, (y as i32 - dy) / 2);
         let inside = x as i32 >= dx && y as i32 >= dy && gx < 5 && gy < 7;
@@ -40,8 +46,13 @@ fn digit(class: usize, dice: &mut Dice) -> Media {
         image::Luma([((if ink { 190.0 } else { 20.0 }) + dice.roll() * 60.0) as u8])
     });
     let mut bytes = Vec::new();
-    picture.write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
-    Media::Image { mime: "image/png".into(), bytes }
+    picture
+        .write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png)
+        .unwrap();
+    Media::Image {
+        mime: "image/png".into(),
+        bytes,
+    }
 }
 
 /// A third of a second of a falling tone, 8 kHz, 8 bits.
@@ -60,7 +71,10 @@ fn tone(class: usize) -> Media {
         let wave = (t * (500.0 + 90.0 * class as f64) * 6.283 * (1.0 - t)).sin();
         (128.0 + 90.0 * wave * (1.0 - f64::from(i) / f64::from(samples))) as u8
     }));
-    Media::Sound { mime: "audio/wav".into(), bytes }
+    Media::Sound {
+        mime: "audio/wav".into(),
+        bytes,
+    }
 }
 
 /// Scores that are right with the given probability, else near the true class.
@@ -71,7 +85,11 @@ fn measured(labels: &[String], n: usize, right: f64, dice: &mut Dice) -> Classif
         let target = i % classes;
         let mut scores: Vec<f32> = (0..classes).map(|_| dice.roll() as f32).collect();
         let near = [3, 8, 1, 5, 9, 6, 0, 1, 3, 4][target % 10] % classes;
-        let taken = if dice.roll() < 0.7 { near } else { (dice.roll() * classes as f64) as usize };
+        let taken = if dice.roll() < 0.7 {
+            near
+        } else {
+            (dice.roll() * classes as f64) as usize
+        };
         scores[if dice.roll() < right { target } else { taken }] += 2.0;
         counts.add(target, &scores).unwrap();
     }
@@ -90,29 +108,68 @@ fn curves(dice: &mut Dice) -> Vec<Curve> {
     let mut noise = |size: f64| (dice.roll() + dice.roll() - 1.0) * size;
     let epochs: Vec<u64> = (1..=8).map(|epoch| epoch * 80).collect();
     vec![
-        Curve::new("train/loss", (1..=steps).map(|s| (s, (loss(s) * (1.0 + noise(0.45)) + noise(0.05)).max(0.01)))),
-        Curve::new("valid/loss", epochs.iter().map(|&s| (s, loss(s) * 1.15 + 0.03))),
-        Curve::new("train/accuracy", (1..=steps).map(|s| (s, (accuracy(s) + noise(0.12)).clamp(0.0, 1.0)))),
-        Curve::new("valid/accuracy", epochs.iter().map(|&s| (s, accuracy(s) - 0.012))),
+        Curve::new(
+            "train/loss",
+            (1..=steps).map(|s| (s, (loss(s) * (1.0 + noise(0.45)) + noise(0.05)).max(0.01))),
+        ),
+        Curve::new(
+            "valid/loss",
+            epochs.iter().map(|&s| (s, loss(s) * 1.15 + 0.03)),
+        ),
+        Curve::new(
+            "train/accuracy",
+            (1..=steps).map(|s| (s, (accuracy(s) + noise(0.12)).clamp(0.0, 1.0))),
+        ),
+        Curve::new(
+            "valid/accuracy",
+            epochs.iter().map(|&s| (s, accuracy(s) - 0.012)),
+        ),
         Curve::new("train/learning_rate", (1..=steps).map(|s| (s, rate(s)))),
     ]
 }
 
 fn examples(dice: &mut Dice) -> Vec<Example> {
-    let hints = ["a round one", "an upright one", "a curved one", "a curved one", "an angular one", "a curved one",
-        "a round one", "an angular one", "a round one", "a round one"];
+    let hints = [
+        "a round one",
+        "an upright one",
+        "a curved one",
+        "a curved one",
+        "an angular one",
+        "a curved one",
+        "a round one",
+        "an angular one",
+        "a round one",
+        "a round one",
+    ];
     let wrong = [(3, 8), (9, 4), (1, 7), (5, 6)];
     let right = (0..8).map(|class| (class, class));
     let example = |(i, (target, answer)): (usize, (usize, usize))| {
-        let sure = if target == answer { 0.9 + 0.09 * dice.roll() } else { 0.45 + 0.2 * dice.roll() };
-        let second = if target == answer { (target + 5) % 10 } else { target };
+        let sure = if target == answer {
+            0.9 + 0.09 * dice.roll()
+        } else {
+            0.45 + 0.2 * dice.roll()
+        };
+        let second = if target == answer {
+            (target + 5) % 10
+        } else {
+            target
+        };
         let rest = 1.0 - sure;
         Example {
             id: format!("test/{:04}-{target}-en-gb-m3", 37 * i + 11),
             inputs: vec![
-                ExampleInput { modality: "image".into(), content: digit(target, dice) },
-                ExampleInput { modality: "audio".into(), content: tone(target) },
-                ExampleInput { modality: "text".into(), content: Media::Text(hints[target].into()) },
+                ExampleInput {
+                    modality: "image".into(),
+                    content: digit(target, dice),
+                },
+                ExampleInput {
+                    modality: "audio".into(),
+                    content: tone(target),
+                },
+                ExampleInput {
+                    modality: "text".into(),
+                    content: Media::Text(hints[target].into()),
+                },
             ],
             target: target.to_string(),
             top: vec![
@@ -122,7 +179,12 @@ fn examples(dice: &mut Dice) -> Vec<Example> {
             ],
         }
     };
-    wrong.into_iter().chain(right).enumerate().map(example).collect()
+    wrong
+        .into_iter()
+        .chain(right)
+        .enumerate()
+        .map(example)
+        .collect()
 }
 
 /// Ten digits seen, heard and hinted at.
@@ -148,7 +210,9 @@ pub fn av_digits() -> RunReport {
     }
     RunReport {
         title: "av-digits".into(),
-        subtitle: "A handwritten digit, the digit spoken, and a vague written hint: which digit is it?".into(),
+        subtitle:
+            "A handwritten digit, the digit spoken, and a vague written hint: which digit is it?"
+                .into(),
         parameters: Some(412_938),
         duration_s: Some(131.4),
         backend: Some("flex (CPU)".into()),
@@ -174,14 +238,30 @@ fn data() -> DataSummary {
     let split = |name: &str, rows: u64, text: u64| SplitSummary {
         name: name.into(),
         rows,
-        present: vec![("image".into(), rows), ("audio".into(), rows), ("text".into(), text)],
+        present: vec![
+            ("image".into(), rows),
+            ("audio".into(), rows),
+            ("text".into(), text),
+        ],
     };
-    let skipped = |row: u64, column: &str, reason: &str| SkippedRow { row, column: column.into(), reason: reason.into() };
+    let skipped = |row: u64, column: &str, reason: &str| SkippedRow {
+        row,
+        column: column.into(),
+        reason: reason.into(),
+    };
     DataSummary {
         name: "av-digits (embedded)".into(),
-        splits: vec![split("train", 2560, 2314), split("valid", 320, 320), split("test", 500, 500)],
+        splits: vec![
+            split("train", 2560, 2314),
+            split("valid", 320, 320),
+            split("test", 500, 500),
+        ],
         skipped: vec![
-            skipped(118, "image", "`images/0117.png` is cut short: 214 bytes of a picture that needs more"),
+            skipped(
+                118,
+                "image",
+                "`images/0117.png` is cut short: 214 bytes of a picture that needs more",
+            ),
             skipped(902, "audio", "`speech/seven-24.wav` holds no sound"),
         ],
         skipped_rows: 2,
@@ -215,9 +295,24 @@ modality_dropout = 0.2
 /// More classes than a matrix can show, of one modality, without validation.
 pub fn many_classes(classes: usize) -> RunReport {
     let mut dice = Dice(9);
-    let labels: Vec<String> = (0..classes).map(|class| format!("species {class:03}")).collect();
+    let kinds = [
+        "great spotted woodpecker",
+        "wren",
+        "hooded crow",
+        "black-tailed godwit",
+        "robin",
+        "lesser whitethroat",
+    ];
+    let labels: Vec<String> = (0..classes)
+        .map(|class| format!("{} {}", kinds[class % kinds.len()], class / 6))
+        .collect();
     let test = measured(&labels, classes * 4, 0.7, &mut dice);
     let mut ablation = Ablation::new(["image"]);
     ablation.push(&["image"], &test).unwrap();
-    RunReport { title: "species".into(), test: Some(test), ablation: Some(ablation), ..Default::default() }
+    RunReport {
+        title: "species".into(),
+        test: Some(test),
+        ablation: Some(ablation),
+        ..Default::default()
+    }
 }
