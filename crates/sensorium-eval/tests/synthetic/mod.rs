@@ -68,7 +68,7 @@ fn tone(class: usize) -> Media {
     bytes.extend(samples.to_le_bytes());
     bytes.extend((0..samples).map(|i| {
         let t = f64::from(i) / 8000.0;
-        let wave = (t * (500.0 + 90.0 * class as f64) * 6.283 * (1.0 - t)).sin();
+        let wave = (t * (500.0 + 90.0 * class as f64) * std::f64::consts::TAU * (1.0 - t)).sin();
         (128.0 + 90.0 * wave * (1.0 - f64::from(i) / f64::from(samples))) as u8
     }));
     Media::Sound {
@@ -103,7 +103,7 @@ fn curves(dice: &mut Dice) -> Vec<Curve> {
     let accuracy = |step: u64| 0.985 - 0.88 * (-7.5 * part(step)).exp();
     let rate = |step: u64| {
         let warm = (step as f64 / 64.0).min(1.0);
-        warm * 1e-3 * (0.5 + 0.5 * (part(step) * 3.1416).cos())
+        warm * 1e-3 * (0.5 + 0.5 * (part(step) * std::f64::consts::PI).cos())
     };
     let mut noise = |size: f64| (dice.roll() + dice.roll() - 1.0) * size;
     let epochs: Vec<u64> = (1..=8).map(|epoch| epoch * 80).collect();
