@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClassificationReport, EvalError, Interval};
+use crate::{ClassificationReport, Error, Interval};
 
 /// 10 modalities have 1,023 subsets: beyond that an evaluation would never end.
 const MOST_MODALITIES: usize = 10;
@@ -10,17 +10,17 @@ const MOST_MODALITIES: usize = 10;
 /// All non-empty subsets, the single ones first and the whole last, each in the order given.
 ///
 /// # Errors
-/// [`EvalError::TooManyModalities`] beyond ten.
+/// [`Error::TooManyModalities`] beyond ten.
 ///
 /// ```
 /// let subsets = sensorium_eval::subsets(&["image", "text"])?;
 /// assert_eq!(subsets, [vec!["image"], vec!["text"], vec!["image", "text"]]);
-/// # Ok::<(), sensorium_eval::EvalError>(())
+/// # Ok::<(), sensorium_eval::Error>(())
 /// ```
-pub fn subsets<T: Clone>(modalities: &[T]) -> Result<Vec<Vec<T>>, EvalError> {
+pub fn subsets<T: Clone>(modalities: &[T]) -> Result<Vec<Vec<T>>, Error> {
     let count = modalities.len();
     if count > MOST_MODALITIES {
-        return Err(EvalError::TooManyModalities {
+        return Err(Error::TooManyModalities {
             count,
             most: MOST_MODALITIES,
         });
@@ -85,18 +85,18 @@ impl Ablation {
     /// Adds the measurement of one subset; a subset measured before is replaced.
     ///
     /// # Errors
-    /// [`EvalError::UnknownModality`].
+    /// [`Error::UnknownModality`].
     pub fn push(
         &mut self,
         subset: &[impl AsRef<str>],
         report: &ClassificationReport,
-    ) -> Result<(), EvalError> {
+    ) -> Result<(), Error> {
         if let Some(unknown) = subset
             .iter()
             .find(|name| !self.modalities.iter().any(|known| known == name.as_ref()))
         {
             let modality = unknown.as_ref().to_owned();
-            return Err(EvalError::UnknownModality {
+            return Err(Error::UnknownModality {
                 modality,
                 known: self.modalities.clone(),
             });

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Confusion, EvalError, Interval, wilson};
+use crate::{Confusion, Error, Interval, wilson};
 
 /// The k of the top-k accuracies that are kept, where there are more classes than that.
 const TOP_K: [usize; 3] = [2, 3, 5];
@@ -24,15 +24,15 @@ impl Classification {
     /// Starts counting over these classes; a class index is a position in `labels`.
     ///
     /// # Errors
-    /// [`EvalError::NoLabels`], [`EvalError::DuplicateLabel`].
-    pub fn new<S: Into<String>>(labels: impl IntoIterator<Item = S>) -> Result<Self, EvalError> {
+    /// [`Error::NoLabels`], [`Error::DuplicateLabel`].
+    pub fn new<S: Into<String>>(labels: impl IntoIterator<Item = S>) -> Result<Self, Error> {
         let labels: Vec<String> = labels.into_iter().map(Into::into).collect();
         if labels.is_empty() {
-            return Err(EvalError::NoLabels);
+            return Err(Error::NoLabels);
         }
         let mut seen = HashSet::new();
         if let Some(label) = labels.iter().find(|label| !seen.insert(label.as_str())) {
-            return Err(EvalError::DuplicateLabel {
+            return Err(Error::DuplicateLabel {
                 label: label.clone(),
             });
         }
@@ -64,7 +64,7 @@ impl Classification {
     ///
     /// # Errors
     /// As [`add_sample`](Self::add_sample).
-    pub fn add(&mut self, target: usize, scores: &[f32]) -> Result<usize, EvalError> {
+    pub fn add(&mut self, target: usize, scores: &[f32]) -> Result<usize, Error> {
         let position = self.scored;
         self.count(target, scores, || position.to_string())
     }
@@ -73,13 +73,8 @@ impl Classification {
     /// earlier class counts as the higher, in the answer as in the top-k accuracies, so that top-1 is the accuracy.
     ///
     /// # Errors
-    /// [`EvalError::ClassOutOfRange`], [`EvalError::ScoreCount`], [`EvalError::NanScore`]; nothing is counted then.
-    pub fn add_sample(
-        &mut self,
-        id: &str,
-        target: usize,
-        scores: &[f32],
-    ) -> Result<usize, EvalError> {
+    /// [`Error::ClassOutOfRange`], [`Error::ScoreCount`], [`Error::NanScore`]; nothing is counted then.
+    pub fn add_sample(&mut self, id: &str, target: usize, scores: &[f32]) -> Result<usize, Error> {
         self.count(target, scores, || format!("`{id}`"))
     }
 
@@ -88,24 +83,24 @@ impl Classification {
         target: usize,
         scores: &[f32],
         name: impl Fn() -> String,
-    ) -> Result<usize, EvalError> {
+    ) -> Result<usize, Error> {
         let classes = self.labels.len();
         if target >= classes {
-            return Err(EvalError::ClassOutOfRange {
+            return Err(Error::ClassOutOfRange {
                 sample: name(),
                 class: target,
                 classes,
             });
         }
         if scores.len() != classes {
-            return Err(EvalError::ScoreCount {
+            return Err(Error::ScoreCount {
                 sample: name(),
                 found: scores.len(),
                 expected: classes,
             });
         }
         if let Some(class) = scores.iter().position(|score| score.is_nan()) {
-            return Err(EvalError::NanScore {
+            return Err(Error::NanScore {
                 sample: name(),
                 label: self.labels[class].clone(),
             });
@@ -134,10 +129,10 @@ impl Classification {
     /// Adds what another has counted, for evaluation in several parts.
     ///
     /// # Errors
-    /// [`EvalError::LabelsDiffer`].
-    pub fn merge(&mut self, other: &Self) -> Result<(), EvalError> {
+    /// [`Error::LabelsDiffer`].
+    pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         if self.labels != other.labels {
-            return Err(EvalError::LabelsDiffer {
+            return Err(Error::LabelsDiffer {
                 ours: self.labels.len(),
                 theirs: other.labels.len(),
             });

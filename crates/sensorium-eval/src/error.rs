@@ -3,7 +3,7 @@
 /// A measurement that cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum EvalError {
+pub enum Error {
     /// There is nothing to classify into.
     #[error("no labels: a classification needs at least one class")]
     NoLabels,

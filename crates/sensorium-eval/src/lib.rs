@@ -20,7 +20,7 @@
 //! let report = RunReport { title: "pets".into(), test: Some(test), ablation: Some(ablation), ..Default::default() };
 //! let html = render(&report); // one file: no script, no network
 //! assert!(html.starts_with("<!DOCTYPE html>"));
-//! # Ok::<(), sensorium_eval::EvalError>(())
+//! # Ok::<(), sensorium_eval::Error>(())
 //! ```
 
 mod ablation;
@@ -34,7 +34,7 @@ mod table;
 pub use ablation::{Ablation, AblationRow, Contribution, subsets};
 pub use classification::{Averaged, ClassScores, Classification, ClassificationReport, TopK};
 pub use confusion::{Cell, Confusion};
-pub use error::EvalError;
+pub use error::Error;
 pub use interval::{Interval, wilson};
 pub use report::{
     Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport,

@@ -12,7 +12,7 @@ use crate::{Ablation, AblationRow, ClassificationReport, Interval};
 /// counts.add(1, &[0.1, 2.0])?;
 /// let table = text_table(Some(&counts.finish()), None);
 /// assert!(table.contains("100 %"));
-/// # Ok::<(), sensorium_eval::EvalError>(())
+/// # Ok::<(), sensorium_eval::Error>(())
 /// ```
 pub fn text_table(test: Option<&ClassificationReport>, ablation: Option<&Ablation>) -> String {
     let mut rows: Vec<[String; 5]> = Vec::new();

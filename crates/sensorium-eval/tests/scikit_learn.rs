@@ -1,7 +1,7 @@
 //! The metrics equal scikit-learn's on the committed cases, and hold their algebra on random ones.
 
 use proptest::prelude::*;
-use sensorium_eval::{Classification, ClassificationReport, EvalError};
+use sensorium_eval::{Classification, ClassificationReport, Error};
 use serde_json::Value;
 
 const FIXTURE: &str = include_str!("fixtures/classification.json");
@@ -212,7 +212,7 @@ fn without_samples_everything_is_undefined() {
 fn faults_name_the_sample_and_count_nothing() {
     let mut counts = Classification::new(["cat", "dog"]).unwrap();
     counts.add(0, &[1.0, 0.0]).unwrap();
-    let message = |result: Result<usize, EvalError>| result.unwrap_err().to_string();
+    let message = |result: Result<usize, Error>| result.unwrap_err().to_string();
     assert_eq!(
         message(counts.add_sample("a.png", 0, &[0.0, f32::NAN])),
         "sample `a.png`: the score of `dog` is NaN, look at the sample's input and at the model's weights"

@@ -74,7 +74,12 @@ pub(super) fn fusing(report: &RunReport) -> Option<Markup> {
         .filter(|ablation| ablation.rows.len() > 1)?;
     let rows = ablation.sorted();
     let chance = report.test.as_ref().and_then(|test| test.majority_share);
-    let lead = "The same model on the same samples, given only some of what it can take. The whisker is the 95 % interval.";
+    let lead = if rows.iter().all(|row| row.n == rows[0].n) {
+        "The same model on the same samples, given only some of what it can take. The whisker is the 95 % interval."
+    } else {
+        "The same model given only some of what it can take, on the n samples that have any of it. \
+         The whisker is the 95 % interval."
+    };
     let (shown, folded) = rows.split_at(rows.len().min(MOST_ROWS));
     let body = html! {
         div.card {
