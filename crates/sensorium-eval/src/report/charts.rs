@@ -215,16 +215,16 @@ impl Chart {
                 @let x = self.x(step);
                 @let left = if i == 0 { PLOT.0 } else { (self.x(at[i - 1]) + x) / 2.0 };
                 @let right = at.get(i + 1).map_or(PLOT.1, |&next| (self.x(next) + x) / 2.0);
-                @let found: Vec<(&Line, f64)> = self.lines.iter().filter_map(|line| Some((line, nearest(line.main(), step)?))).collect();
+                @let found: Vec<(&Line, u64, f64)> = self.lines.iter().filter_map(|line| line.nearest(step)).collect();
                 g.at {
                     rect x=(px(left)) y="0" width=(px((right - left).max(0.0))) height=(HEIGHT) {}
                     line x1=(px(x)) x2=(px(x)) y1=(PLOT.2) y2=(PLOT.3) {}
-                    @for (line, value) in &found {
-                        circle class=(line.class()) cx=(px(x)) cy=(px(self.y(*value))) r="3.4" {}
+                    @for (line, at, value) in &found {
+                        circle class=(line.class()) cx=(px(self.x(*at))) cy=(px(self.y(*value))) r="3.4" {}
                     }
                     text x=(PLOT.1) y="11" text-anchor="end" {
                         "step " (count(step))
-                        @for (line, value) in &found { " · " (line.split) " " (self.read(*value)) }
+                        @for (line, _, value) in &found { " · " (line.split) " " (self.read(*value)) }
                     }
                 }
             }
@@ -232,13 +232,6 @@ impl Chart {
     }
 }
 
-/// The value at the point next to a step, for a step the line covers.
-fn nearest(points: &[(u64, f64)], step: u64) -> Option<f64> {
-    points
-        .iter()
-        .min_by_key(|(at, _)| at.abs_diff(step))
-        .map(|&(_, value)| value)
-}
 /// `learning_rate` as `Learning rate`.
 fn sentence(metric: &str) -> String {
     let words = metric.replace(['_', '/'], " ");

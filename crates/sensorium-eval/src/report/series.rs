@@ -8,7 +8,7 @@ type Points = Vec<(u64, f64)>;
 /// More points than this cannot be told apart at a chart's width.
 const MOST_POINTS: usize = 360;
 /// The smoothed line forgets over this part of the curve.
-const SMOOTHED_PART: f64 = 0.04;
+const SMOOTHED_PART: f64 = 0.015;
 
 /// The curves of one metric.
 pub(super) struct Group<'a> {
@@ -65,6 +65,12 @@ impl Line {
     /// The line to read: smoothed where it is rough.
     pub(super) fn main(&self) -> &[(u64, f64)] {
         self.smoothed.as_deref().unwrap_or(&self.points)
+    }
+
+    /// The line's own point next to a step.
+    pub(super) fn nearest(&self, step: u64) -> Option<(&Self, u64, f64)> {
+        let next = self.main().iter().min_by_key(|(at, _)| at.abs_diff(step));
+        next.map(|&(at, value)| (self, at, value))
     }
 
     pub(super) fn class(&self) -> &'static str {
