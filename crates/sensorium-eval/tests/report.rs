@@ -265,6 +265,23 @@ fn many_classes_become_a_list_of_mistakes() {
 }
 
 #[test]
+fn a_class_for_each_sample_does_not_make_a_huge_file() {
+    let n = 20_000;
+    let mut counts = Classification::new((0..n).map(|i| i.to_string())).unwrap();
+    let scores = vec![0.0; n];
+    for target in 0..50 {
+        counts.add(target, &scores).unwrap();
+    }
+    let html = render(&RunReport {
+        test: Some(counts.finish()),
+        ..Default::default()
+    });
+    well_formed(&html);
+    assert!(html.contains("18,970 more stand in metrics.json"));
+    assert!(html.len() < 1 << 20, "{} bytes", html.len());
+}
+
+#[test]
 fn what_is_embedded_has_a_limit() {
     let report = synthetic::av_digits();
     let few = RenderOptions {

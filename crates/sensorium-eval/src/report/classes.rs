@@ -15,6 +15,8 @@ const DENSE: usize = 14;
 const MISTAKES: (usize, usize) = (6, 30);
 /// More classes than this are folded away, the weakest first in sight.
 const MOST_ROWS: usize = 30;
+/// Folded rows; a label column taken from ids by mistake has one class a sample.
+const MOST_FOLDED: usize = 1000;
 
 pub(super) fn confusion(report: &RunReport) -> Option<Markup> {
     let test = report
@@ -128,6 +130,7 @@ pub(super) fn per_class(report: &RunReport) -> Option<Markup> {
         classes.sort_by(|a, b| a.f1.unwrap_or(2.0).total_cmp(&b.f1.unwrap_or(2.0)));
     }
     let (shown, folded) = classes.split_at(classes.len().min(MOST_ROWS));
+    let (folded, left_out) = folded.split_at(folded.len().min(MOST_FOLDED));
     let lead = if many {
         "The weakest classes first."
     } else {
@@ -141,10 +144,11 @@ pub(super) fn per_class(report: &RunReport) -> Option<Markup> {
                 (averages(test))
             }
             @if !folded.is_empty() {
-                details { summary { "the other " (folded.len()) " classes" }
+                details { summary { @if left_out.is_empty() { "the other " } @else { "the next " } (count(folded.len() as u64)) " classes" }
                     table.classes { (column_heads()) tbody { @for class in folded { (class_row(class)) } } }
                 }
             }
+            @if !left_out.is_empty() { p.note { (count(left_out.len() as u64)) " more stand in metrics.json" } }
         }
         (agreement(test))
     };
