@@ -1,1 +1,43 @@
 //! Metrics equal to the reference libraries, and the run report.
+//!
+//! Numbers on the host go in; numbers, a short table and one HTML file come out. This crate must never know a
+//! tensor, a backend or a concrete model: whoever evaluates hands over scores.
+//!
+//! ```
+//! use sensorium_eval::{Ablation, Classification, RunReport, render, text_table};
+//!
+//! let mut counts = Classification::new(["cat", "dog", "owl"])?;
+//! counts.add(0, &[2.0, 0.1, -1.0])?; // a cat taken for a cat
+//! counts.add(1, &[1.5, 1.0, -2.0])?; // a dog taken for a cat
+//! counts.add(2, &[0.0, 0.3, 4.0])?;
+//! let test = counts.finish();
+//! assert_eq!(test.accuracy, Some(2.0 / 3.0));
+//!
+//! let mut ablation = Ablation::new(["image", "audio"]);
+//! ablation.push(&["image", "audio"], &test)?;
+//! println!("{}", text_table(Some(&test), Some(&ablation)));
+//!
+//! let report = RunReport { title: "pets".into(), test: Some(test), ablation: Some(ablation), ..Default::default() };
+//! let html = render(&report); // one file: no script, no network
+//! assert!(html.starts_with("<!DOCTYPE html>"));
+//! # Ok::<(), sensorium_eval::Error>(())
+//! ```
+
+mod ablation;
+mod classification;
+mod confusion;
+mod error;
+mod interval;
+mod report;
+mod table;
+
+pub use ablation::{Ablation, AblationRow, Contribution, subsets};
+pub use classification::{Averaged, ClassScores, Classification, ClassificationReport, TopK};
+pub use confusion::{Cell, Confusion};
+pub use error::Error;
+pub use interval::{Interval, wilson};
+pub use report::{
+    Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport,
+    SkippedRow, SplitSummary, render, render_with,
+};
+pub use table::text_table;
