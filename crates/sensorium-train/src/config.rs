@@ -158,9 +158,12 @@ impl TrainConfig {
     /// # Errors
     /// [`Error::Config`] naming the first key that is not, and what would be right.
     pub fn validate(&self) -> Result<(), Error> {
-        let positive = |x: f64| x.is_finite() && x > 0.0;
-        let not_negative = |x: f64| x.is_finite() && x >= 0.0;
-        let share = |x: f64| (0.0..=1.0).contains(&x);
+        self.validate_course()?;
+        self.validate_steps()?;
+        self.validate_ending()
+    }
+
+    fn validate_course(&self) -> Result<(), Error> {
         check(
             "train.epochs",
             self.epochs,
@@ -191,6 +194,10 @@ impl TrainConfig {
             share(self.final_lr_share),
             "it must lie between 0 and 1",
         )?;
+        Ok(())
+    }
+
+    fn validate_steps(&self) -> Result<(), Error> {
         check(
             "train.weight_decay",
             self.weight_decay,
@@ -231,6 +238,10 @@ impl TrainConfig {
             ema,
             "it must be at least 0 and below 1, such as 0.999; leave it out for no average",
         )?;
+        Ok(())
+    }
+
+    fn validate_ending(&self) -> Result<(), Error> {
         if let Some(stop) = &self.early_stop {
             check(
                 "train.early_stop.patience",
@@ -277,6 +288,18 @@ impl TrainConfig {
     pub fn steps_per_epoch(&self, batches_per_epoch: usize) -> usize {
         batches_per_epoch.div_ceil(self.accumulate)
     }
+}
+
+fn positive(x: f64) -> bool {
+    x.is_finite() && x > 0.0
+}
+
+fn not_negative(x: f64) -> bool {
+    x.is_finite() && x >= 0.0
+}
+
+fn share(x: f64) -> bool {
+    (0.0..=1.0).contains(&x)
 }
 
 /// Shows what an optional setting holds.

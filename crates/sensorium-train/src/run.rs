@@ -144,30 +144,11 @@ impl Run {
         if scores.0.is_empty() {
             return Ok(false);
         }
-        let judged = self.judged(&scores)?.clone();
-        let stop = self.config.early_stop.as_ref();
-        let min_delta = stop.map_or(0.0, |stop| stop.min_delta);
-        let state = &mut start.state;
-        let is_best = match &state.best {
-            None => !judged.value.is_nan(),
-            Some(best) => judged.better.improves(judged.value, best.value, min_delta),
-        };
+        let is_best = self.judge(&mut start.state, epoch, &scores)?;
         if is_best {
-            state.best = Some(Best {
-                step,
-                epoch,
-                metric: judged.name,
-                value: judged.value,
-                better: judged.better,
-            });
-            state.stale = 0;
             start.best = Some(view);
-        } else {
-            state.stale += 1;
-            if stop.is_some_and(|stop| state.stale >= stop.patience) {
-                state.ended.get_or_insert(Ended::EarlyStop);
-            }
         }
+        let state = &mut start.state;
         state.scores = Some(scores.clone());
         let validation = ValidationLog {
             step,
@@ -179,6 +160,33 @@ impl Run {
         };
         self.log.validation(&validation)?;
         watch.on_validation(&validation);
+        Ok(is_best)
+    }
+
+    /// Whether these scores are the best so far; if they have not been for long enough, the run ends.
+    fn judge(&self, state: &mut State, epoch: usize, scores: &Scores) -> Result<bool, Error> {
+        let judged = self.judged(scores)?;
+        let stop = self.config.early_stop.as_ref();
+        let min_delta = stop.map_or(0.0, |stop| stop.min_delta);
+        let is_best = match &state.best {
+            None => !judged.value.is_nan(),
+            Some(best) => judged.better.improves(judged.value, best.value, min_delta),
+        };
+        if is_best {
+            state.stale = 0;
+            state.best = Some(Best {
+                step: state.step,
+                epoch,
+                metric: judged.name.clone(),
+                value: judged.value,
+                better: judged.better,
+            });
+        } else {
+            state.stale += 1;
+            if stop.is_some_and(|stop| state.stale >= stop.patience) {
+                state.ended.get_or_insert(Ended::EarlyStop);
+            }
+        }
         Ok(is_best)
     }
 

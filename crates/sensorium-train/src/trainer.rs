@@ -102,16 +102,7 @@ impl Trainer {
             log.warning(start.state.step, &warning)?;
         }
         let total_steps = self.config.total_steps(start.state.batches_per_epoch);
-        let count = count_parameters(&start.snapshot.learner);
-        watch.on_start(&Plan {
-            total_steps,
-            steps_done: start.state.step,
-            steps_per_epoch: self.config.steps_per_epoch(start.state.batches_per_epoch),
-            batches_per_epoch: start.state.batches_per_epoch,
-            trainable: count.trainable,
-            parameters: count.all,
-            resumed_from: start.resumed_from.clone(),
-        });
+        watch.on_start(&self.plan(&start, total_steps));
         let run = Run {
             schedule: Schedule::new(&self.config, total_steps),
             store: self.store(),
@@ -123,6 +114,20 @@ impl Trainer {
             seconds_before: start.state.seconds,
         };
         run.finish(start, feed, validator, watch)
+    }
+
+    fn plan<L: Learner>(&self, start: &Start<L>, total_steps: usize) -> Plan {
+        let count = count_parameters(&start.snapshot.learner);
+        let batches_per_epoch = start.state.batches_per_epoch;
+        Plan {
+            total_steps,
+            steps_done: start.state.step,
+            steps_per_epoch: self.config.steps_per_epoch(batches_per_epoch),
+            batches_per_epoch,
+            trainable: count.trainable,
+            parameters: count.all,
+            resumed_from: start.resumed_from.clone(),
+        }
     }
 
     fn store(&self) -> Store {

@@ -64,49 +64,47 @@ fn parameters_that_do_not_train_are_named_once() {
 }
 
 #[test]
-fn wrong_uses_are_told_in_a_line() {
+fn what_cannot_be_trained_is_refused() {
     for device in devices() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = |config: TrainConfig, net: Net, batches: usize| {
-            Trainer::new(config, folder.path())
-                .run(
-                    net,
-                    &feed(batches, &device),
-                    &mut NoValidation,
-                    &mut NoWatch,
-                    &device,
-                )
-                .map(|outcome| outcome.steps)
-        };
         let wrong = TrainConfig {
             lr: f64::NAN,
             ..config()
         };
-        assert!(matches!(
-            run(wrong, Net::new(&device), 2),
-            Err(Error::Config {
-                key: "train.lr",
-                ..
-            })
-        ));
-        assert!(matches!(
-            run(config(), Net::new(&device), 0),
-            Err(Error::NoData)
-        ));
+        let error = train(wrong, &feed(2, &device), &mut NoValidation, &device).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::Config {
+                    key: "train.lr",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        let error = train(config(), &feed(0, &device), &mut NoValidation, &device).unwrap_err();
+        assert!(matches!(error, Error::NoData), "{error}");
+        let folder = tempfile::tempdir().unwrap();
         let frozen = Net::new(&device).freeze();
-        assert!(matches!(
-            run(config(), frozen, 2),
-            Err(Error::NothingToTrain)
-        ));
-        assert_eq!(run(config(), Net::new(&device), 2).unwrap(), 4);
-        assert!(matches!(
-            run(config(), Net::new(&device), 2),
-            Err(Error::RunExists { .. })
-        ));
+        let error = Trainer::new(config(), folder.path())
+            .run(
+                frozen,
+                &feed(2, &device),
+                &mut NoValidation,
+                &mut NoWatch,
+                &device,
+            )
+            .unwrap_err();
+        assert!(matches!(error, Error::NothingToTrain), "{error}");
+    }
+}
 
-        let resume = |config: TrainConfig, batches: usize| {
+#[test]
+fn an_earlier_run_is_neither_overwritten_nor_bent() {
+    for device in devices() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |resume: bool, config: TrainConfig, batches: usize| {
             Trainer::new(config, folder.path())
-                .resume(true)
+                .resume(resume)
                 .run(
                     Net::new(&device),
                     &feed(batches, &device),
@@ -116,22 +114,26 @@ fn wrong_uses_are_told_in_a_line() {
                 )
                 .map(|outcome| outcome.steps)
         };
+        assert_eq!(run(false, config(), 2).unwrap(), 4);
         assert!(matches!(
-            resume(
-                TrainConfig {
-                    lr: 0.5,
-                    ..config()
-                },
-                2
-            ),
+            run(false, config(), 2),
+            Err(Error::RunExists { .. })
+        ));
+        let faster = TrainConfig {
+            lr: 0.5,
+            ..config()
+        };
+        assert!(matches!(
+            run(true, faster, 2),
             Err(Error::ConfigChanged { .. })
         ));
         assert!(matches!(
-            resume(config(), 3),
+            run(true, config(), 3),
             Err(Error::DataChanged { .. })
         ));
+
         let lock = RunLock::acquire(folder.path()).unwrap();
-        assert!(matches!(resume(config(), 2), Err(Error::Locked { .. })));
+        assert!(matches!(run(true, config(), 2), Err(Error::Locked { .. })));
         let outcome = Trainer::new(config(), folder.path())
             .resume(true)
             .with_lock(lock)
@@ -160,74 +162,46 @@ impl Learner for Detached {
     }
 }
 
+/// Says that it has one batch more than it has.
+struct Short<F>(F);
+
+impl<F: Feed> Feed for Short<F> {
+    type Batch = F::Batch;
+
+    fn batches_per_epoch(&self) -> usize {
+        self.0.batches_per_epoch() + 1
+    }
+
+    fn batches(&self, epoch: usize, from: usize) -> Result<Batches<'_, F::Batch>, BoxError> {
+        self.0.batches(epoch, from)
+    }
+}
+
 #[test]
-fn feeds_validators_and_learners_that_fail_are_told_apart() {
+fn a_feed_that_fails_or_ends_early_is_told() {
     for device in devices() {
-        let fresh = || tempfile::tempdir().unwrap();
-        let short = {
-            struct Short<F>(F);
-            impl<F: Feed> Feed for Short<F> {
-                type Batch = F::Batch;
-                fn batches_per_epoch(&self) -> usize {
-                    self.0.batches_per_epoch() + 1
-                }
-                fn batches(
-                    &self,
-                    epoch: usize,
-                    from: usize,
-                ) -> Result<Batches<'_, F::Batch>, BoxError> {
-                    self.0.batches(epoch, from)
-                }
-            }
-            Short(feed(2, &device))
-        };
-        let error = Trainer::new(config(), fresh().path())
-            .run(
-                Net::new(&device),
-                &short,
-                &mut NoValidation,
-                &mut NoWatch,
-                &device,
-            )
-            .unwrap_err();
-        assert!(
-            matches!(
-                error,
-                Error::FeedEnded {
-                    epoch: 1,
-                    found: 2,
-                    expected: 3
-                }
-            ),
-            "{error}"
+        let short = Short(feed(2, &device));
+        let error = train(config(), &short, &mut NoValidation, &device).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "epoch 1: the data ended after 2 batches of 3"
         );
 
         let failing = FnFeed::new(2, |_, batch| match batch {
             0 => Ok(rows(0, 4, &device)),
             _ => Err("cat.png: is truncated".into()),
         });
-        let error = Trainer::new(config(), fresh().path())
-            .run(
-                Net::new(&device),
-                &failing,
-                &mut NoValidation,
-                &mut NoWatch,
-                &device,
-            )
-            .unwrap_err();
+        let error = train(config(), &failing, &mut NoValidation, &device).unwrap_err();
         assert_eq!(error.to_string(), "epoch 1, batch 2: cat.png: is truncated");
+    }
+}
 
+#[test]
+fn a_validator_that_fails_or_lacks_the_metric_is_told() {
+    for device in devices() {
         let mut broken =
             |_: &Net, _: usize| -> Result<Scores, BoxError> { Err("no samples".into()) };
-        let error = Trainer::new(config(), fresh().path())
-            .run(
-                Net::new(&device),
-                &feed(2, &device),
-                &mut broken,
-                &mut NoWatch,
-                &device,
-            )
-            .unwrap_err();
+        let error = train(config(), &feed(2, &device), &mut broken, &device).unwrap_err();
         assert_eq!(error.to_string(), "validation after step 2: no samples");
 
         let mut other = |_: &Net, _: usize| -> Result<Scores, BoxError> {
@@ -237,20 +211,20 @@ fn feeds_validators_and_learners_that_fail_are_told_apart() {
             metric: Some("f1".to_owned()),
             ..config()
         };
-        let error = Trainer::new(named, fresh().path())
-            .run(
-                Net::new(&device),
-                &feed(2, &device),
-                &mut other,
-                &mut NoWatch,
-                &device,
-            )
-            .unwrap_err();
-        assert!(
-            error.to_string().contains("\"f1\"") && error.to_string().contains("loss"),
-            "{error}"
+        let message = train(named, &feed(2, &device), &mut other, &device)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            message,
+            "train.metric is \"f1\", but validation measures only loss"
         );
+    }
+}
 
+#[test]
+fn a_loss_that_depends_on_nothing_is_told() {
+    for device in devices() {
+        let folder = tempfile::tempdir().unwrap();
         let detached = Detached {
             weight: Param::from_tensor(Tensor::from_data([1.0], &device)),
         };
@@ -260,7 +234,7 @@ fn feeds_validators_and_learners_that_fail_are_told_apart() {
                 batch: (),
             })
         });
-        let error = Trainer::new(config(), fresh().path())
+        let error = Trainer::new(config(), folder.path())
             .run(detached, &nothing, &mut NoValidation, &mut NoWatch, &device)
             .unwrap_err();
         assert!(matches!(error, Error::Untracked { step: 1 }), "{error}");

@@ -129,3 +129,14 @@ pub(super) fn lines(run: &Path, kind: &str) -> Vec<serde_json::Value> {
         .filter(|line| line["kind"] == kind)
         .collect()
 }
+
+/// Trains a new net in a new folder without anyone looking.
+pub(super) fn train(
+    config: TrainConfig,
+    feed: &impl Feed<Batch = Batch>,
+    validator: &mut impl Validate<Net>,
+    device: &Device,
+) -> Result<Outcome<Net>, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    Trainer::new(config, folder.path()).run(Net::new(device), feed, validator, &mut NoWatch, device)
+}
