@@ -1,1 +1,40 @@
-//! Manifests, folders, splits, parallel loading and the embedded data set.
+//! Manifests, class folders, splits, a parallel pipeline, and the embedded data set `av-digits`.
+//!
+//! Hands out content that has not been decoded ([`Source`](sensorium_core::Source)): knows no tensor and no
+//! modality but by the name of its column.
+//!
+//! ```
+//! use sensorium_data::{Columns, Labels, OnError, SplitConfig, open};
+//!
+//! let dir = tempfile::tempdir()?;
+//! let manifest = dir.path().join("pets.csv");
+//! std::fs::write(&manifest, "text,label\nit purrs,cat\nit barks,dog\nit meows,cat\nit howls,dog\n")?;
+//!
+//! let columns = Columns::default().for_modalities(["text", "image"].into_iter());
+//! let table = open(&manifest, &columns, OnError::Fail)?.table;
+//! let labels = Labels::from_rows(&table.rows)?;
+//! assert_eq!(labels.names(), ["cat", "dog"]);
+//! let splits = SplitConfig { valid: 0.0, test: 0.5, ..Default::default() }.split(&table.rows, 7)?;
+//! assert_eq!((splits.train.len(), splits.test.len()), (2, 2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#[cfg(feature = "av-digits")]
+pub mod av_digits;
+mod columns;
+mod error;
+mod labels;
+mod open;
+mod order;
+mod pipeline;
+mod split;
+mod table;
+
+pub use columns::{Columns, Holds, InputColumn};
+pub use error::Error;
+pub use labels::Labels;
+pub use open::{LONGEST_LINE, MOST_ROWS, Opened, open};
+pub use order::order;
+pub use pipeline::in_order;
+pub use split::{SplitConfig, Splits};
+pub use table::{BadRow, OnError, Place, Row, Split, Table};

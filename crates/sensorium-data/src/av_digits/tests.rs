@@ -1,0 +1,186 @@
+//! The embedded data set is what it says: parts share neither writing nor voice, hints are true.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::*;
+use crate::{Columns, OnError, open};
+
+fn values(table: &Table, split: Split, key: &str) -> BTreeSet<String> {
+    let of = |row: &&Row| row.split == Some(split);
+    table
+        .rows
+        .iter()
+        .filter(of)
+        .map(|row| row.meta[key].clone())
+        .collect()
+}
+
+#[test]
+fn the_embedded_rows_are_balanced_and_apart() {
+    let table = embedded().unwrap();
+    let mut counts: BTreeMap<(String, Option<&str>), usize> = BTreeMap::new();
+    for row in &table.rows {
+        let split = row.split.map(|s| match s {
+            Split::Train => "train",
+            Split::Valid => "valid",
+            Split::Test => "test",
+        });
+        *counts
+            .entry((row.label.clone().unwrap(), split))
+            .or_default() += 1;
+        assert_eq!(
+            row.inputs.keys().collect::<Vec<_>>(),
+            ["audio", "image", "text"]
+        );
+    }
+    for ((_, split), count) in counts {
+        let expected = match split {
+            Some("train") => 360,
+            Some("valid") => 40,
+            _ => 80,
+        };
+        assert_eq!(count, expected, "{split:?}");
+    }
+    let parts = [Split::Train, Split::Valid, Split::Test];
+    for key in ["writing", "voice"] {
+        for (i, a) in parts.iter().enumerate() {
+            for b in &parts[i + 1..] {
+                let (a, b) = (values(&table, *a, key), values(&table, *b, key));
+                assert!(
+                    !a.is_empty() && a.is_disjoint(&b),
+                    "{key} stands on two sides"
+                );
+            }
+        }
+    }
+    assert!(values(&table, Split::Train, "voice").len() >= 24);
+}
+
+#[test]
+fn it_is_the_same_every_time() {
+    let digest = || {
+        let table = embedded().unwrap();
+        table.rows.iter().step_by(97).fold(0u64, |hash, row| {
+            row.inputs.values().fold(hash, |hash, source| {
+                let bytes = source.read(1 << 20).unwrap();
+                bytes
+                    .iter()
+                    .fold(hash, |h, b| seed::derive(h, &[u64::from(*b)]))
+            })
+        })
+    };
+    assert_eq!(digest(), digest());
+}
+
+#[test]
+fn hints_are_true_of_some_and_never_of_one_alone() {
+    for (hint, of) in hints::HINTS {
+        assert!(of.len() >= 2, "{hint} gives the digit away");
+    }
+    let words = [
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+    ];
+    for (hint, of) in hints::HINTS {
+        let expected = |d: &u8| -> Option<bool> {
+            let word = words[usize::from(*d)];
+            if let Some(letter) = hint.strip_prefix("its word has the letter ") {
+                return Some(word.contains(letter));
+            }
+            Some(match hint {
+                "it is even" => d % 2 == 0,
+                "it is odd" => d % 2 == 1,
+                "it is less than five" => *d < 5,
+                "it is five or more" => *d >= 5,
+                "it is a prime number" => [2, 3, 5, 7].contains(d),
+                "it can be divided by three" => d % 3 == 0,
+                "it cannot be divided by three" => d % 3 != 0,
+                "it is a square number" => [0, 1, 4, 9].contains(d),
+                "it is a power of two" => d.is_power_of_two(),
+                "its word has three letters" => word.len() == 3,
+                "its word has four letters" => word.len() == 4,
+                "its word has five letters" => word.len() == 5,
+                "its word ends in e" => word.ends_with('e'),
+                "it stands between two and seven" => (3..=6).contains(d),
+                _ => return None,
+            })
+        };
+        for d in 0..10u8 {
+            if let Some(expected) = expected(&d) {
+                assert_eq!(of.contains(&d), expected, "{hint}: {d}");
+            }
+        }
+    }
+}
+
+fn shared() -> Option<std::path::PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if path.is_dir() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} is not there", path.display());
+    None
+}
+
+#[test]
+fn recordings_of_people_become_the_same_data_set() {
+    let Some(shared) = shared() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("digits");
+    let rows = [(Split::Train, 40), (Split::Valid, 20), (Split::Test, 20)];
+    let digits = shared.join("digits/digits.csv.gz");
+    let mut seen = 0;
+    let mut progress = |done, _| seen = done;
+    let summary = make_rows(&digits, &shared.join("fsdd"), &out, &rows, &mut progress).unwrap();
+    assert_eq!(
+        (summary.train, summary.valid, summary.test, seen),
+        (40, 20, 20, 80)
+    );
+    let columns = Columns::default().for_modalities(["text", "image", "audio"].into_iter());
+    let table = open(&out, &columns, OnError::Fail).unwrap().table;
+    assert_eq!(table.rows.len(), 80);
+    let speaker = |split| values(&table, split, "voice");
+    assert_eq!(speaker(Split::Test), BTreeSet::from([summary.test_speaker]));
+    assert!(speaker(Split::Train).is_disjoint(&speaker(Split::Test)));
+    let again = make_rows(&digits, &shared.join("fsdd"), &out, &rows, &mut |_, _| {}).unwrap_err();
+    assert!(
+        again
+            .to_string()
+            .ends_with("exists and is not empty: choose another --out")
+    );
+    assert_eq!(
+        std::fs::read_dir(dir.path()).unwrap().count(),
+        1,
+        "nothing is left beside it"
+    );
+}
+
+#[test]
+fn broken_raw_files_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let digits = dir.path().join("d.csv");
+    let out = dir.path().join("out");
+    let check = |content: &str, expected: &str| {
+        std::fs::write(&digits, content).unwrap();
+        let error = make(&digits, dir.path(), &out, &mut |_, _| {}).unwrap_err();
+        assert!(error.to_string().ends_with(expected), "{error}");
+        assert!(!out.exists());
+    };
+    check("1,2,3\n", "d.csv:1: has 3 values, not 64 and the digit");
+    check(
+        &format!("{}17,3\n", "0,".repeat(63)),
+        "d.csv:1: has a value outside 0 to 16",
+    );
+    check(
+        &format!("{}x,3\n", "0,".repeat(63)),
+        "d.csv:1: \"x\" is not a number",
+    );
+    check(
+        &format!("{}1,11\n", "0,".repeat(63)),
+        "d.csv:1: ends in 11, which is no digit",
+    );
+    let good: String = (0..100)
+        .map(|i| format!("{}1,{}\n", "0,".repeat(63), i % 10))
+        .collect();
+    check(&good, "to keep one for validation and one for testing");
+}

@@ -1,0 +1,106 @@
+//! JSON lines: one object a line.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::cells::Collector;
+use super::{LONGEST_LINE, MOST_ROWS};
+use crate::{BadRow, Columns, Error, Row};
+
+/// Reads a manifest line by line; no line is held longer than it is looked at.
+pub(super) fn read(path: &Path, columns: &Columns) -> Result<(Vec<Row>, Vec<BadRow>), Error> {
+    let io = |error| Error::io(path, "read", error);
+    let mut reader = BufReader::new(std::fs::File::open(path).map_err(io)?);
+    let mut rows = Collector::new(path, columns);
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let more = read_line(&mut reader, &mut line).map_err(io)?;
+        let Some(fits) = more else { break };
+        if number > MOST_ROWS {
+            return Err(Error::NotData {
+                path: path.to_owned(),
+                reason: format!("has more than {MOST_ROWS} rows"),
+            });
+        }
+        if !fits {
+            rows.bad(
+                number,
+                "",
+                format!("the line is longer than {LONGEST_LINE} bytes"),
+            );
+            continue;
+        }
+        let text = match std::str::from_utf8(&line) {
+            Ok(text) => text.trim_start_matches('\u{feff}').trim(),
+            Err(error) => {
+                let at = error.valid_up_to() + 1;
+                rows.bad(
+                    number,
+                    "",
+                    format!("byte {at} is not UTF-8; save the file as UTF-8"),
+                );
+                continue;
+            }
+        };
+        if text.is_empty() {
+            continue;
+        }
+        match cells(text) {
+            Ok(cells) => rows.take(number, cells),
+            Err(reason) => rows.bad(number, "", reason),
+        }
+    }
+    rows.finish()
+}
+
+/// Reads up to the line's end; `Some(false)` if the line is too long to keep, `None` at the end.
+pub(super) fn read_line(
+    reader: &mut impl BufRead,
+    line: &mut Vec<u8>,
+) -> std::io::Result<Option<bool>> {
+    let mut begun = false;
+    let mut fits = true;
+    loop {
+        let buffer = reader.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(begun.then_some(fits));
+        }
+        begun = true;
+        let end = buffer.iter().position(|b| *b == b'\n');
+        let taken = end.map_or(buffer.len(), |end| end + 1);
+        fits &= line.len() + taken <= LONGEST_LINE;
+        if fits {
+            line.extend_from_slice(&buffer[..taken]);
+        }
+        reader.consume(taken);
+        if end.is_some() {
+            return Ok(Some(fits));
+        }
+    }
+}
+
+/// An object's values as texts. Nested values, which no column can hold, are kept as JSON.
+fn cells(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
+    let Value::Object(object) = value else {
+        return Err(
+            "is not an object such as {\"image\": \"a.png\", \"label\": \"cat\"}".to_owned(),
+        );
+    };
+    Ok(object
+        .into_iter()
+        .map(|(key, value)| {
+            let cell = match value {
+                Value::Null => String::new(),
+                Value::String(text) => text,
+                other => other.to_string(),
+            };
+            (key, cell)
+        })
+        .collect())
+}

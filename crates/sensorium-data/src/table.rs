@@ -1,0 +1,117 @@
+//! Rows as they stand in a manifest: what each sample has, and where it came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use sensorium_core::Source;
+use serde::{Deserialize, Serialize};
+
+/// A data set's rows.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// What to call it in messages.
+    pub name: String,
+    /// The rows in their order.
+    pub rows: Vec<Row>,
+}
+
+/// One sample, not yet decoded.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Unique in its table.
+    pub id: String,
+    /// Its class, if it has one.
+    pub label: Option<String>,
+    /// Which part it belongs to, if the data says.
+    pub split: Option<Split>,
+    /// What it shares with others that must not stand on another side, such as its speaker.
+    pub group: Option<String>,
+    /// Content by column; a column it lacks is not there.
+    pub inputs: BTreeMap<String, Source>,
+    /// Everything else the manifest says.
+    pub meta: BTreeMap<String, String>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Where a row stands: the file, and the line for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The manifest, or the folder.
+    pub file: String,
+    /// The row, counted from 1; in a text file, its line.
+    pub row: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.row)
+    }
+}
+
+/// A part of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// Learned from.
+    Train,
+    /// Chosen by.
+    Valid,
+    /// Never seen.
+    Test,
+}
+
+impl Split {
+    /// The part of this name: `train`, `valid` (`validation`, `val`, `dev`) or `test`.
+    pub fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "train" | "training" => Some(Self::Train),
+            "valid" | "validation" | "val" | "dev" => Some(Self::Valid),
+            "test" => Some(Self::Test),
+            _ => None,
+        }
+    }
+}
+
+/// A row that cannot be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadRow {
+    /// Where it stands.
+    pub place: Place,
+    /// Which column is at fault; empty if the row as a whole is.
+    pub column: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl BadRow {
+    /// A row, its column at fault and the reason.
+    pub fn new(place: Place, column: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            place,
+            column: column.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+impl fmt::Display for BadRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.column.is_empty() {
+            write!(f, "{}: {}", self.place, self.reason)
+        } else {
+            write!(f, "{}, column {}: {}", self.place, self.column, self.reason)
+        }
+    }
+}
+
+/// What a bad row leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnError {
+    /// It ends the run.
+    #[default]
+    Fail,
+    /// It is left out and listed.
+    Skip,
+}
