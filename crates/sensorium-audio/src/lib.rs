@@ -1,1 +1,47 @@
-//! Sound to tokens: decoding, resampling, log-mel features and a spectrogram transformer.
+//! Sound to tokens: decoding, resampling, log-mel features and an audio spectrogram transformer. Knows no
+//! other modality.
+//!
+//! ```
+//! use sensorium_audio::{AstConfig, AudioProcessor, LogMel, MelConfig};
+//! use sensorium_core::{Encoder, Processor, Source};
+//!
+//! # let mut file = std::io::Cursor::new(Vec::new());
+//! # let spec = hound::WavSpec { channels: 2, sample_rate: 44_100, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+//! # let mut writer = hound::WavWriter::new(&mut file, spec)?;
+//! # for i in 0..44_100 { writer.write_sample(((i as f32 * 0.06).sin() * 9000.0) as i16)?; }
+//! # writer.finalize()?;
+//! # let half_a_second_of_stereo = file.into_inner();
+//! let source = Source::bytes("tone.wav", half_a_second_of_stereo); // or Source::path("speech.mp3")
+//! let processor = AudioProcessor::new(LogMel::new(MelConfig::new(16_000, 40))?, 10.0, 4)?;
+//! let sample = processor.process(&source)?;
+//! assert_eq!(sample.frames, 51); // one every 10 ms
+//!
+//! let device = sensorium_runtime::open("flex".parse()?)?;
+//! let encoder = AstConfig { patch_mels: 40, ..AstConfig::new(40, processor.max_frames(), 4, 64, 2, 4) }.init(&device);
+//! let tokens = encoder.encode(processor.collate(&[Some(&sample), None], &device));
+//! assert_eq!(tokens.dims(), [2, 13, 64]); // four frames a token; the second sound is absent
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod ast;
+mod decode;
+mod error;
+mod kit;
+mod mel;
+mod processor;
+mod resample;
+#[cfg(test)]
+mod tests;
+
+pub use ast::{Ast, AstConfig};
+pub use decode::{LARGEST, LONGEST_S, Sound, decode};
+pub use error::Error;
+pub use kit::{AudioConfig, AudioKit};
+pub use mel::{LogMel, MelConfig, MelScale};
+pub use processor::{AudioBatch, AudioProcessor, AudioSample, AugmentConfig};
+pub use resample::resample;
+
+use sensorium_core::Modality;
+
+/// Sound.
+pub const AUDIO: Modality = Modality("audio");

@@ -1,2 +1,89 @@
-//! The `sensorium` command.
-fn main() {}
+//! The `sensorium` command: reads the command line, runs one command, and turns what went wrong into
+//! one line and an exit code. Results go to standard output, everything else to standard error.
+
+mod args;
+mod commands;
+mod progress;
+mod screen;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, DataCommand, MakeCommand};
+
+/// Used wrongly: what was asked for makes no sense, whatever is on the disk.
+const MISUSED: u8 = 2;
+
+/// What was asked for makes no sense: exit code 2 rather than 1.
+#[derive(Debug)]
+struct Misuse(String);
+
+impl std::fmt::Display for Misuse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let common = &cli.common;
+    let done = match cli.command {
+        Command::Train(args) => commands::train::run(&args, common),
+        Command::Eval(args) => commands::eval::run(&args, common),
+        Command::Predict(args) => commands::predict::run(&args, common),
+        Command::Data(DataCommand::Make(MakeCommand::AvDigits(args))) => {
+            commands::data::make_av_digits(&args, common)
+        }
+        Command::Devices => commands::devices::run(common),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of a pipe has gone (`sensorium … | head`): nobody is left to tell.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", one_line(&error));
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// The whole chain of causes in one line.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string().replace(['\n', '\r'], " ");
+        // Transparent wrappers repeat their cause.
+        if line.ends_with(&text) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&text);
+    }
+    line
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    use sensorium_recipe::Error as Recipe;
+    let misused = error.chain().any(|cause| {
+        cause.is::<Misuse>()
+            || cause.is::<sensorium_runtime::Error>()
+            || matches!(
+                cause.downcast_ref::<Recipe>(),
+                Some(Recipe::Recipe { .. } | Recipe::NoSuchRecipe { .. } | Recipe::NotTaken { .. })
+            )
+    });
+    if misused { MISUSED } else { 1 }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,1 +1,45 @@
-//! Recipes as data: the TOML schema, the model built from it, and the run folder.
+//! Recipes as data: a TOML file says which data, encoders, fusion and training make a model; this crate
+//! parses it strictly, builds the model, runs it, and keeps the run folder.
+//!
+//! It must never know a terminal: what a run is doing goes to an [`Observer`].
+//!
+//! ```no_run
+//! use sensorium_recipe::{Options, Recipe, Silent, train};
+//!
+//! let recipe = Recipe::open("av-digits", &["train.epochs=2".to_owned()])?;
+//! let device = sensorium_runtime::open("flex".parse()?)?;
+//! let options = Options { device: &device, backend: "flex".to_owned() };
+//! let finished = train(recipe, None, &options, &mut Silent)?;
+//! println!("{:?}", finished.metrics.test.accuracy);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod builtin;
+mod dataset;
+mod error;
+mod evaluate;
+mod feed;
+mod folder;
+pub mod modalities;
+mod model;
+mod observer;
+mod parse;
+mod prepare;
+mod recipe;
+mod registry;
+mod report;
+mod saved;
+mod session;
+mod validate;
+
+pub use error::Error;
+pub use evaluate::{Answer, Measure};
+pub use feed::TrainFeed;
+pub use folder::{ModelConfig, RunFolder};
+pub use model::{RecipeModel, build};
+pub use observer::{Observer, Silent};
+pub use prepare::{How, Prepared, Preparing, prepare};
+pub use recipe::{BatchConfig, DataConfig, ObjectiveConfig, ObjectiveKind, Recipe};
+pub use registry::{Refusal, Width};
+pub use saved::{Measured, Part, SavedModel, Scored};
+pub use session::{Finished, Options, RunMetrics, resume, train};

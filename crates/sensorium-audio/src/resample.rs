@@ -1,0 +1,90 @@
+//! From one sample rate to another, by way of the spectrum (`rubato`).
+
+use std::borrow::Cow;
+
+use rubato::audioadapter_buffers::direct::InterleavedSlice;
+use rubato::{Fft, FixedSync, Resampler};
+
+use crate::{Error, Sound};
+
+/// Samples that are transformed at a time: long enough for a steep filter, short enough for the cache.
+const CHUNK: usize = 1024;
+
+/// The sound at `rate_hz`: `ceil(n * rate_hz / rate)` samples, in phase with the original.
+///
+/// # Errors
+/// If a rate is zero.
+pub fn resample(sound: &Sound, rate_hz: u32) -> Result<Cow<'_, [f32]>, Error> {
+    if sound.sample_rate_hz == rate_hz {
+        return Ok(Cow::Borrowed(&sound.samples));
+    }
+    let failed = |reason: String| Error::Broken {
+        name: format!("sound of {} Hz", sound.sample_rate_hz),
+        reason: format!("cannot be resampled to {rate_hz} Hz: {reason}"),
+    };
+    let (from, to) = (sound.sample_rate_hz as usize, rate_hz as usize);
+    let mut resampler = Fft::<f32>::new(from, to, CHUNK, 1, FixedSync::Input)
+        .map_err(|error| failed(error.to_string()))?;
+    let frames = sound.samples.len();
+    let input = InterleavedSlice::new(&sound.samples, 1, frames)
+        .map_err(|error| failed(error.to_string()))?;
+    let output = resampler
+        .process_all(&input, frames, None)
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(Cow::Owned(output.take_data()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sine(rate_hz: u32, hz: f64, seconds: f64) -> Sound {
+        let count = (f64::from(rate_hz) * seconds) as usize;
+        let at =
+            |i: usize| (std::f64::consts::TAU * hz * i as f64 / f64::from(rate_hz)).sin() as f32;
+        Sound {
+            samples: (0..count).map(at).collect(),
+            sample_rate_hz: rate_hz,
+        }
+    }
+
+    #[test]
+    fn a_tone_stays_the_tone() {
+        for (from, to) in [
+            (44_100, 16_000),
+            (8_000, 16_000),
+            (48_000, 8_000),
+            (22_050, 16_000),
+        ] {
+            let sound = sine(from, 440.0, 1.0);
+            let found = resample(&sound, to).unwrap();
+            let expected = sine(to, 440.0, 1.0).samples;
+            assert_eq!(found.len(), expected.len(), "{from} to {to}");
+            // The edges ring: the tone begins and ends at once.
+            let middle = to as usize / 8..to as usize * 7 / 8;
+            for i in middle {
+                let difference = (found[i] - expected[i]).abs();
+                assert!(difference < 0.01, "{from} to {to}: {difference} at {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_new_rate_cannot_hold_is_gone() {
+        let sound = sine(44_100, 10_000.0, 1.0);
+        let found = resample(&sound, 16_000).unwrap();
+        let loudest = found[2_000..14_000]
+            .iter()
+            .fold(0f32, |m, s| m.max(s.abs()));
+        assert!(
+            loudest < 0.01,
+            "a tone above half the rate comes back at {loudest}"
+        );
+    }
+
+    #[test]
+    fn the_same_rate_changes_nothing() {
+        let sound = sine(8_000, 440.0, 0.1);
+        assert!(matches!(resample(&sound, 8_000).unwrap(), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,186 @@
+//! The command line: what can be asked, and how `--help` explains it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use sensorium_runtime::Backend;
+
+/// Multimodal models: train, evaluate and use them, on any GPU or none.
+#[derive(Debug, Parser)]
+#[command(name = "sensorium", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+const EXAMPLES: &str = "Examples:
+  sensorium train av-digits
+  sensorium train my-recipe.toml --data photos.csv --set train.epochs=3
+  sensorium eval runs/av-digits --drop audio
+  sensorium predict runs/av-digits --text \"it is even\" --image digit.png
+  sensorium devices";
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// What runs the tensors: flex, wgpu, libtorch, cuda, or auto for the fastest present.
+    #[arg(long, global = true, default_value = "auto", value_name = "B")]
+    pub backend: Backend,
+    /// Print one JSON document on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print results and errors only, no progress.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model from a recipe, evaluate it and write a report.
+    #[command(after_help = "Examples:
+  sensorium train                             the built-in recipe av-digits on its embedded data
+  sensorium train av-digits --set train.epochs=2 --out runs/short
+  sensorium train av-digits --resume runs/av-digits
+  sensorium train my-recipe.toml --data manifest.jsonl --on-error skip")]
+    Train(TrainArgs),
+    /// Evaluate a trained model, as a whole and on each set of modalities.
+    #[command(after_help = "Examples:
+  sensorium eval runs/av-digits
+  sensorium eval runs/av-digits --drop audio --drop text
+  sensorium eval runs/av-digits --data other.csv --split all --json")]
+    Eval(EvalArgs),
+    /// Ask a trained model for an answer.
+    #[command(after_help = "Examples:
+  sensorium predict runs/av-digits --image digit.png
+  sensorium predict runs/av-digits --image digit.png --audio seven.wav --text \"it is odd\" --top-k 3
+  sensorium predict runs/my-run --input thermal=readings.csv")]
+    Predict(PredictArgs),
+    /// Make a data set.
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// List backends, the devices found, and how to add what is missing.
+    Devices,
+}
+
+/// `sensorium train`
+#[derive(Clone, Debug, Args)]
+pub struct TrainArgs {
+    /// A built-in recipe's name, or a TOML file.
+    #[arg(default_value = "av-digits")]
+    pub recipe: String,
+    /// A manifest, or a folder of one or of classes, instead of the recipe's data.
+    #[arg(long, value_name = "MANIFEST|DIR")]
+    pub data: Option<PathBuf>,
+    /// Change a key of the recipe, such as train.epochs=3; may be given more than once.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// The run's folder [default: runs/NAME, numbered if it exists].
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Go on with a run that was stopped, by the recipe it was started with.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "set", "on_error"])]
+    pub resume: Option<PathBuf>,
+    /// Whether a bad row ends the run (fail) or is left out and listed (skip).
+    #[arg(long, value_name = "fail|skip")]
+    pub on_error: Option<OnErrorArg>,
+}
+
+/// `--on-error`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnErrorArg {
+    /// A bad row ends the run.
+    Fail,
+    /// A bad row is left out and listed in the run's folder.
+    Skip,
+}
+
+/// `sensorium eval`
+#[derive(Clone, Debug, Args)]
+pub struct EvalArgs {
+    /// A run's folder.
+    pub run: PathBuf,
+    /// A manifest, or a folder of one or of classes, instead of the data it was trained on.
+    #[arg(long, value_name = "MANIFEST|DIR")]
+    pub data: Option<PathBuf>,
+    /// Which rows: train, valid, test or all.
+    #[arg(long, default_value = "test", value_name = "SPLIT")]
+    pub split: SplitArg,
+    /// Leave a modality out everywhere; may be given more than once.
+    #[arg(long, value_name = "MODALITY")]
+    pub drop: Vec<String>,
+    /// Whether a bad row ends the command (fail) or is left out and counted (skip).
+    #[arg(long, value_name = "fail|skip")]
+    pub on_error: Option<OnErrorArg>,
+}
+
+/// `--split`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SplitArg {
+    /// What it learned from.
+    Train,
+    /// What it was chosen by.
+    Valid,
+    /// What it has never seen.
+    Test,
+    /// Every row.
+    All,
+}
+
+/// `sensorium predict`
+#[derive(Clone, Debug, Args)]
+pub struct PredictArgs {
+    /// A run's folder.
+    pub run: PathBuf,
+    /// A picture.
+    #[arg(long, value_name = "F")]
+    pub image: Option<PathBuf>,
+    /// A recording.
+    #[arg(long, value_name = "F")]
+    pub audio: Option<PathBuf>,
+    /// A text.
+    #[arg(long, value_name = "S")]
+    pub text: Option<String>,
+    /// Any other modality's file; may be given more than once.
+    #[arg(long, value_name = "MODALITY=F")]
+    pub input: Vec<String>,
+    /// How many answers to print, best first.
+    #[arg(long, default_value_t = 3, value_name = "K")]
+    pub top_k: usize,
+}
+
+/// `sensorium data`
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Build a data set out of raw material.
+    #[command(subcommand)]
+    Make(MakeCommand),
+}
+
+/// `sensorium data make`
+#[derive(Debug, Subcommand)]
+pub enum MakeCommand {
+    /// Spoken and handwritten digits out of human recordings named DIGIT_SPEAKER_INDEX.wav.
+    #[command(after_help = "Example:
+  sensorium data make av-digits --digits digits.csv.gz --speech recordings --out my-digits
+  sensorium train av-digits --data my-digits")]
+    AvDigits(MakeAvDigits),
+}
+
+/// `sensorium data make av-digits`
+#[derive(Clone, Debug, Args)]
+pub struct MakeAvDigits {
+    /// Handwritten digits: CSV of 64 values 0..16 and the class, plain or gzipped.
+    #[arg(long, value_name = "F")]
+    pub digits: PathBuf,
+    /// A folder of recordings named DIGIT_SPEAKER_INDEX.wav.
+    #[arg(long, value_name = "DIR")]
+    pub speech: PathBuf,
+    /// The data set's folder; must not exist, or be empty.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}

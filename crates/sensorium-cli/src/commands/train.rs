@@ -1,0 +1,104 @@
+//! `sensorium train`: a run from its recipe, or the rest of one that was stopped.
+
+use std::fmt::Write;
+
+use sensorium_data::OnError;
+use sensorium_eval::text_table;
+use sensorium_recipe::{Finished, Options, Recipe};
+
+use crate::args::{Common, OnErrorArg, TrainArgs};
+use crate::progress::Progress;
+use crate::screen;
+
+/// Trains, evaluates, and says where the report is.
+pub fn run(args: &TrainArgs, common: &Common) -> anyhow::Result<()> {
+    let mut progress = Progress::new(common.quiet);
+    let recipe = match &args.resume {
+        None => Some(recipe(args)?),
+        Some(_) => None,
+    };
+    let opened = sensorium_runtime::choose(common.backend)?;
+    let options = Options {
+        device: &opened.device,
+        backend: opened.found.backend.to_string(),
+    };
+    progress.line(&format!(
+        "{} on {}: {}",
+        what(args),
+        opened.found.backend,
+        opened.found.name
+    ));
+    let finished = match (recipe, &args.resume) {
+        (Some(recipe), _) => {
+            sensorium_recipe::train(recipe, args.out.as_deref(), &options, &mut progress)?
+        }
+        (None, Some(run)) => sensorium_recipe::resume(run, &options, &mut progress)?,
+        (None, None) => unreachable!("a run is either new or resumed"),
+    };
+    if common.json {
+        return screen::json(&serde_json::json!({
+            "run": finished.folder.path(),
+            "report": finished.folder.report_path(),
+            "metrics": finished.metrics,
+        }));
+    }
+    screen::text(&describe(&finished))
+}
+
+fn what(args: &TrainArgs) -> String {
+    match &args.resume {
+        Some(run) => format!("going on with {}", run.display()),
+        None => format!("training {}", args.recipe),
+    }
+}
+
+/// The recipe with what the command line changes in it.
+fn recipe(args: &TrainArgs) -> anyhow::Result<Recipe> {
+    let mut recipe = Recipe::open(&args.recipe, &args.set)?;
+    if let Some(path) = &args.data {
+        recipe.data.set = None;
+        recipe.data.path = Some(path.clone());
+    }
+    if let Some(on_error) = args.on_error {
+        recipe.data.on_error = on_error.into();
+    }
+    Ok(recipe)
+}
+
+impl From<OnErrorArg> for OnError {
+    fn from(arg: OnErrorArg) -> Self {
+        match arg {
+            OnErrorArg::Fail => Self::Fail,
+            OnErrorArg::Skip => Self::Skip,
+        }
+    }
+}
+
+fn describe(finished: &Finished) -> String {
+    let metrics = &finished.metrics;
+    let mut text = text_table(Some(&metrics.test), Some(&metrics.ablation));
+    text.truncate(text.trim_end().len());
+    let _ = write!(
+        text,
+        "\n\n{} parameters, {} steps in {} on {}",
+        metrics.parameters,
+        metrics.steps,
+        screen::seconds(metrics.train_seconds),
+        metrics.backend
+    );
+    if metrics.skipped_rows > 0 {
+        let _ = write!(
+            text,
+            "\n{} bad rows left out: {}",
+            metrics.skipped_rows,
+            finished.folder.path().join("skipped.jsonl").display()
+        );
+    }
+    let _ = write!(
+        text,
+        "\nreport  {}",
+        finished.folder.report_path().display()
+    );
+    let _ = write!(text, "\nmodel   {}", finished.folder.model_path().display());
+    text
+}

@@ -1,0 +1,149 @@
+//! Batches of prepared rows: shuffled, augmented and with modalities dropped for training; in order and
+//! whole for measuring. Workers prepare ahead of the device; only collating happens on its thread.
+
+use std::collections::BTreeSet;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rand::RngExt;
+use rand::seq::IteratorRandom;
+use sensorium_core::{Modality, SampleRng, seed};
+use sensorium_data::{in_order, order};
+use sensorium_train::{Batches, BoxError, Fed, Feed};
+
+use crate::Error;
+use crate::modalities::{Batch, Samples};
+use crate::prepare::Prepared;
+
+/// Rows prepared on the host, ready to be collated.
+pub(crate) struct HostBatch {
+    pub rows: Vec<usize>,
+    pub samples: Vec<Samples>,
+}
+
+/// Rows in the order given, with the modalities in `keep` only; rows that have none of them are left out.
+pub(crate) fn batches_of(
+    rows: &Prepared,
+    order: Vec<usize>,
+    size: usize,
+    threads: usize,
+    keep: BTreeSet<Modality>,
+) -> impl Iterator<Item = Result<HostBatch, Error>> + use<> {
+    let jobs: Vec<Vec<usize>> = order.chunks(size).map(<[usize]>::to_vec).collect();
+    let prepared = rows.clone();
+    in_order(jobs, threads, 2 * threads, move |job: Vec<usize>| {
+        let mut batch = HostBatch {
+            rows: Vec::with_capacity(job.len()),
+            samples: Vec::with_capacity(job.len()),
+        };
+        for row in job {
+            let mut samples = prepared.samples(row)?;
+            samples.keep(&keep);
+            if !samples.modalities().is_empty() {
+                batch.rows.push(row);
+                batch.samples.push(samples);
+            }
+        }
+        Ok(batch)
+    })
+    .map(|job| job?)
+}
+
+/// What training reads.
+pub struct TrainFeed {
+    /// The rows to learn from.
+    pub rows: Prepared,
+    /// Samples a step.
+    pub size: usize,
+    /// The chance that a sample loses a modality.
+    pub modality_dropout: f64,
+    /// Threads that prepare.
+    pub threads: usize,
+    /// What order, augmentation and dropping derive from.
+    pub seed: u64,
+    /// Where batches go: the training device.
+    pub device: Device,
+}
+
+impl Feed for TrainFeed {
+    type Batch = (Batch, Tensor<1, Int>);
+
+    fn batches_per_epoch(&self) -> usize {
+        self.rows.len().div_ceil(self.size)
+    }
+
+    fn batches(
+        &self,
+        epoch: usize,
+        from_batch: usize,
+    ) -> Result<Batches<'_, Self::Batch>, BoxError> {
+        let order = order(self.seed, epoch as u64, self.rows.len());
+        let jobs: Vec<Vec<usize>> = order
+            .chunks(self.size)
+            .skip(from_batch)
+            .map(<[usize]>::to_vec)
+            .collect();
+        let (prepared, seed, dropout) = (self.rows.clone(), self.seed, self.modality_dropout);
+        let batches = in_order(
+            jobs,
+            self.threads,
+            2 * self.threads,
+            move |job: Vec<usize>| {
+                let samples: Result<Vec<Samples>, Error> = job
+                    .iter()
+                    .map(|row| {
+                        let path = [seed::of_name("augment"), epoch as u64, *row as u64];
+                        let mut rng = seed::rng(seed, &path);
+                        let mut samples = prepared.samples(*row)?;
+                        drop_modalities(&mut samples, dropout, &mut rng);
+                        Ok(prepared.processors.augment(samples, &mut rng))
+                    })
+                    .collect();
+                Ok::<_, Error>((job, samples?))
+            },
+        );
+        Ok(Box::new(batches.map(|job| {
+            let (rows, samples) = job.map_err(Error::from)??;
+            Ok(self.collate(&rows, &samples))
+        })))
+    }
+
+    fn identity(&self) -> String {
+        self.rows.identity()
+    }
+}
+
+impl TrainFeed {
+    fn collate(&self, rows: &[usize], samples: &[Samples]) -> Fed<(Batch, Tensor<1, Int>)> {
+        let labels: Vec<i64> = rows
+            .iter()
+            .map(|row| self.rows.label(*row) as i64)
+            .collect();
+        let count = labels.len();
+        let targets = Tensor::from_data(TensorData::new(labels, [count]), &self.device);
+        let batch = self.rows.processors.collate(samples, &self.device);
+        Fed {
+            ids: rows
+                .iter()
+                .map(|row| self.rows.id(*row).to_owned())
+                .collect(),
+            batch: (batch, targets),
+        }
+    }
+}
+
+/// Leaves out each modality with probability `chance`; if none would be left, one drawn evenly stays.
+fn drop_modalities(samples: &mut Samples, chance: f64, rng: &mut SampleRng) {
+    if chance <= 0.0 {
+        return;
+    }
+    let present = samples.modalities();
+    let mut keep: BTreeSet<Modality> = present
+        .iter()
+        .copied()
+        .filter(|_| !rng.random_bool(chance))
+        .collect();
+    if keep.is_empty() {
+        keep.extend(present.into_iter().choose(rng));
+    }
+    samples.keep(&keep);
+}

@@ -1,0 +1,55 @@
+//! The model a recipe describes: encoders of the modalities it names, its fusion, its head.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Bool, Device, Int, Tensor};
+use sensorium_core::{Composite, seed};
+use sensorium_fusion::{AnyFusion, ClassHead};
+
+use crate::Recipe;
+use crate::modalities::{Encoders, Processors};
+
+/// What a recipe builds: parameter paths begin with `encoders`, `fusion` and `head`.
+pub type RecipeModel = Composite<Encoders, AnyFusion, ClassHead>;
+
+/// A freshly initialised model on `device`.
+///
+/// It is initialised on the host from the recipe's seed and then moved, so that every backend starts
+/// from the same weights.
+pub fn build(
+    recipe: &Recipe,
+    processors: &Processors,
+    classes: usize,
+    device: &Device,
+) -> RecipeModel {
+    let host = sensorium_runtime::host(device);
+    host.seed(seed::derive(recipe.train.seed, &[seed::of_name("weights")]));
+    let encoders = recipe.encoders.init(processors, &host);
+    let fusion = recipe.fusion.build(&encoders.widths(), &host);
+    let d_fused = sensorium_core::Fusion::d_output(&fusion);
+    let head = recipe.head.build(d_fused, classes, &host);
+    let model = Composite::new(encoders, fusion, head);
+    model.visit(&mut Draw);
+    if host == *device {
+        model
+    } else {
+        model.fork(device)
+    }
+}
+
+/// Parameters are drawn when first looked at; looking at all of them in their order makes the draw
+/// depend on the seed alone, not on which layer runs first.
+struct Draw;
+
+impl ModuleVisitor for Draw {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let _ = param.val();
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        let _ = param.val();
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        let _ = param.val();
+    }
+}

@@ -1,0 +1,141 @@
+//! From a TOML text and `--set key=value` to a recipe, strictly: what is not understood is an error
+//! that names the file, the line and the nearest key that would be.
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::{Error, Recipe};
+
+/// The longest recipe that is read, in bytes. Real ones have a few thousand.
+const LONGEST: usize = 1 << 20;
+
+/// Reads a recipe; `origin` names it in messages.
+///
+/// # Errors
+/// A syntax error, an unknown key or a wrong type, with its line; or a `--set` that does not fit.
+pub fn parse(origin: &str, text: &str, sets: &[String]) -> Result<Recipe, Error> {
+    if text.len() > LONGEST {
+        return Err(Error::Recipe {
+            place: origin.to_owned(),
+            message: format!(
+                "{} bytes are more than the {LONGEST} a recipe may have",
+                text.len()
+            ),
+        });
+    }
+    let at = |error: &toml::de::Error| match error.span() {
+        Some(span) => format!("{origin}:{}", line_of(text, span.start)),
+        None => origin.to_owned(),
+    };
+    // The text is checked whole before anything is set, so that its mistakes keep their lines. A
+    // recipe that only `--set` completes may lack a key here, and nothing else.
+    let checked = toml::from_str::<Recipe>(text);
+    let complete_by_set =
+        |e: &toml::de::Error| !sets.is_empty() && e.message().contains("missing field");
+    match checked {
+        Ok(recipe) if sets.is_empty() => return Ok(recipe),
+        Err(error) if !complete_by_set(&error) => {
+            return Err(Error::Recipe {
+                place: at(&error),
+                message: explain(error.message()),
+            });
+        }
+        _ => {}
+    }
+    let mut table: Table = toml::from_str(text).map_err(|error| Error::Recipe {
+        place: at(&error),
+        message: explain(error.message()),
+    })?;
+    for set in sets {
+        apply(&mut table, set)?;
+        // Only a key's own mistake can be told from here; what is missing shows when all are set.
+        if let Err(error) = Recipe::deserialize(Value::Table(table.clone()))
+            && !error.message().contains("missing field")
+        {
+            return Err(Error::Recipe {
+                place: format!("--set {set}"),
+                message: explain(error.message()),
+            });
+        }
+    }
+    Recipe::deserialize(Value::Table(table)).map_err(|error| Error::Recipe {
+        place: origin.to_owned(),
+        message: explain(error.message()),
+    })
+}
+
+/// Puts `key.path=value` into the table; the value is TOML, or a text if it is not.
+fn apply(table: &mut Table, set: &str) -> Result<(), Error> {
+    let wrong = |message: String| Error::Recipe {
+        place: format!("--set {set}"),
+        message,
+    };
+    let (path, value) = set
+        .split_once('=')
+        .ok_or_else(|| wrong("is not of the form key=value, such as train.epochs=3".to_owned()))?;
+    let value = format!("v = {value}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut t| t.remove("v"))
+        .unwrap_or_else(|| Value::String(value.to_owned()));
+    let keys: Vec<&str> = path.trim().split('.').collect();
+    if keys.iter().any(|key| key.is_empty()) {
+        return Err(wrong(format!("{path:?} is not a key such as train.epochs")));
+    }
+    let (last, tables) = keys
+        .split_last()
+        .expect("splitting gives at least one part");
+    let mut table = table;
+    for key in tables {
+        let entry = table
+            .entry((*key).to_owned())
+            .or_insert_with(|| Value::Table(Table::new()));
+        table = entry
+            .as_table_mut()
+            .ok_or_else(|| wrong(format!("{key} is a value, not a table of keys")))?;
+    }
+    table.insert((*last).to_owned(), value);
+    Ok(())
+}
+
+/// Adds the nearest key to serde's "unknown field `x`, expected one of `a`, `b`".
+fn explain(message: &str) -> String {
+    let message = message.trim().replace('\n', "; ");
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    let (true, Some(wrong)) = (unknown, quoted.next()) else {
+        return message;
+    };
+    let known: Vec<&str> = quoted.collect();
+    let what = if message.starts_with("unknown field") {
+        "key"
+    } else {
+        "value"
+    };
+    match nearest(wrong, &known) {
+        Some(near) => format!(
+            "unknown {what} `{wrong}`; did you mean `{near}`? ({})",
+            known.join(", ")
+        ),
+        None if known.is_empty() => format!("unknown {what} `{wrong}`; no key belongs here"),
+        None => format!("unknown {what} `{wrong}`; choose from {}", known.join(", ")),
+    }
+}
+
+/// The known word most like `word`, if any is like it at all.
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|k| (strsim::damerau_levenshtein(word, k), *k))
+        .min()
+        .filter(|(distance, k)| *distance <= k.len().max(word.len()) / 2)
+        .map(|(_, k)| k)
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes()[..offset.min(text.len())]
+        .iter()
+        .filter(|b| **b == b'\n')
+        .count()
+        + 1
+}

@@ -1,0 +1,216 @@
+//! The recipe: everything a run depends on, as one table that a person writes.
+
+use std::path::PathBuf;
+
+use sensorium_data::{Columns, OnError, SplitConfig};
+use sensorium_fusion::{FusionConfig, HeadConfig};
+use sensorium_train::TrainConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::modalities::EncoderConfigs;
+use crate::parse::{nearest, parse};
+use crate::{Error, builtin};
+
+/// A recipe: which data, which encoders, how they are joined, and how the model is trained.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// A short name, used for the run's folder.
+    pub name: String,
+    /// One line on what it shows.
+    #[serde(default)]
+    pub about: String,
+    /// Where samples come from.
+    #[serde(default)]
+    pub data: DataConfig,
+    /// How samples become batches.
+    #[serde(default)]
+    pub batch: BatchConfig,
+    /// One table per modality that takes part.
+    pub encoders: EncoderConfigs,
+    /// How modalities are joined.
+    #[serde(default)]
+    pub fusion: FusionConfig,
+    /// What answers.
+    #[serde(default)]
+    pub head: HeadConfig,
+    /// What the answer is held against.
+    #[serde(default)]
+    pub objective: ObjectiveConfig,
+    /// How the model learns.
+    #[serde(default)]
+    pub train: TrainConfig,
+}
+
+/// `[data]`: where samples come from.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// A built-in data set: `av-digits`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set: Option<String>,
+    /// A manifest, or a folder of one or of classes; relative to where the command runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// Whether a bad row ends the run or is left out and listed.
+    pub on_error: OnError,
+    /// The classes in their order; by default those the rows name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
+    /// Which column holds what.
+    pub columns: Columns,
+    /// Which rows are for training, validation and testing.
+    pub split: SplitConfig,
+}
+
+/// `[batch]`: how samples become batches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchConfig {
+    /// Samples a step.
+    pub size: usize,
+    /// Samples at once when nothing is learned.
+    pub eval_size: usize,
+    /// The chance that a training sample loses a modality it has; at least one always stays.
+    pub modality_dropout: f64,
+    /// Threads that decode and prepare; 0 = one per core.
+    pub threads: usize,
+    /// Prepared rows kept in memory; those beyond it are decoded anew each epoch.
+    pub cache_rows: usize,
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self {
+            size: 32,
+            eval_size: 128,
+            modality_dropout: 0.0,
+            threads: 0,
+            cache_rows: 20_000,
+        }
+    }
+}
+
+/// `[objective]`: what the answer is held against.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObjectiveConfig {
+    /// Which objective.
+    pub kind: ObjectiveKind,
+    /// The share of the target that is spread over all classes (arXiv 1512.00567).
+    pub label_smoothing: f64,
+}
+
+/// Which objective.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObjectiveKind {
+    /// One class of many.
+    #[default]
+    CrossEntropy,
+}
+
+impl Recipe {
+    /// The recipe of this name, or in this file.
+    ///
+    /// # Errors
+    /// If there is none, or it is not understood; see [`parse`].
+    pub fn open(name: &str, sets: &[String]) -> Result<Self, Error> {
+        if let Some(text) = builtin::text(name) {
+            return Self::parse(name, text, sets);
+        }
+        let path = PathBuf::from(name);
+        if !path.is_file() && path.extension().is_none_or(|e| e != "toml") {
+            let known = builtin::names();
+            let hint = nearest(name, &known)
+                .map(|near| format!("; did you mean {near:?}?"))
+                .unwrap_or_default();
+            return Err(Error::NoSuchRecipe {
+                name: name.to_owned(),
+                known: known.join(", "),
+                hint,
+            });
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| Error::folder(&path, error))?;
+        Self::parse(name, &text, sets)
+    }
+
+    /// Reads a recipe and checks that it fits together; `origin` names it in messages.
+    ///
+    /// # Errors
+    /// What is not understood with its line, or the key that does not fit and what to do about it.
+    pub fn parse(origin: &str, text: &str, sets: &[String]) -> Result<Self, Error> {
+        let recipe = parse(origin, text, sets)?;
+        recipe.validate().map_err(|message| Error::Recipe {
+            place: origin.to_owned(),
+            message,
+        })?;
+        Ok(recipe)
+    }
+
+    /// The recipe as TOML, every default written out.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("a recipe is a table of plain values")
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        let name_ok = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(name_ok) {
+            return Err(format!(
+                "name = {:?} becomes a folder's name: use letters, digits, - and _",
+                self.name
+            ));
+        }
+        if self.data.set.is_some() && self.data.path.is_some() {
+            return Err("data.set and data.path exclude each other: remove one".to_owned());
+        }
+        if let Some(set) = &self.data.set
+            && set != "av-digits"
+        {
+            return Err(format!(
+                "data.set = {set:?}: the built-in data set is \"av-digits\""
+            ));
+        }
+        if self.encoders.modalities().is_empty() {
+            return Err("no [encoders.NAME] table: a model needs at least one modality".to_owned());
+        }
+        self.batch.validate()?;
+        if !(0.0..1.0).contains(&self.objective.label_smoothing) {
+            return Err(format!(
+                "objective.label_smoothing = {} must be at least 0 and below 1",
+                self.objective.label_smoothing
+            ));
+        }
+        self.encoders
+            .validate()
+            .map_err(|(table, reason)| format!("encoders.{table}: {reason}"))?;
+        self.fusion.validate().map_err(|e| format!("fusion: {e}"))?;
+        self.head.validate().map_err(|e| format!("head: {e}"))?;
+        self.train.validate().map_err(|e| format!("train: {e}"))
+    }
+}
+
+impl BatchConfig {
+    fn validate(&self) -> Result<(), String> {
+        for (key, value) in [("size", self.size), ("eval_size", self.eval_size)] {
+            if value == 0 || value > 65_536 {
+                return Err(format!("batch.{key} = {value} must be between 1 and 65536"));
+            }
+        }
+        if !(0.0..1.0).contains(&self.modality_dropout) {
+            return Err(format!(
+                "batch.modality_dropout = {} must be at least 0 and below 1",
+                self.modality_dropout
+            ));
+        }
+        Ok(())
+    }
+
+    /// How many threads decode and prepare.
+    pub fn n_threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n.min(256),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What the list in `modalities.rs` turns into: for each slot of a model (config, processor, host
+//! sample, device batch, encoder) a struct with one optional field per modality, so that parameter
+//! paths and recipe keys read `encoders.image…`.
+
+use sensorium_core::{Modality, ModalityKit, Processor};
+
+/// Why a modality refused a config or an input; the message names key or file.
+pub type Refusal = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a kit's processor prepares.
+pub(crate) type SampleOf<K> = <<K as ModalityKit>::Processor as Processor>::Sample;
+
+/// What a kit's processor collates.
+pub(crate) type BatchOf<K> = <<K as ModalityKit>::Processor as Processor>::Batch;
+
+/// A modality that a recipe uses, and how wide its tokens are.
+pub type Width = (Modality, usize);
+
+macro_rules! modalities {
+    ($($name:ident: $kit:ty),+ $(,)?) => {
+        use std::collections::{BTreeMap, BTreeSet};
+        use std::path::Path;
+
+        use burn::module::Module;
+        use burn::tensor::Device;
+        use sensorium_core::tap::in_layer;
+        use sensorium_core::{
+            Encoder, EncoderSet, Modality, ModalityKit, Parts, Processor, SampleRng, Source, Tap,
+        };
+        use serde::{Deserialize, Serialize};
+
+        use crate::registry::{BatchOf, Refusal, SampleOf, Width};
+
+        /// Every modality a recipe can name.
+        pub const KNOWN: &[Modality] = &[$(<$kit as ModalityKit>::MODALITY),+];
+
+        /// The recipe's tables `[encoders.NAME]`: a modality takes part if its table is there.
+        #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct EncoderConfigs {
+            $(
+                #[doc = concat!("`[encoders.", stringify!($name), "]`")]
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub $name: Option<<$kit as ModalityKit>::Config>,
+            )+
+        }
+
+        impl EncoderConfigs {
+            /// The modalities that take part, in order of their names.
+            pub fn modalities(&self) -> BTreeSet<Modality> {
+                let mut found = BTreeSet::new();
+                $(if self.$name.is_some() {
+                    found.insert(<$kit as ModalityKit>::MODALITY);
+                })+
+                found
+            }
+
+            /// Lets each modality refuse its table.
+            ///
+            /// # Errors
+            /// The table's name and what its modality said.
+            pub fn validate(&self) -> Result<(), (&'static str, Refusal)> {
+                $(if let Some(config) = &self.$name {
+                    <$kit>::validate(config).map_err(|error| (stringify!($name), error.into()))?;
+                })+
+                Ok(())
+            }
+
+            /// New processors, which may learn from what `sources` gives for a modality.
+            ///
+            /// # Errors
+            /// If a modality finds nothing to learn from.
+            pub fn fit<'a, I>(&self, sources: impl Fn(Modality) -> I) -> Result<Processors, Refusal>
+            where
+                I: Iterator<Item = &'a Source> + 'a,
+            {
+                let mut processors = Processors::default();
+                $(if let Some(config) = &self.$name {
+                    let mut sources = sources(<$kit as ModalityKit>::MODALITY);
+                    processors.$name = Some(<$kit>::fit(config, &mut sources)?);
+                })+
+                Ok(processors)
+            }
+
+            /// The processors of a saved model.
+            ///
+            /// # Errors
+            /// If the folder lacks what a modality saved there.
+            pub fn open(&self, dir: &Path) -> Result<Processors, Refusal> {
+                let mut processors = Processors::default();
+                $(if let Some(config) = &self.$name {
+                    processors.$name = Some(<$kit>::open(config, dir)?);
+                })+
+                Ok(processors)
+            }
+
+            /// Freshly initialised encoders for what `processors` prepare.
+            pub fn init(&self, processors: &Processors, device: &Device) -> Encoders {
+                Encoders {
+                    $($name: self.$name.as_ref().zip(processors.$name.as_ref()).map(
+                        |(config, processor)| <$kit>::encoder(config, processor, device),
+                    ),)+
+                }
+            }
+        }
+
+        /// One processor for each modality that takes part.
+        #[derive(Clone, Debug, Default)]
+        pub struct Processors {
+            $(
+                #[doc = concat!("Prepares `", stringify!($name), "`.")]
+                pub $name: Option<<$kit as ModalityKit>::Processor>,
+            )+
+        }
+
+        impl Processors {
+            /// Saves what the processors learned into a model's folder.
+            ///
+            /// # Errors
+            /// If the folder cannot be written.
+            pub fn save(&self, dir: &Path) -> Result<(), Refusal> {
+                $(if let Some(processor) = &self.$name {
+                    <$kit>::save(processor, dir)?;
+                })+
+                Ok(())
+            }
+
+            /// Decodes and prepares what a row has of each modality that takes part.
+            ///
+            /// # Errors
+            /// The modality that refused its input, and why.
+            pub fn process(
+                &self,
+                inputs: &BTreeMap<Modality, Source>,
+            ) -> Result<Samples, (Modality, Refusal)> {
+                let mut samples = Samples::default();
+                $({
+                    const MODALITY: Modality = <$kit as ModalityKit>::MODALITY;
+                    if let (Some(processor), Some(source)) = (&self.$name, inputs.get(&MODALITY)) {
+                        let sample = processor
+                            .process(source)
+                            .map_err(|error| (MODALITY, error.into()))?;
+                        samples.$name = Some(sample);
+                    }
+                })+
+                Ok(samples)
+            }
+
+            /// A randomly changed copy of a sample, for training.
+            pub fn augment(&self, samples: Samples, rng: &mut SampleRng) -> Samples {
+                Samples {
+                    $($name: match (&self.$name, samples.$name) {
+                        (Some(processor), Some(sample)) => Some(processor.augment(sample, rng)),
+                        (_, sample) => sample,
+                    },)+
+                }
+            }
+
+            /// Joins samples into a batch on a device.
+            pub fn collate(&self, samples: &[Samples], device: &Device) -> Batch {
+                Batch {
+                    $($name: self.$name.as_ref().map(|processor| {
+                        let column: Vec<_> = samples.iter().map(|s| s.$name.as_ref()).collect();
+                        processor.collate(&column, device)
+                    }),)+
+                }
+            }
+        }
+
+        /// One prepared row on the host; what it lacks is `None`.
+        #[derive(Clone, Debug, Default)]
+        pub struct Samples {
+            $(
+                #[doc = concat!("The prepared `", stringify!($name), "`.")]
+                pub $name: Option<SampleOf<$kit>>,
+            )+
+        }
+
+        impl Samples {
+            /// The modalities this row has.
+            pub fn modalities(&self) -> BTreeSet<Modality> {
+                let mut found = BTreeSet::new();
+                $(if self.$name.is_some() {
+                    found.insert(<$kit as ModalityKit>::MODALITY);
+                })+
+                found
+            }
+
+            /// Keeps the named modalities only.
+            pub fn keep(&mut self, modalities: &BTreeSet<Modality>) {
+                $(if !modalities.contains(&<$kit as ModalityKit>::MODALITY) {
+                    self.$name = None;
+                })+
+            }
+        }
+
+        /// Rows joined on a device.
+        #[derive(Clone, Debug)]
+        pub struct Batch {
+            $(
+                #[doc = concat!("The rows' `", stringify!($name), "`.")]
+                pub $name: Option<BatchOf<$kit>>,
+            )+
+        }
+
+        /// One encoder for each modality that takes part.
+        #[derive(Module, Debug)]
+        pub struct Encoders {
+            $(
+                #[doc = concat!("Encodes `", stringify!($name), "`.")]
+                pub $name: Option<<$kit as ModalityKit>::Encoder>,
+            )+
+        }
+
+        impl Encoders {
+            /// The modalities and the widths of their tokens, for the fusion.
+            pub fn widths(&self) -> Vec<Width> {
+                let mut widths = Vec::new();
+                $(if let Some(encoder) = &self.$name {
+                    widths.push((<$kit as ModalityKit>::MODALITY, encoder.d_output()));
+                })+
+                widths
+            }
+        }
+
+        impl EncoderSet for Encoders {
+            type Batch = Batch;
+
+            fn encode_with<T: Tap>(&self, batch: Batch, tap: &mut T) -> Parts {
+                let mut parts = Parts::new();
+                $(if let (Some(encoder), Some(batch)) = (&self.$name, batch.$name) {
+                    let tokens = in_layer(tap, stringify!($name), |tap| encoder.encode_with(batch, tap));
+                    parts.insert(<$kit as ModalityKit>::MODALITY, tokens);
+                })+
+                parts
+            }
+        }
+    };
+}
+
+pub(crate) use modalities;

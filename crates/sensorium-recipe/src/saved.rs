@@ -1,0 +1,236 @@
+//! A model that a run left behind: opened again to be measured or asked.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use burn::tensor::activation::softmax;
+use sensorium_core::{Modality, Model, Source};
+use sensorium_data::OnError;
+use sensorium_eval::{Ablation, ClassificationReport};
+use serde::Serialize;
+
+use crate::dataset::Dataset;
+use crate::evaluate::Measure;
+use crate::folder::{MODEL_TYPE, ModelConfig, RunFolder, read_json};
+use crate::modalities::{KNOWN, Processors};
+use crate::model::{RecipeModel, build};
+use crate::prepare::{How, prepare};
+use crate::{Error, Observer};
+
+/// A trained model with all it needs to answer.
+#[derive(Debug)]
+pub struct SavedModel {
+    /// What it was built from, and its classes.
+    pub config: ModelConfig,
+    /// The model itself, on its device.
+    pub model: RecipeModel,
+    /// Prepares its inputs.
+    pub processors: Arc<Processors>,
+    device: Device,
+}
+
+/// Which rows of a data set to measure on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What the model learned from.
+    Train,
+    /// What it was chosen by.
+    Valid,
+    /// What it has never seen.
+    Test,
+    /// Every row.
+    All,
+}
+
+/// What measuring gives.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    /// Which data.
+    pub data: String,
+    /// The modalities that were left out everywhere.
+    pub dropped: Vec<String>,
+    /// Rows left out because they are bad, or have none of the modalities.
+    pub skipped_rows: usize,
+    /// The score with the modalities that stay.
+    pub test: ClassificationReport,
+    /// The score on each set of them.
+    pub ablation: Ablation,
+}
+
+/// One class and its probability.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scored {
+    /// The class.
+    pub label: String,
+    /// Between 0 and 1.
+    pub score: f32,
+}
+
+impl SavedModel {
+    /// Opens the model of a run's folder.
+    ///
+    /// # Errors
+    /// If the run is not complete, or its model is broken.
+    pub fn open(run: &Path, device: &Device) -> Result<Self, Error> {
+        let folder = RunFolder::open(run)?;
+        let dir = folder.model_path();
+        if !dir.is_dir() {
+            return Err(Error::folder(
+                run,
+                format!(
+                    "has no model yet: go on with `sensorium train --resume {}`",
+                    run.display()
+                ),
+            ));
+        }
+        let config: ModelConfig = read_json(&dir.join("config.json"))?;
+        if config.model_type != MODEL_TYPE {
+            return Err(Error::folder(
+                dir.join("config.json"),
+                format!("model_type is {:?}, not {MODEL_TYPE:?}", config.model_type),
+            ));
+        }
+        let processors = config
+            .recipe
+            .encoders
+            .open(&dir)
+            .map_err(|reason| Error::Modality {
+                what: format!("opening {}", dir.display()),
+                reason,
+            })?;
+        let model = build(&config.recipe, &processors, config.labels.len(), device);
+        let model = sensorium_train::import_weights(&model, &dir.join("model.safetensors"))?;
+        Ok(Self {
+            config,
+            model,
+            processors: Arc::new(processors),
+            device: device.clone(),
+        })
+    }
+
+    /// Measures on a part of the run's data, or of `data`, with some modalities left out everywhere.
+    ///
+    /// # Errors
+    /// If a modality is not the model's, or the data is bad or empty.
+    pub fn measure(
+        &self,
+        data: Option<&Path>,
+        part: Part,
+        drop: &[String],
+        on_error: Option<OnError>,
+        observer: &mut dyn Observer,
+    ) -> Result<Measured, Error> {
+        let mut recipe = self.config.recipe.clone();
+        recipe.data.on_error = on_error.unwrap_or(recipe.data.on_error);
+        let mut keep = recipe.encoders.modalities();
+        for name in drop {
+            let modality = self.takes(name)?;
+            keep.remove(&modality);
+        }
+        if keep.is_empty() {
+            return Err(Error::NotTaken {
+                modality: "nothing at all".to_owned(),
+                takes: self.names(),
+            });
+        }
+        let set = Dataset::open(&recipe, data, Some(self.config.labels.clone()))?;
+        let rows = match part {
+            Part::Train => set.rows(&set.splits.train),
+            Part::Valid => set.rows(&set.splits.valid),
+            Part::Test => set.rows(&set.splits.test),
+            Part::All => set.table.rows.clone(),
+        };
+        let how = How {
+            on_error: recipe.data.on_error,
+            threads: recipe.batch.n_threads(),
+            cache_rows: recipe.batch.cache_rows,
+        };
+        let done = prepare(rows, &self.processors, &set.labels, how, observer)?;
+        for bad in set.bad.iter().chain(&done.bad) {
+            observer.note(&format!("left out: {bad}"));
+        }
+        let measure = Measure {
+            classes: &self.config.labels,
+            device: &self.device,
+            batch_size: recipe.batch.eval_size,
+            threads: how.threads,
+        };
+        observer.phase("testing", done.prepared.len());
+        let answers = measure.answers(&self.model, &done.prepared, &keep, observer)?;
+        observer.phase_end();
+        if answers.is_empty() {
+            return Err(Error::Empty {
+                what: format!("the {part:?} part of {}", set.name).to_lowercase(),
+                why: " with these modalities; see --split, --drop and --data".to_owned(),
+            });
+        }
+        Ok(Measured {
+            data: set.name,
+            dropped: drop.to_vec(),
+            skipped_rows: set.bad.len() + done.bad.len() + done.prepared.len() - answers.len(),
+            test: measure.score(&done.prepared, &answers)?,
+            ablation: measure.ablation(&self.model, &done.prepared, &keep, observer)?,
+        })
+    }
+
+    /// Answers for one sample: every class with its probability, the most likely first.
+    ///
+    /// # Errors
+    /// If an input is not the model's, cannot be prepared, or there is none.
+    pub fn predict(&self, inputs: &[(String, Source)]) -> Result<Vec<Scored>, Error> {
+        let mut by_modality = BTreeMap::new();
+        for (name, source) in inputs {
+            by_modality.insert(self.takes(name)?, source.clone());
+        }
+        if by_modality.is_empty() {
+            return Err(Error::NotTaken {
+                modality: "nothing at all".to_owned(),
+                takes: self.names(),
+            });
+        }
+        let samples = self
+            .processors
+            .process(&by_modality)
+            .map_err(|(modality, reason)| Error::Modality {
+                what: modality.to_string(),
+                reason,
+            })?;
+        let logits = self
+            .model
+            .run(self.processors.collate(&[samples], &self.device));
+        let probabilities = softmax(logits, 1).into_data();
+        let mut scored: Vec<Scored> = self
+            .config
+            .labels
+            .iter()
+            .zip(probabilities.iter::<f32>())
+            .map(|(label, score)| Scored {
+                label: label.clone(),
+                score,
+            })
+            .collect();
+        scored.sort_by(|a, b| b.score.total_cmp(&a.score));
+        Ok(scored)
+    }
+
+    /// The modality of this name, if the model takes it.
+    fn takes(&self, name: &str) -> Result<Modality, Error> {
+        let taken = self.config.recipe.encoders.modalities();
+        KNOWN
+            .iter()
+            .find(|m| m.name() == name && taken.contains(m))
+            .copied()
+            .ok_or_else(|| Error::NotTaken {
+                modality: name.to_owned(),
+                takes: self.names(),
+            })
+    }
+
+    fn names(&self) -> String {
+        let taken = self.config.recipe.encoders.modalities();
+        let names: Vec<&str> = taken.iter().map(|m| m.name()).collect();
+        names.join(", ")
+    }
+}

@@ -1,0 +1,52 @@
+//! How good the model is between epochs: what early stopping and the choice of the best weights go by.
+
+use std::collections::BTreeSet;
+
+use burn::tensor::Device;
+use sensorium_core::Modality;
+use sensorium_train::{BoxError, CrossEntropy, Scores, Supervised, Validate};
+
+use crate::Silent;
+use crate::evaluate::Measure;
+use crate::model::RecipeModel;
+use crate::prepare::Prepared;
+
+/// What the trainer trains.
+pub(crate) type Trained = Supervised<RecipeModel, CrossEntropy>;
+
+/// Measures on the validation rows.
+pub(crate) struct Validation {
+    pub rows: Prepared,
+    pub classes: Vec<String>,
+    pub of: BTreeSet<Modality>,
+    pub device: Device,
+    pub batch_size: usize,
+    pub threads: usize,
+}
+
+impl Validate<Trained> for Validation {
+    fn validate(&mut self, learner: &Trained, _epoch: usize) -> Result<Scores, BoxError> {
+        if self.rows.is_empty() {
+            return Ok(Scores::default());
+        }
+        let measure = Measure {
+            classes: &self.classes,
+            device: &self.device,
+            batch_size: self.batch_size,
+            threads: self.threads,
+        };
+        // Validation between epochs is short; its progress is not shown.
+        let answers = measure.answers(&learner.model, &self.rows, &self.of, &mut Silent)?;
+        let report = measure.score(&self.rows, &answers)?;
+        let surprise =
+            |row: usize, p: &[f32]| -f64::from(p[self.rows.label(row)].max(f32::MIN_POSITIVE)).ln();
+        let loss: f64 = answers
+            .iter()
+            .map(|a| surprise(a.row, &a.probabilities))
+            .sum();
+        Ok(Scores::default()
+            .higher("accuracy", report.accuracy.unwrap_or(0.0))
+            .higher("macro_f1", report.macro_f1().unwrap_or(0.0))
+            .lower("loss", loss / answers.len().max(1) as f64))
+    }
+}
