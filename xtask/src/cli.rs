@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, Parser, Subcommand};
 
 use crate::backend::Backend;
+use crate::check::Step;
 use crate::setup::What;
 
 #[derive(Parser)]
@@ -68,7 +69,11 @@ pub(crate) enum Task {
         args: Vec<OsString>,
     },
     /// Before a commit: formatting, clippy, documentation, and the rules of the house
-    Check,
+    #[command(after_help = "Examples:\n  cargo xtask check\n  cargo xtask check fmt tidy")]
+    Check {
+        /// Which checks; all of them where none is named
+        steps: Vec<Step>,
+    },
     /// Put what a backend needs on this machine
     #[command(
         after_help = "libtorch: PyTorch 2.9.0's libraries from PyPI into the user's cache folder (about 1 GB is downloaded, half\n\

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         cli::Task::Eval { args } => run::eval(args),
         cli::Task::Run { args } => run::any(args),
         cli::Task::Test { backend, args } => test::run(backend, &args),
-        cli::Task::Check => check::run(),
+        cli::Task::Check { steps } => check::run(&steps),
         cli::Task::Setup { what, cuda } => setup::run(what, cuda),
         cli::Task::NewModality(args) => modality::run(&args),
         cli::Task::Bench { backend, args } => bench::run(backend, &args),
