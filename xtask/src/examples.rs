@@ -123,10 +123,9 @@ fn binaries(package: &Value) -> Vec<String> {
 /// One that tests itself with the test kit is tested: then it also shares the features.
 fn outsider(workspace: &Workspace, set: Backend, manifest: &Path) -> Result<Command> {
     let folder = manifest.parent().context("a manifest has a folder")?;
+    // Its lock file is not under version control: the workspace's is the one that counts.
     let lock = folder.join("Cargo.lock");
-    if !lock.exists() {
-        std::fs::copy(workspace.root.join("Cargo.lock"), &lock)?;
-    }
+    std::fs::copy(workspace.root.join("Cargo.lock"), &lock)?;
     let text = std::fs::read_to_string(manifest)?;
     let example: toml_edit::DocumentMut = text
         .parse()

@@ -71,7 +71,19 @@ fn sensorium(
     if let Some(backend) = backend {
         command.arg("--backend").arg(backend.name());
     }
-    Ok(cargo::exit_code(cargo::status(&mut command)?))
+    hand_over(&mut command)
+}
+
+/// Becomes the command, so that signals and exit codes are its own.
+#[cfg(unix)]
+fn hand_over(command: &mut Command) -> Result<ExitCode> {
+    let error = std::os::unix::process::CommandExt::exec(command);
+    Err(error).with_context(|| format!("cannot run `{}`", cargo::shown(command)))
+}
+
+#[cfg(not(unix))]
+fn hand_over(command: &mut Command) -> Result<ExitCode> {
+    Ok(cargo::exit_code(cargo::status(command)?))
 }
 
 /// Takes `--backend B` out of the arguments.

@@ -109,7 +109,8 @@ fn train(copy: &Workspace, set: Backend, names: &Names) -> Result<()> {
         .arg("--data")
         .arg(&manifest)
         .arg("--out")
-        .arg(&out);
+        .arg(&out)
+        .args(["--backend", "flex"]);
     cargo::must(&mut train)?;
     let accuracy = accuracy(&out.join("metrics.json"))?;
     println!("new-modality: accuracy {accuracy:.2} on held-out series");
