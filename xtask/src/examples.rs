@@ -140,6 +140,10 @@ fn outsider(workspace: &Workspace, set: Backend, manifest: &Path) -> Result<Comm
         .arg(profile(workspace, set)?)
         .arg("--manifest-path")
         .arg(manifest);
+    let features = set.features("sensorium-testkit");
+    if tests_itself && !features.is_empty() {
+        command.arg("--features").arg(features.join(","));
+    }
     Ok(command)
 }
 
