@@ -9,17 +9,17 @@ use super::glyphs::{Glyph, SIDE};
 pub(super) const PIXELS: usize = 32;
 
 /// How many pixels the writing is across, at most and at least: it neither fills the picture nor drowns.
-const ACROSS: (f32, f32) = (18.0, 26.0);
+const ACROSS: (f32, f32) = (21.0, 27.0);
 /// How far it is turned, in degrees: people do not hold paper straight.
-const TURN_DEG: f32 = 18.0;
+const TURN_DEG: f32 = 10.0;
 /// How far it is moved off the centre, in pixels.
-const SHIFT: f32 = 3.0;
+const SHIFT: f32 = 1.5;
 /// How dark the ink is.
-const CONTRAST: (f32, f32) = (0.45, 1.0);
+const CONTRAST: (f32, f32) = (0.6, 1.0);
 /// Deviation of the noise on each pixel, of 1 between paper and ink.
-const NOISE: (f32, f32) = (0.12, 0.34);
+const NOISE: (f32, f32) = (0.05, 0.2);
 /// How wide the bar is that covers a part of the writing, in pixels: wide enough to hide a stroke.
-const BAR: (f32, f32) = (4.0, 9.0);
+const BAR: (f32, f32) = (2.0, 5.0);
 
 /// What was drawn, for the row's notes.
 pub(super) struct Drawn {
@@ -75,7 +75,7 @@ impl Bar {
         let angle = rng.random_range(0.0..std::f32::consts::PI);
         Self {
             normal: (angle.cos(), angle.sin()),
-            offset: rng.random_range(-7.0..7.0),
+            offset: rng.random_range(-9.0..9.0),
             half_width: width / 2.0,
             ink: rng.random_range(0.0..0.7),
         }
