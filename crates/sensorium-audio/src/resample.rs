@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler};
+use rubato::{Fft, FixedSync, Resampler, WindowFunction};
 
 use crate::{Error, Sound};
 
-/// Samples that are transformed at a time: long enough for a steep filter, short enough for the cache.
-const CHUNK: usize = 1024;
+/// Samples that are transformed at a time, about: long enough for a steep filter, short enough for the cache.
+const BLOCK: usize = 1024;
 
 /// The sound at `rate_hz`: `ceil(n * rate_hz / rate)` samples, in phase with the original.
 ///
@@ -23,7 +23,12 @@ pub fn resample(sound: &Sound, rate_hz: u32) -> Result<Cow<'_, [f32]>, Error> {
         reason: format!("cannot be resampled to {rate_hz} Hz: {reason}"),
     };
     let (from, to) = (sound.sample_rate_hz as usize, rate_hz as usize);
-    let mut resampler = Fft::<f32>::new(from, to, CHUNK, 1, FixedSync::Input)
+    // The filter's delay is half a block. An even block makes that whole samples at both rates, so that it
+    // can be cut off without a shift in phase.
+    let least = from / gcd(from, to);
+    let block = 2 * least * (BLOCK / 2).div_ceil(least);
+    let window = WindowFunction::BlackmanHarris2;
+    let mut resampler = Fft::<f32>::new_custom(from, to, block, 1, 1, window, FixedSync::Input)
         .map_err(|error| failed(error.to_string()))?;
     let frames = sound.samples.len();
     let input = InterleavedSlice::new(&sound.samples, 1, frames)
@@ -32,6 +37,10 @@ pub fn resample(sound: &Sound, rate_hz: u32) -> Result<Cow<'_, [f32]>, Error> {
         .process_all(&input, frames, None)
         .map_err(|error| failed(error.to_string()))?;
     Ok(Cow::Owned(output.take_data()))
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@ const TURN_DEG: f32 = 10.0;
 /// How far it is moved off the centre, in pixels.
 const SHIFT: f32 = 1.5;
 /// How dark the ink is.
-const CONTRAST: (f32, f32) = (0.6, 1.0);
+const CONTRAST: (f32, f32) = (0.7, 1.0);
 /// Deviation of the noise on each pixel, of 1 between paper and ink.
-const NOISE: (f32, f32) = (0.05, 0.2);
+const NOISE: (f32, f32) = (0.04, 0.15);
 /// How wide the bar is that covers a part of the writing, in pixels: wide enough to hide a stroke.
-const BAR: (f32, f32) = (2.0, 5.0);
+const BAR: (f32, f32) = (1.5, 4.5);
 
 /// What was drawn, for the row's notes.
 pub(super) struct Drawn {

@@ -1,8 +1,10 @@
 //! Comma- and tab-separated values with a line of names.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
+use std::rc::Rc;
 
 use super::cells::Collector;
 use super::{LONGEST_LINE, MOST_ROWS};
@@ -15,10 +17,14 @@ pub(super) fn read(
     columns: &Columns,
 ) -> Result<(Vec<Row>, Vec<BadRow>), Error> {
     let file = std::fs::File::open(path).map_err(|error| Error::io(path, "read", error))?;
+    let unfinished = Rc::new(Cell::new(0));
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)
-        .from_reader(Bounded::new(BufReader::new(file)));
+        .from_reader(Bounded {
+            inner: file,
+            unfinished: Rc::clone(&unfinished),
+        });
     let whole = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(error) => Error::io(path, "read", error),
         _ => Error::NotData {
@@ -46,6 +52,7 @@ pub(super) fn read(
             Ok(false) => break,
             Err(error) => return Err(whole(error)),
         }
+        unfinished.set(0);
         if row > MOST_ROWS {
             return Err(Error::NotData {
                 path: path.to_owned(),
@@ -87,28 +94,17 @@ pub(super) fn read(
 /// its size.
 struct Bounded<R> {
     inner: R,
-    since_newline: usize,
-}
-
-impl<R> Bounded<R> {
-    fn new(inner: R) -> Self {
-        Self {
-            inner,
-            since_newline: 0,
-        }
-    }
+    /// Bytes read since the last whole record; shared with the loop that takes records.
+    unfinished: Rc<Cell<usize>>,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        match buffer[..count].iter().rposition(|b| *b == b'\n') {
-            Some(last) => self.since_newline = count - last - 1,
-            None => self.since_newline += count,
-        }
-        if self.since_newline > LONGEST_LINE {
+        self.unfinished.set(self.unfinished.get() + count);
+        if self.unfinished.get() > LONGEST_LINE {
             return Err(std::io::Error::other(format!(
-                "a line is longer than {LONGEST_LINE} bytes"
+                "a row is longer than {LONGEST_LINE} bytes; is a quote not closed?"
             )));
         }
         Ok(count)

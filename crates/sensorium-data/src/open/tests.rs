@@ -151,12 +151,12 @@ fn endless_lines_do_not_fill_the_memory() {
         OnError::Skip,
         "row-2 - text=text \"hi\" []\nbad m.jsonl:1: the line is longer than 1048576 bytes",
     );
-    let quote = format!("text\n\"{}", "x".repeat(3 << 20));
+    let quote = format!("text\n\"{}", "x\n".repeat(2 << 20));
     check(
         "m.csv",
         quote,
         OnError::Skip,
-        "error: m.csv: cannot read: a line is longer than 1048576 bytes",
+        "error: m.csv: cannot read: a row is longer than 1048576 bytes; is a quote not closed?",
     );
 }
 
