@@ -84,7 +84,7 @@ impl AstConfig {
             "patch_frames",
             || format!("{} must be at least 1", self.patch_frames),
         )?;
-        let divides = self.patch_mels > 0 && self.n_mels % self.patch_mels == 0;
+        let divides = self.patch_mels > 0 && self.n_mels.is_multiple_of(self.patch_mels);
         need(divides, "patch_mels", || {
             format!("{} must divide n_mels = {}", self.patch_mels, self.n_mels)
         })?;
@@ -94,7 +94,8 @@ impl AstConfig {
         need((1..=1024).contains(&self.n_heads), "n_heads", || {
             format!("{} must be 1 to 1024", self.n_heads)
         })?;
-        let fits = self.d_model > 0 && self.d_model <= 65_536 && self.d_model % self.n_heads == 0;
+        let fits =
+            self.d_model > 0 && self.d_model <= 65_536 && self.d_model.is_multiple_of(self.n_heads);
         need(fits, "d_model", || {
             format!(
                 "{} must be a multiple of n_heads = {}, at most 65536",
@@ -169,7 +170,7 @@ impl Ast {
         let [batch, frames, mels] = features.dims();
         let (pf, pm) = (self.patch_frames, self.patch_mels);
         assert!(
-            frames % pf == 0 && mels % pm == 0,
+            frames.is_multiple_of(pf) && mels.is_multiple_of(pm),
             "{frames} frames of {mels} bands do not make whole patches of {pf} x {pm}"
         );
         features

@@ -63,16 +63,8 @@ fn bad_data_is_named() {
     std::fs::write(dir.join("bomb.png"), bomb()).unwrap();
     std::fs::write(dir.join("text.png"), "not a picture").unwrap();
 
-    with_row(
-        dir,
-        "x,,none.png,cat,train",
-        "none.png does not exist",
-    );
-    with_row(
-        dir,
-        "x,,cut.png,cat,train",
-        "bad.csv:62, column image: ",
-    );
+    with_row(dir, "x,,none.png,cat,train", "none.png does not exist");
+    with_row(dir, "x,,cut.png,cat,train", "bad.csv:62, column image: ");
     with_row(dir, "x,,bomb.png,cat,train", "50000 x 50000 pixels");
     with_row(dir, "x,,text.png,cat,train", "text.png");
     with_row(

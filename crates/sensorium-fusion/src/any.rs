@@ -76,7 +76,8 @@ impl FusionConfig {
         need((1..=1024).contains(&self.n_heads), "n_heads", || {
             format!("{} must be 1 to 1024", self.n_heads)
         })?;
-        let divides = self.kind != FusionKind::Transformer || self.d_model % self.n_heads == 0;
+        let divides =
+            self.kind != FusionKind::Transformer || self.d_model.is_multiple_of(self.n_heads);
         need(divides, "d_model", || {
             format!(
                 "{} must be a multiple of n_heads = {}",

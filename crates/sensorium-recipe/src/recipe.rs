@@ -114,7 +114,7 @@ impl Recipe {
     /// The recipe of this name, or in this file.
     ///
     /// # Errors
-    /// If there is none, or it is not understood; see [`parse`].
+    /// If there is none, or it is not understood; see [`Recipe::parse`].
     pub fn open(name: &str, sets: &[String]) -> Result<Self, Error> {
         if let Some(text) = builtin::text(name) {
             return Self::parse(name, text, sets);

@@ -137,14 +137,16 @@ impl TextEncoderConfig {
         need((1..=1024).contains(&self.n_heads), "n_heads", || {
             format!("{} must be 1 to 1024", self.n_heads)
         })?;
-        let fits = self.d_model > 0 && self.d_model <= 65_536 && self.d_model % self.n_heads == 0;
+        let fits =
+            self.d_model > 0 && self.d_model <= 65_536 && self.d_model.is_multiple_of(self.n_heads);
         need(fits, "d_model", || {
             format!(
                 "{} must be a multiple of n_heads = {}, at most 65536",
                 self.d_model, self.n_heads
             )
         })?;
-        let even = self.positions != Positions::Rotary || (self.d_model / self.n_heads) % 2 == 0;
+        let even =
+            self.positions != Positions::Rotary || (self.d_model / self.n_heads).is_multiple_of(2);
         need(even, "positions", || {
             let d_head = self.d_model / self.n_heads;
             format!("rotary positions need an even width a head, not d_model / n_heads = {d_head}")

@@ -153,7 +153,7 @@ pub(super) fn repeat_heads(kv: Tensor<4>, query: &Tensor<4>) -> Tensor<4> {
     let heads = query.dims()[1];
     let [batch, kv_heads, keys, d_head] = kv.dims();
     assert!(
-        kv_heads > 0 && heads % kv_heads == 0,
+        kv_heads > 0 && heads.is_multiple_of(kv_heads),
         "{heads} query heads cannot share {kv_heads} key heads evenly"
     );
     if heads == kv_heads {
