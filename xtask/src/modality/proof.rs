@@ -55,16 +55,29 @@ fn copy(from: &Path, to: &Path) -> Result<Vec<String>> {
     ]))?;
     let mut files = Vec::new();
     for name in names.split('\0').filter(|name| !name.is_empty()) {
-        let source = from.join(name);
-        if !source.is_file() {
-            continue;
-        }
-        let target = to.join(name);
+        let (source, target) = (from.join(name), to.join(name));
         fs::create_dir_all(target.parent().context("a file has a folder")?)?;
-        fs::copy(&source, &target).with_context(|| format!("cannot copy {name}"))?;
-        files.push(name.to_owned());
+        if source.is_symlink() {
+            copy_link(&source, &target).with_context(|| format!("cannot copy {name}"))?;
+        } else if source.is_file() {
+            fs::copy(&source, &target).with_context(|| format!("cannot copy {name}"))?;
+            files.push(name.to_owned());
+        }
     }
     Ok(files)
+}
+
+#[cfg(unix)]
+fn copy_link(source: &Path, target: &Path) -> Result<()> {
+    std::os::unix::fs::symlink(fs::read_link(source)?, target)?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn copy_link(source: &Path, target: &Path) -> Result<()> {
+    // Without links, git writes a file with the target's path.
+    fs::copy(source, target)?;
+    Ok(())
 }
 
 /// Fails unless registering is all that changed.
