@@ -205,7 +205,7 @@ fn summary(recipe: &Recipe, data: &Dataset) -> DataSummary {
             .bad
             .iter()
             .map(|bad| SkippedRow {
-                row: bad.place.row as u64,
+                row: bad.place.row,
                 column: bad.column.clone(),
                 reason: bad.reason.clone(),
             })

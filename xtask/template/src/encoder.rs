@@ -100,7 +100,7 @@ mod tests {
     fn every_parameter_trains() {
         for device in devices().into_iter().map(Device::autodiff) {
             // As many patches as there are positions: all of them must get a gradient.
-            let text = vec!["1 2; -3 4"; 8].join(";");
+            let text = ["1 2; -3 4"; 8].join(";");
             let batch = processor().collate(&[Some(&sample(&text))], &device);
             let weights = random([1, 8, 16], 1, &device);
             check_gradients(encoder(&device), |e| {

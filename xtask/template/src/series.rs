@@ -43,7 +43,7 @@ impl Series {
         let rows = rows.into_iter().enumerate();
         let rows = rows.map(|(index, row)| (index + 1, row.trim()));
         let rows = rows.filter(|(line, row)| {
-            !row.is_empty() && !row.starts_with('#') && !(*line == 1 && is_header(row))
+            !(row.is_empty() || row.starts_with('#') || *line == 1 && is_header(row))
         });
         table(rows, &name, max_rows)
     }

@@ -88,13 +88,13 @@ fn hints_are_true_of_some_and_never_of_one_alone() {
                 return Some(word.contains(letter));
             }
             Some(match hint {
-                "it is even" => d % 2 == 0,
+                "it is even" => d.is_multiple_of(2),
                 "it is odd" => d % 2 == 1,
                 "it is less than five" => *d < 5,
                 "it is five or more" => *d >= 5,
                 "it is a prime number" => [2, 3, 5, 7].contains(d),
-                "it can be divided by three" => d % 3 == 0,
-                "it cannot be divided by three" => d % 3 != 0,
+                "it can be divided by three" => d.is_multiple_of(3),
+                "it cannot be divided by three" => !d.is_multiple_of(3),
                 "it is a square number" => [0, 1, 4, 9].contains(d),
                 "it is a power of two" => d.is_power_of_two(),
                 "its word has three letters" => word.len() == 3,
