@@ -42,4 +42,6 @@ pub use prepare::{How, Prepared, Preparing, prepare};
 pub use recipe::{BatchConfig, DataConfig, ObjectiveConfig, ObjectiveKind, Recipe};
 pub use registry::{Refusal, Width};
 pub use saved::{Measured, Part, SavedModel, Scored};
+/// Raw content to ask a model about; re-exported so that users of this crate need no other.
+pub use sensorium_core::Source;
 pub use session::{Finished, Options, RunMetrics, resume, train};

@@ -17,9 +17,9 @@ const SHIFT: f32 = 1.5;
 /// How dark the ink is.
 const CONTRAST: (f32, f32) = (0.7, 1.0);
 /// Deviation of the noise on each pixel, of 1 between paper and ink.
-const NOISE: (f32, f32) = (0.04, 0.15);
+const NOISE: (f32, f32) = (0.03, 0.12);
 /// How wide the bar is that covers a part of the writing, in pixels: wide enough to hide a stroke.
-const BAR: (f32, f32) = (1.5, 4.5);
+const BAR: (f32, f32) = (1.0, 3.5);
 
 /// What was drawn, for the row's notes.
 pub(super) struct Drawn {

@@ -17,7 +17,7 @@ const SILENCE_S: (f32, f32) = (0.02, 0.12);
 /// How loud the word is, of full scale.
 const PEAK: (f32, f32) = (0.15, 0.8);
 /// How far the word stands above the noise, in decibels: from a street to a quiet room.
-const SNR_DB: (f32, f32) = (3.0, 18.0);
+const SNR_DB: (f32, f32) = (5.0, 20.0);
 /// How long the recording drops out, in seconds: about a vowel's half.
 const GAP_S: (f32, f32) = (0.02, 0.09);
 /// The most seconds of a recording that are used. The longest word takes less than one.
