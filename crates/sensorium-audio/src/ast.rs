@@ -5,7 +5,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Bool, Device, Tensor};
 use sensorium_core::nn::{Transformer, TransformerConfig, trunc_normal};
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Modality, Tap, Tokens};
+use sensorium_core::{Encoder, Modality, Tap, Tokens, assert_shape};
 
 use crate::error::need;
 use crate::{AUDIO, AudioBatch, Error};
@@ -205,8 +205,9 @@ impl Encoder for Ast {
     fn encode_with<T: Tap>(&self, batch: AudioBatch, tap: &mut T) -> Tokens {
         let AudioBatch { features, pad } = batch;
         let patches = self.patches(features);
-        let [n, times, bands, _] = patches.dims();
-        let [most, _, d] = self.position.shape().dims();
+        let [most, bands, d] = self.position.shape().dims();
+        let [n, times, _, patch] = patches.dims();
+        assert_shape!(patches, [n, times, bands, patch]);
         assert!(
             times <= most,
             "{times} patches over time, but there are only {most} positions"

@@ -18,6 +18,9 @@ use crate::Error;
 pub const LARGEST: u64 = 512 << 20;
 /// The longest sound that is decoded, in seconds: three hours.
 pub const LONGEST_S: u64 = 3 * 3600;
+/// The most samples that are kept, two gigabytes: the same three hours at 48 kHz. Silence packs so well that
+/// a small file could else fill any memory.
+const MOST_SAMPLES: u64 = LONGEST_S * 48_000;
 /// Telephone speech has 8,000 samples a second, the finest recorders 768,000.
 const RATES_HZ: (u32, u32) = (1_000, 768_000);
 /// The most channels: 7.1 has eight, ambisonics of the third order sixteen.
@@ -214,10 +217,11 @@ impl<'a> Mix<'a> {
         let frames = self.interleaved.chunks_exact(channels);
         self.mono
             .extend(frames.map(|frame| frame.iter().sum::<f32>() * share));
-        if self.mono.len() as u64 > LONGEST_S * u64::from(rate_hz) {
+        let most = (LONGEST_S * u64::from(rate_hz)).min(MOST_SAMPLES);
+        if self.mono.len() as u64 > most {
             return Err(Error::TooLong {
                 name: name(),
-                max_s: LONGEST_S,
+                max_s: most / u64::from(rate_hz),
             });
         }
         Ok(())

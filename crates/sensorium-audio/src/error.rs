@@ -76,7 +76,7 @@ pub enum Error {
         max_hz: u32,
     },
     /// More sound than allowed.
-    #[error("{name}: is longer than the {max_s} seconds that are read; cut it, or raise the limit")]
+    #[error("{name}: is longer than the {max_s} seconds that are read; cut it into pieces")]
     TooLong {
         /// File or name.
         name: String,

@@ -143,6 +143,7 @@ impl ModalityKit for AudioKit {
         config: &AudioConfig,
         _samples: &mut dyn Iterator<Item = &Source>,
     ) -> Result<AudioProcessor, Error> {
+        Self::validate(config)?;
         config.processor()
     }
 

@@ -32,6 +32,8 @@ mod processor;
 mod resample;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_bounds;
 
 pub use ast::{Ast, AstConfig};
 pub use decode::{LARGEST, LONGEST_S, Sound, decode};

@@ -83,16 +83,17 @@ impl MelConfig {
 }
 
 /// The floor below which a band counts as silent, before the logarithm: as librosa and Whisper have it.
-const FLOOR: f32 = 1e-10;
+const FLOOR: f64 = 1e-10;
 
 /// Computes natural-log mel features. Cheap to clone.
 #[derive(Clone)]
 pub struct LogMel {
     config: MelConfig,
-    fft: Arc<dyn RealToComplex<f32>>,
-    window: Arc<[f32]>,
+    /// In double precision: a quiet band next to a loud one would else hear its rounding.
+    fft: Arc<dyn RealToComplex<f64>>,
+    window: Arc<[f64]>,
     /// For each band: the first bin it hears, and the weights from there on.
-    bands: Arc<[(usize, Vec<f32>)]>,
+    bands: Arc<[(usize, Vec<f64>)]>,
 }
 
 impl std::fmt::Debug for LogMel {
@@ -114,7 +115,7 @@ impl LogMel {
         Ok(Self {
             config,
             fft: RealFftPlanner::new().plan_fft_forward(n),
-            window: (0..n).map(|i| hann(i) as f32).collect(),
+            window: (0..n).map(hann).collect(),
             bands: bands(&config).into(),
         })
     }
@@ -124,9 +125,15 @@ impl LogMel {
         &self.config
     }
 
-    /// Frames for so many samples: one for each hop begun, and one.
+    /// Frames for so many samples: one for each whole hop, and one. As in librosa, a window of odd size
+    /// needs one sample more.
     pub fn n_frames(&self, samples: usize) -> usize {
-        samples / self.config.hop + 1
+        samples.saturating_sub(self.config.n_fft % 2) / self.config.hop + 1
+    }
+
+    /// How many samples from the start the first `frames` frames depend on, at most.
+    pub fn n_samples(&self, frames: usize) -> usize {
+        frames.saturating_sub(1) * self.config.hop + self.config.n_fft
     }
 
     /// Features `[frames, n_mels]`, frame by frame. Each frame is centred on its sample; what lies outside
@@ -140,11 +147,11 @@ impl LogMel {
         let mut input = self.fft.make_input_vec();
         let mut spectrum = self.fft.make_output_vec();
         let mut scratch = self.fft.make_scratch_vec();
-        let mut power = vec![0f32; spectrum.len()];
+        let mut power = vec![0f64; spectrum.len()];
         for frame in 0..frames {
             let start = (frame * hop) as isize - (n_fft / 2) as isize;
             for (i, value) in input.iter_mut().enumerate() {
-                *value = self.window[i] * mirrored(samples, start + i as isize);
+                *value = self.window[i] * f64::from(mirrored(samples, start + i as isize));
             }
             self.fft
                 .process_with_scratch(&mut input, &mut spectrum, &mut scratch)
@@ -154,7 +161,7 @@ impl LogMel {
             }
             features.extend(self.bands.iter().map(|(first, weights)| {
                 let heard = weights.iter().zip(&power[*first..]);
-                heard.map(|(w, p)| w * p).sum::<f32>().max(FLOOR).ln()
+                heard.map(|(w, p)| w * p).sum::<f64>().max(FLOOR).ln() as f32
             }));
         }
         features
@@ -172,7 +179,7 @@ fn mirrored(samples: &[f32], at: isize) -> f32 {
     samples[folded.min(period - folded) as usize]
 }
 
-fn bands(config: &MelConfig) -> Vec<(usize, Vec<f32>)> {
+fn bands(config: &MelConfig) -> Vec<(usize, Vec<f64>)> {
     let bins = config.n_fft / 2 + 1;
     let hz_of_bin =
         |bin: usize| bin as f64 * f64::from(config.sample_rate_hz) / config.n_fft as f64;
@@ -193,7 +200,7 @@ fn bands(config: &MelConfig) -> Vec<(usize, Vec<f32>)> {
                 let f = hz_of_bin(bin);
                 let rise = (f - left) / (centre - left);
                 let fall = (right - f) / (right - centre);
-                (rise.min(fall).max(0.0) * 2.0 / (right - left)) as f32
+                rise.min(fall).max(0.0) * 2.0 / (right - left)
             };
             let first = (0..bins).find(|bin| weight(*bin) > 0.0).unwrap_or(0);
             let weights = (first..bins).map(weight).take_while(|w| *w > 0.0).collect();

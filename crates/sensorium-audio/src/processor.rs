@@ -24,6 +24,15 @@ pub struct AugmentConfig {
 
 impl AugmentConfig {
     pub(crate) fn validate(&self) -> Result<(), Error> {
+        for (key, most) in [
+            ("augment.shift_frames", self.shift_frames),
+            ("augment.mask_frames", self.mask_frames),
+            ("augment.mask_mels", self.mask_mels),
+        ] {
+            need(most <= 1 << 20, key, || {
+                format!("{most} must be at most 1048576")
+            })?;
+        }
         need((0.0..=10.0).contains(&self.noise), "augment.noise", || {
             format!("{} must be 0 to 10", self.noise)
         })
@@ -99,7 +108,9 @@ impl Processor for AudioProcessor {
     fn process(&self, source: &Source) -> Result<AudioSample, Error> {
         let sound = decode(source)?;
         let samples = resample(&sound, self.mel.config().sample_rate_hz)?;
-        let mut features = self.mel.compute(&samples);
+        // What is cut off would be computed for nothing; what the last frames hear is left.
+        let heard = samples.len().min(self.mel.n_samples(self.max_frames));
+        let mut features = self.mel.compute(&samples[..heard]);
         let n_mels = self.mel.config().n_mels;
         features.truncate(self.max_frames * n_mels);
         normalise(&mut features);
@@ -118,7 +129,7 @@ impl Processor for AudioProcessor {
             noise,
         } = self.augment;
         if shift_frames > 0 {
-            let most = shift_frames as i64;
+            let most = shift_frames.min(sample.frames) as i64;
             let by = rng.random_range(-most..=most) as isize;
             shift(&mut sample.features, by * n_mels as isize);
         }

@@ -36,7 +36,11 @@ pub fn resample(sound: &Sound, rate_hz: u32) -> Result<Cow<'_, [f32]>, Error> {
     let output = resampler
         .process_all(&input, frames, None)
         .map_err(|error| failed(error.to_string()))?;
-    Ok(Cow::Owned(output.take_data()))
+    let mut samples = output.take_data();
+    // In integers: rubato multiplies by a rounded ratio, which can be one off where the division is even.
+    let expected = (frames as u64 * to as u64).div_ceil(from as u64) as usize;
+    samples.resize(expected, 0.0);
+    Ok(Cow::Owned(samples))
 }
 
 fn gcd(a: usize, b: usize) -> usize {
