@@ -44,12 +44,14 @@ fn with_row(dir: &Path, row: &str, expected: &str) {
     std::fs::remove_file(dir.join("bad.csv")).unwrap();
 }
 
-/// A PNG that is nothing but a header announcing a huge picture.
+/// A PNG of a few bytes whose header announces a huge picture.
 fn bomb() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 50_000, 50_000);
     encoder.set_color(png::ColorType::Rgb);
-    let _ = encoder.write_header();
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_chunk(png::chunk::IDAT, &[0x78, 0x9c]).unwrap();
+    drop(writer);
     bytes
 }
 
