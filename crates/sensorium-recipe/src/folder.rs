@@ -43,8 +43,14 @@ impl RunFolder {
     pub fn create(out: Option<&Path>, name: &str) -> Result<Self, Error> {
         let root = match out {
             Some(out) => {
-                let taken =
-                    std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
+                // A start that was killed leaves a file that was being written aside, and no run.
+                let is_left_over =
+                    |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".part");
+                let taken = std::fs::read_dir(out).is_ok_and(|entries| {
+                    entries
+                        .flatten()
+                        .any(|entry| !is_left_over(&entry.file_name()))
+                });
                 if taken {
                     return Err(Error::folder(
                         out,
