@@ -81,16 +81,4 @@ impl Labels {
             )
         })
     }
-
-    /// Parts rows into those with a class and those without, as bad rows.
-    pub fn check(&self, rows: Vec<Row>) -> (Vec<Row>, Vec<crate::BadRow>) {
-        let (mut good, mut bad) = (Vec::new(), Vec::new());
-        for row in rows {
-            match self.find(&row) {
-                Ok(_) => good.push(row),
-                Err(reason) => bad.push(crate::BadRow::new(row.place, "label", reason)),
-            }
-        }
-        (good, bad)
-    }
 }

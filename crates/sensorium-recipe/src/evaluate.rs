@@ -103,7 +103,7 @@ impl Measure<'_> {
         Ok(counts.finish())
     }
 
-    /// The model's score on each non-empty set of the modalities in `of`.
+    /// The model's score on each non-empty set of the modalities in `of`; `whole` is that on all of them.
     ///
     /// # Errors
     /// As [`answers`](Self::answers) and [`score`](Self::score).
@@ -112,6 +112,7 @@ impl Measure<'_> {
         model: &RecipeModel,
         rows: &Prepared,
         of: &BTreeSet<Modality>,
+        whole: &ClassificationReport,
         observer: &mut dyn Observer,
     ) -> Result<Ablation, Error> {
         let names: Vec<&str> = of.iter().map(|m| m.name()).collect();
@@ -120,6 +121,10 @@ impl Measure<'_> {
         for subset in subsets(&all)? {
             let keep: BTreeSet<Modality> = subset.iter().copied().collect();
             let label: Vec<&str> = subset.iter().map(|m| m.name()).collect();
+            if keep == *of {
+                ablation.push(&label, whole)?;
+                continue;
+            }
             observer.phase(&format!("testing with {}", label.join(" + ")), rows.len());
             let answers = self.answers(model, rows, &keep, observer)?;
             observer.phase_end();

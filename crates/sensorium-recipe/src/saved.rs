@@ -166,12 +166,13 @@ impl SavedModel {
                 why: " with these modalities; see --split, --drop and --data".to_owned(),
             });
         }
+        let test = measure.score(&done.prepared, &answers)?;
         Ok(Measured {
             data: set.name,
             dropped: drop.to_vec(),
             skipped_rows: set.bad.len() + done.bad.len() + done.prepared.len() - answers.len(),
-            test: measure.score(&done.prepared, &answers)?,
-            ablation: measure.ablation(&self.model, &done.prepared, &keep, observer)?,
+            ablation: measure.ablation(&self.model, &done.prepared, &keep, &test, observer)?,
+            test,
         })
     }
 

@@ -210,7 +210,7 @@ fn finish(
     let answers = measure.answers(&model, test_rows, &of, observer)?;
     observer.phase_end();
     let test = measure.score(test_rows, &answers)?;
-    let ablation = measure.ablation(&model, test_rows, &of, observer)?;
+    let ablation = measure.ablation(&model, test_rows, &of, &test, observer)?;
     export(folder, recipe, &model, &run.processors, &classes)?;
     let metrics = RunMetrics {
         recipe: recipe.name.clone(),
