@@ -164,8 +164,9 @@ pub enum DataCommand {
 /// `sensorium data make`
 #[derive(Debug, Subcommand)]
 pub enum MakeCommand {
-    /// Spoken and handwritten digits out of human recordings named DIGIT_SPEAKER_INDEX.wav.
-    #[command(after_help = "Example:
+    /// Spoken and handwritten digits as files: the embedded ones, or out of human recordings.
+    #[command(after_help = "Examples:
+  sensorium data make av-digits --out av-digits
   sensorium data make av-digits --digits digits.csv.gz --speech recordings --out my-digits
   sensorium train av-digits --data my-digits")]
     AvDigits(MakeAvDigits),
@@ -174,12 +175,12 @@ pub enum MakeCommand {
 /// `sensorium data make av-digits`
 #[derive(Clone, Debug, Args)]
 pub struct MakeAvDigits {
-    /// Handwritten digits: CSV of 64 values 0..16 and the class, plain or gzipped.
-    #[arg(long, value_name = "F")]
-    pub digits: PathBuf,
+    /// Handwritten digits: CSV of 64 values 0..16 and the class, plain or gzipped [default: the embedded data].
+    #[arg(long, value_name = "F", requires = "speech")]
+    pub digits: Option<PathBuf>,
     /// A folder of recordings named DIGIT_SPEAKER_INDEX.wav.
-    #[arg(long, value_name = "DIR")]
-    pub speech: PathBuf,
+    #[arg(long, value_name = "DIR", requires = "digits")]
+    pub speech: Option<PathBuf>,
     /// The data set's folder; must not exist, or be empty.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -1,4 +1,4 @@
-//! `sensorium data make`: data sets out of raw material.
+//! `sensorium data make`: data sets as files.
 
 use sensorium_data::av_digits;
 use sensorium_recipe::Observer;
@@ -11,13 +11,17 @@ use crate::screen;
 pub fn make_av_digits(args: &MakeAvDigits, common: &Common) -> anyhow::Result<()> {
     let mut progress = Progress::new(common.quiet);
     let mut begun = false;
-    let summary = av_digits::make(&args.digits, &args.speech, &args.out, &mut |done, total| {
+    let mut show = |done, total| {
         if !begun {
             progress.phase("making av-digits", total);
             begun = true;
         }
         progress.advance(done);
-    })?;
+    };
+    let summary = match (&args.digits, &args.speech) {
+        (Some(digits), Some(speech)) => av_digits::make(digits, speech, &args.out, &mut show)?,
+        _ => av_digits::write_embedded(&args.out, &mut show)?,
+    };
     progress.phase_end();
     if common.json {
         return screen::json(&summary);

@@ -36,12 +36,26 @@ pub(super) const HINTS: [(&str, &[u8]); 26] = [
     ("upside down it is a digit too", &[0, 1, 6, 8, 9]),
 ];
 
-/// A statement that is true of the digit.
-pub(super) fn draw(digit: u8, rng: &mut SampleRng) -> &'static str {
-    let fit: Vec<&str> = HINTS
+/// How many digits a hint of two statements leaves open at least: it narrows, and never gives the digit away.
+const OPEN: usize = 3;
+
+/// A statement that is true of the digit, or two joined where the first alone leaves more open than need be.
+pub(super) fn draw(digit: u8, rng: &mut SampleRng) -> String {
+    let fit: Vec<&(&str, &[u8])> = HINTS.iter().filter(|(_, of)| of.contains(&digit)).collect();
+    let (first, of) = fit[rng.random_range(0..fit.len())];
+    // What says nothing is left alone: a sample without a usable hint is a normal case.
+    let vague = of.len() == 10;
+    let narrower: Vec<&str> = fit
         .iter()
-        .filter(|(_, of)| of.contains(&digit))
-        .map(|(hint, _)| *hint)
+        .filter(|(_, other)| {
+            let both = of.iter().filter(|d| other.contains(d)).count();
+            (OPEN..of.len()).contains(&both)
+        })
+        .map(|(second, _)| *second)
         .collect();
-    fit[rng.random_range(0..fit.len())]
+    if vague || narrower.is_empty() {
+        return (*first).to_owned();
+    }
+    let second = narrower[rng.random_range(0..narrower.len())];
+    format!("{first}, and {second}")
 }

@@ -1,4 +1,4 @@
-//! The same data set out of recordings of people, as files.
+//! The data set as files: the embedded one, or the same out of recordings of people.
 
 use std::fmt;
 use std::io::Write;
@@ -23,18 +23,41 @@ pub struct Summary {
     pub valid: usize,
     /// Rows never seen.
     pub test: usize,
-    /// Who is heard in validation only.
-    pub valid_speaker: String,
+    /// Who is heard in validation only; not said of the embedded data, whose parts have many voices each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_speaker: Option<String>,
     /// Who is heard in testing only.
-    pub test_speaker: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_speaker: Option<String>,
+}
+
+impl Summary {
+    fn of(specs: &[Spec<'_>]) -> Self {
+        let count = |split| specs.iter().filter(|s| s.split == split).count();
+        Self {
+            train: count(Split::Train),
+            valid: count(Split::Valid),
+            test: count(Split::Test),
+            valid_speaker: None,
+            test_speaker: None,
+        }
+    }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let alone = |speaker: &Option<String>| match speaker {
+            Some(speaker) => format!(" ({speaker}'s voice alone)"),
+            None => String::new(),
+        };
         write!(
             f,
-            "{} rows to train on, {} to validate on ({}'s voice alone), {} to test on ({}'s voice alone)",
-            self.train, self.valid, self.valid_speaker, self.test, self.test_speaker
+            "{} rows to train on, {} to validate on{}, {} to test on{}",
+            self.train,
+            self.valid,
+            alone(&self.valid_speaker),
+            self.test,
+            alone(&self.test_speaker)
         )
     }
 }
@@ -65,37 +88,64 @@ pub fn make_rows(
     rows: &[(Split, usize)],
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Summary, Error> {
-    let taken = std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
-    if taken || out.is_file() {
-        return Err(Error::broken(
-            out,
-            None,
-            "exists and is not empty: choose another --out",
-        ));
-    }
+    refuse_taken(out)?;
     let bytes = std::fs::read(digits).map_err(|error| Error::io(digits, "read", error))?;
     let glyphs = glyphs::read(digits, &bytes)?;
     let (clips, [valid_speaker, test_speaker]) = recordings(speech)?;
     let specs = specs(&glyphs, &clips, rows);
+    write_whole(&specs, out, progress)?;
+    Ok(Summary {
+        valid_speaker: Some(valid_speaker),
+        test_speaker: Some(test_speaker),
+        ..Summary::of(&specs)
+    })
+}
+
+/// Writes the embedded data set as the same files, to look at or to read with other programs.
+///
+/// # Errors
+/// If `out` exists and is not empty, or cannot be written.
+pub fn write_embedded(
+    out: &Path,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Summary, Error> {
+    refuse_taken(out)?;
+    let (glyphs, clips) = super::embedded_parts()?;
+    let specs = specs(&glyphs, &clips, &ROWS);
+    write_whole(&specs, out, progress)?;
+    Ok(Summary::of(&specs))
+}
+
+/// Nothing that is there already is written over.
+fn refuse_taken(out: &Path) -> Result<(), Error> {
+    let taken = std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
+    match taken || out.is_file() {
+        true => Err(Error::broken(
+            out,
+            None,
+            "exists and is not empty: choose another --out",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Writes the rows into `out`, or nothing.
+fn write_whole(
+    specs: &[Spec<'_>],
+    out: &Path,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<(), Error> {
     let aside = aside(out)?;
-    let written = write_all(&specs, &aside, progress).and_then(|()| {
+    let written = write_all(specs, &aside, progress).and_then(|()| {
         if out.is_dir() {
             std::fs::remove_dir(out).map_err(|error| Error::io(out, "replace", error))?;
         }
         std::fs::rename(&aside, out).map_err(|error| Error::io(out, "write", error))
     });
-    if let Err(error) = written {
+    if written.is_err() {
         let _ = std::fs::remove_dir_all(&aside);
-        return Err(error);
     }
-    let count = |split| specs.iter().filter(|s| s.split == split).count();
-    Ok(Summary {
-        train: count(Split::Train),
-        valid: count(Split::Valid),
-        test: count(Split::Test),
-        valid_speaker,
-        test_speaker,
-    })
+    written
 }
 
 /// An empty folder beside `out`.

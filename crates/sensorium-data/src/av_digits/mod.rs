@@ -12,7 +12,7 @@ mod speech;
 #[cfg(test)]
 mod tests;
 
-pub use make::{Summary, make, make_rows};
+pub use make::{Summary, make, make_rows, write_embedded};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -69,8 +69,7 @@ struct Made {
 /// If the embedded files are broken, which a test rules out.
 pub fn embedded() -> Result<Table, Error> {
     let name = "av-digits";
-    let glyphs = glyphs::read(Path::new("av-digits/digits.csv.gz"), DIGITS)?;
-    let clips = speech::read_archive(SPEECH)?;
+    let (glyphs, clips) = embedded_parts()?;
     let specs = specs(&glyphs, &clips, &ROWS);
     let rows = specs
         .par_iter()
@@ -104,6 +103,12 @@ pub fn embedded() -> Result<Table, Error> {
     })
 }
 
+/// All handwriting and all recordings that are compiled in.
+fn embedded_parts() -> Result<(Vec<Glyph>, Vec<Clip>), Error> {
+    let glyphs = glyphs::read(Path::new("av-digits/digits.csv.gz"), DIGITS)?;
+    Ok((glyphs, speech::read_archive(SPEECH)?))
+}
+
 impl Spec<'_> {
     fn make(&self) -> Made {
         let mut rng = seed::rng(SEED, &[seed::of_name(&self.id)]);
@@ -118,7 +123,7 @@ impl Spec<'_> {
         Made {
             png,
             wav,
-            hint: hints::draw(self.glyph.digit, &mut rng).to_owned(),
+            hint: hints::draw(self.glyph.digit, &mut rng),
             meta: meta.map(|(k, v)| (k.to_owned(), v)).into(),
         }
     }

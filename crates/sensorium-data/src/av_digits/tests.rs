@@ -113,6 +113,38 @@ fn hints_are_true_of_some_and_never_of_one_alone() {
     }
 }
 
+#[test]
+fn a_drawn_hint_is_true_and_leaves_digits_open() {
+    let of = |statement: &str| {
+        let known = hints::HINTS.iter().find(|(hint, _)| *hint == statement);
+        known
+            .unwrap_or_else(|| panic!("{statement} is no statement"))
+            .1
+    };
+    let mut joined = 0;
+    for n in 0..2000u64 {
+        let digit = (n % 10) as u8;
+        let hint = hints::draw(digit, &mut seed::rng(1, &[n]));
+        let statements: Vec<&[u8]> = hint.split(", and ").map(of).collect();
+        assert!(
+            statements.iter().all(|of| of.contains(&digit)),
+            "{digit}: {hint}"
+        );
+        let open = (0..10u8)
+            .filter(|d| statements.iter().all(|of| of.contains(d)))
+            .count();
+        assert!(
+            open >= 1 + statements.len(),
+            "{digit}: {hint} leaves {open} open"
+        );
+        joined += usize::from(statements.len() == 2);
+    }
+    assert!(
+        (1000..1900).contains(&joined),
+        "{joined} of 2000 hints join two statements"
+    );
+}
+
 fn shared() -> Option<std::path::PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     if path.is_dir() {
@@ -140,7 +172,10 @@ fn recordings_of_people_become_the_same_data_set() {
     let table = open(&out, &columns, OnError::Fail).unwrap().table;
     assert_eq!(table.rows.len(), 80);
     let speaker = |split| values(&table, split, "voice");
-    assert_eq!(speaker(Split::Test), BTreeSet::from([summary.test_speaker]));
+    assert_eq!(
+        speaker(Split::Test),
+        summary.test_speaker.into_iter().collect()
+    );
     assert!(speaker(Split::Train).is_disjoint(&speaker(Split::Test)));
     let again = make_rows(&digits, &shared.join("fsdd"), &out, &rows, &mut |_, _| {}).unwrap_err();
     assert!(
@@ -153,6 +188,43 @@ fn recordings_of_people_become_the_same_data_set() {
         1,
         "nothing is left beside it"
     );
+}
+
+#[test]
+fn the_embedded_rows_can_be_written_as_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("av-digits");
+    let summary = write_embedded(&out, &mut |_, _| ()).unwrap();
+    assert_eq!(
+        (summary.train, summary.valid, summary.test),
+        (3600, 400, 800)
+    );
+    let read = open(
+        &out,
+        &Columns::default().for_modalities(["image", "audio", "text"].into_iter()),
+        OnError::Fail,
+    )
+    .unwrap();
+    for (ours, theirs) in embedded().unwrap().rows.iter().zip(&read.table.rows) {
+        assert_eq!(
+            (&ours.id, &ours.label, ours.split),
+            (&theirs.id, &theirs.label, theirs.split)
+        );
+        for (name, source) in &ours.inputs {
+            let bytes = |source: &Source| match source {
+                Source::Text(text) => text.as_bytes().to_vec(),
+                other => other.read(1 << 20).unwrap().to_vec(),
+            };
+            assert_eq!(
+                bytes(source),
+                bytes(&theirs.inputs[name]),
+                "{} {name}",
+                ours.id
+            );
+        }
+    }
+    let again = write_embedded(&out, &mut |_, _| ()).unwrap_err();
+    assert!(again.to_string().contains("is not empty"), "{again}");
 }
 
 #[test]
