@@ -4,6 +4,7 @@
 //! answers. This crate must never know a concrete modality, a file format, or a backend.
 
 mod encoder;
+mod gathered;
 mod modality;
 mod model;
 pub mod nn;
@@ -14,6 +15,7 @@ pub mod tap;
 mod tokens;
 
 pub use encoder::{Encoder, EncoderSet, ModalityKit, Processor};
+pub use gathered::Gathered;
 pub use modality::Modality;
 pub use model::{Composite, Fusion, Head, Logits, Model};
 pub use source::{Source, SourceError};

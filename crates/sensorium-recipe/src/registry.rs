@@ -25,7 +25,7 @@ macro_rules! modalities {
         use burn::tensor::Device;
         use sensorium_core::tap::in_layer;
         use sensorium_core::{
-            Encoder, EncoderSet, Modality, ModalityKit, Parts, Processor, SampleRng, Source, Tap,
+            Encoder, EncoderSet, Gathered, Modality, ModalityKit, Parts, Processor, SampleRng, Source, Tap,
         };
         use serde::{Deserialize, Serialize};
 
@@ -156,12 +156,12 @@ macro_rules! modalities {
                 }
             }
 
-            /// Joins samples into a batch on a device.
+            /// Joins samples into a batch on a device. Samples without a modality are not encoded for it.
             pub fn collate(&self, samples: &[Samples], device: &Device) -> Batch {
                 Batch {
-                    $($name: self.$name.as_ref().map(|processor| {
+                    $($name: self.$name.as_ref().and_then(|processor| {
                         let column: Vec<_> = samples.iter().map(|s| s.$name.as_ref()).collect();
-                        processor.collate(&column, device)
+                        Gathered::collate(processor, &column, device)
                     }),)+
                 }
             }
@@ -199,7 +199,7 @@ macro_rules! modalities {
         pub struct Batch {
             $(
                 #[doc = concat!("The rows' `", stringify!($name), "`.")]
-                pub $name: Option<BatchOf<$kit>>,
+                pub $name: Option<Gathered<BatchOf<$kit>>>,
             )+
         }
 
@@ -229,7 +229,7 @@ macro_rules! modalities {
             fn encode_with<T: Tap>(&self, batch: Batch, tap: &mut T) -> Parts {
                 let mut parts = Parts::new();
                 $(if let (Some(encoder), Some(batch)) = (&self.$name, batch.$name) {
-                    let tokens = in_layer(tap, stringify!($name), |tap| encoder.encode_with(batch, tap));
+                    let tokens = in_layer(tap, stringify!($name), |tap| batch.encode_with(encoder, tap));
                     parts.insert(<$kit as ModalityKit>::MODALITY, tokens);
                 })+
                 parts
