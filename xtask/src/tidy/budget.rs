@@ -72,6 +72,7 @@ fn over_budget(package: &Package, closure: &BTreeSet<String>) -> Vec<Fault> {
         "sensorium-vision" => &IMAGES,
         "sensorium-audio" => &SOUND,
         "sensorium-text" => &TEXT,
+        "sensorium-models" => &[IMAGES[0], IMAGES[1], TEXT[0]],
         // Reads the media of the embedded data set.
         "sensorium-data" => &["image"],
         // Shrinks the pictures a report embeds.

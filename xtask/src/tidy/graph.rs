@@ -39,6 +39,12 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
         "sensorium-testkit" => &["sensorium-core", "sensorium-runtime"],
         "sensorium-train" => &["sensorium-core", "sensorium-data", "sensorium-eval"],
         "sensorium-data" | "sensorium-eval" | "sensorium-fusion" => &["sensorium-core"],
+        "sensorium-models" => &[
+            "sensorium-core",
+            "sensorium-hub",
+            "sensorium-text",
+            "sensorium-vision",
+        ],
         "sensorium" | "sensorium-cli" | "sensorium-recipe" => return None,
         // A modality.
         _ if name.starts_with("sensorium-") => &["sensorium-core"],
@@ -227,6 +233,12 @@ mod tests {
             faults("sensorium-recipe", &[("sensorium-text", false, &[])], &[]),
             0
         );
+        for (seen, expected) in [("sensorium-text", 0), ("sensorium-train", 1)] {
+            assert_eq!(
+                faults("sensorium-models", &[(seen, false, &[])], &[]),
+                expected
+            );
+        }
     }
 
     #[test]

@@ -1,0 +1,1 @@
+//! BERT and RoBERTa, their heads, and the sentence encoders built on them.

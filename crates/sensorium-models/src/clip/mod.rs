@@ -1,0 +1,1 @@
+//! CLIP: an image and a text tower that meet in one space.

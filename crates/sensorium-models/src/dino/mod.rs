@@ -1,0 +1,1 @@
+//! DINOv2: self-supervised vision transformers, with register tokens and layer scale.

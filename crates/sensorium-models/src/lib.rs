@@ -1,0 +1,16 @@
+//! Published model families, assembled from the crates below: one folder a family.
+//!
+//! A family is a configuration (`config.json` as the hub has it), modules that are initialised from it, and a map from
+//! our parameter names to the published ones. Each tower is a [`sensorium_core::Encoder`] of its modality.
+//!
+//! This crate must never know training, data sets, recipes, commands or a backend.
+
+pub mod bert;
+pub mod clip;
+mod config;
+pub mod dino;
+mod error;
+pub mod siglip;
+pub mod vit;
+
+pub use error::Error;

@@ -1,0 +1,1 @@
+//! ViT: the vision transformer, with its classification head.
