@@ -8,7 +8,8 @@ use crate::Error;
 
 /// Parses a JSON value; `file` stands for it in messages.
 pub(crate) fn parse<T: DeserializeOwned>(file: &str, value: &Value) -> Result<T, Error> {
-    T::deserialize(value).map_err(|error| Error::Json {
+    // With the path, so that the message names the key.
+    serde_path_to_error::deserialize(value).map_err(|error| Error::Json {
         file: file.to_owned(),
         reason: error.to_string(),
     })
@@ -37,9 +38,7 @@ pub(crate) mod hidden_act {
         let known = NAMES.iter().find(|(name, _)| *name == found);
         known.map(|(_, activation)| *activation).ok_or_else(|| {
             let names = NAMES.map(|(name, _)| name).join(", ");
-            D::Error::custom(format!(
-                "hidden_act: the activation `{found}` is not one of {names}"
-            ))
+            D::Error::custom(format!("the activation `{found}` is not one of {names}"))
         })
     }
 

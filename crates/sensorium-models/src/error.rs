@@ -40,3 +40,17 @@ pub(crate) fn need(
         problem: problem(),
     })
 }
+
+/// `Err` unless a size is 1 to `most`: what is beyond would overflow or exhaust memory before any weight is read.
+pub(crate) fn size(file: &str, key: &'static str, found: usize, most: usize) -> Result<(), Error> {
+    need((1..=most).contains(&found), file, key, || {
+        format!("{found} must be 1 to {most}")
+    })
+}
+
+/// `Err` unless a share is at least 0 and below 1.
+pub(crate) fn share(file: &str, key: &'static str, found: f64) -> Result<(), Error> {
+    need((0.0..1.0).contains(&found), file, key, || {
+        format!("{found} must be at least 0 and below 1")
+    })
+}
