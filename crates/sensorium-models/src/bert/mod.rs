@@ -19,9 +19,11 @@
 mod config;
 mod heads;
 mod model;
+mod sentence;
 #[cfg(test)]
 mod tests;
 
 pub use config::{BertConfig, BertKind};
 pub use heads::{BertForMaskedLm, BertForSequenceClassification};
 pub use model::{BertEmbeddings, BertInput, BertModel};
+pub use sentence::{Dense, DenseActivation, DenseConfig, Pooling, SentenceConfig, SentenceEncoder};

@@ -1,0 +1,90 @@
+//! Sentence encoders: a BERT, pooling, and what is written to follow it (arXiv 1908.10084).
+
+mod config;
+mod dense;
+mod files;
+mod pooling;
+#[cfg(test)]
+mod tests;
+
+pub use config::SentenceConfig;
+pub use dense::{Dense, DenseActivation, DenseConfig};
+pub use pooling::Pooling;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use sensorium_core::tap::in_layer;
+use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens};
+use sensorium_text::{TEXT, TextBatch};
+
+use super::{BertInput, BertModel};
+
+/// Texts to one vector each.
+#[derive(Module, Debug)]
+pub struct SentenceEncoder {
+    /// The tower, without a pooler.
+    pub bert: BertModel,
+    /// What is applied to the pooled vector.
+    pub dense: Vec<Dense>,
+    #[module(skip)]
+    pooling: Vec<Pooling>,
+    #[module(skip)]
+    normalize: bool,
+    #[module(skip)]
+    d_output: usize,
+}
+
+impl SentenceEncoder {
+    fn new(config: &SentenceConfig, dense: Vec<Dense>, device: &Device) -> Self {
+        Self {
+            bert: config.bert.init(device),
+            dense,
+            pooling: config.pooling.clone(),
+            normalize: config.normalize,
+            d_output: config.d_output(),
+        }
+    }
+
+    /// One vector per text: `[batch, d_output]`.
+    ///
+    /// # Panics
+    /// If there are more tokens than the tower has positions.
+    pub fn embed(&self, input: impl Into<BertInput>) -> Tensor<2> {
+        self.embed_with(input, &mut NoTap)
+    }
+
+    /// The same, showing the tower's intermediates under `bert`, `pooled`, and `sentence`.
+    ///
+    /// # Panics
+    /// If there are more tokens than the tower has positions.
+    pub fn embed_with<T: Tap>(&self, input: impl Into<BertInput>, tap: &mut T) -> Tensor<2> {
+        let tokens = in_layer(tap, "bert", |tap| self.bert.forward_with(input, tap));
+        let pooled = tap.tensor("pooled", pooling::pool(tokens, &self.pooling));
+        let vector = self.dense.iter().fold(pooled, |x, dense| dense.forward(x));
+        let vector = if self.normalize { unit(vector) } else { vector };
+        tap.tensor("sentence", vector)
+    }
+}
+
+/// Vectors of length 1; a vector of zeros stays.
+fn unit(x: Tensor<2>) -> Tensor<2> {
+    let length = x.clone().square().sum_dim(1).sqrt(); // [B, 1]
+    x / length.clamp_min(1e-12)
+}
+
+impl Encoder for SentenceEncoder {
+    const MODALITY: Modality = TEXT;
+    type Batch = TextBatch;
+
+    fn d_output(&self) -> usize {
+        self.d_output
+    }
+
+    /// One token per text.
+    fn encode_with<T: Tap>(&self, batch: TextBatch, tap: &mut T) -> Tokens {
+        let present = batch.pad.clone().bool_not().any_dim(1).squeeze_dim(1); // [B, T] -> [B]
+        let vector = self.embed_with(batch, tap);
+        let [n, d] = vector.dims();
+        Tokens::with_presence(vector.reshape([n, 1, d]), present) // [B, D] -> [B, 1, D]
+    }
+}

@@ -1,0 +1,297 @@
+//! What must hold of every sentence encoder, and what its files may say.
+
+use burn::tensor::{Bool, Device, Int, Tensor};
+use sensorium_core::{Encoder, Tokens};
+use sensorium_testkit::{
+    assert_close, bools, check_gradients, devices, floats, parameter_snapshot, random,
+};
+use sensorium_text::TextBatch;
+use serde_json::{Value, json};
+
+use super::pooling::pool;
+use super::*;
+use crate::Error;
+use crate::bert::BertConfig;
+
+const ALL: [Pooling; 4] = [
+    Pooling::Cls,
+    Pooling::Max,
+    Pooling::Mean,
+    Pooling::MeanSqrtLen,
+];
+
+fn batch(device: &Device) -> TextBatch {
+    let ids = [[2, 5, 9, 3, 0], [2, 7, 3, 0, 0], [0; 5]];
+    let pad = [
+        [false, false, false, false, true],
+        [false, false, false, true, true],
+        [true; 5],
+    ];
+    TextBatch {
+        ids: Tensor::<2, Int>::from_data(ids, device),
+        pad: Tensor::<2, Bool>::from_data(pad, device),
+    }
+}
+
+#[test]
+fn pooling_goes_by_what_is_not_padding() {
+    for device in devices() {
+        let embeds = [[[1.0, -4.0], [3.0, -2.0], [99.0, 99.0]], [[7.0; 2]; 3]];
+        let pad = [[false, false, true], [true; 3]];
+        let tokens = Tokens::new(
+            Tensor::from_data(embeds, &device),
+            Tensor::<2, Bool>::from_data(pad, &device),
+        );
+        let root = 2f32.sqrt();
+        for (mode, expected) in ALL.into_iter().zip([
+            [1.0, -4.0],
+            [3.0, -2.0],
+            [2.0, -3.0],
+            [4.0 / root, -6.0 / root],
+        ]) {
+            let found = floats(&pool(tokens.clone(), &[mode]));
+            assert!((found[0] - expected[0]).abs() < 1e-6, "{mode:?} {found:?}");
+            assert!((found[1] - expected[1]).abs() < 1e-6, "{mode:?} {found:?}");
+            assert_eq!(found[2..], [0.0, 0.0], "{mode:?}");
+        }
+        assert_eq!(pool(tokens, &ALL).dims(), [2, 8]);
+    }
+}
+
+#[test]
+fn every_parameter_trains() {
+    for device in devices().into_iter().map(Device::autodiff) {
+        let mut encoder = SentenceConfig::debug().init(&device);
+        for block in &mut encoder.bert.encoder.blocks {
+            // A softmax does not see a key bias.
+            block.attention.key.as_mut().unwrap().bias = None;
+        }
+        let w = random([3, 6], 1, &device);
+        check_gradients(encoder, |e| (e.embed(batch(&device)) * w).sum());
+    }
+}
+
+#[test]
+fn padding_and_neighbours_change_nothing_and_length_is_one() {
+    for device in devices() {
+        let encoder = SentenceConfig::debug().init(&device);
+        let together = encoder.encode(batch(&device));
+        assert_eq!(together.dims(), [3, 1, encoder.d_output()]);
+        assert_eq!(bools(&together.present()), [true, true, false]);
+        let TextBatch { ids, pad } = batch(&device);
+        let alone = encoder.embed(TextBatch {
+            ids: ids.slice([1..2, 0..3]),
+            pad: pad.slice([1..2, 0..3]),
+        });
+        let together = together.embeds.slice([1..2, 0..1, 0..6]).reshape([1, 6]);
+        assert_close(&together, &alone, 1e-5);
+        let length: f32 = floats(&alone).iter().map(|x| x * x).sum();
+        assert!((length - 1.0).abs() < 1e-5, "{length}");
+    }
+}
+
+#[test]
+fn parameter_paths_are_api() {
+    let encoder = SentenceConfig::debug().init(&devices()[0]);
+    let snapshot = parameter_snapshot(&encoder);
+    let own: Vec<&str> = snapshot
+        .lines()
+        .filter(|line| !line.starts_with("bert."))
+        .collect();
+    assert_eq!(
+        own,
+        ["dense.0.linear.weight [32, 6]", "dense.0.linear.bias [6]"]
+    );
+}
+
+const TYPES: [&str; 3] = ["Transformer", "Pooling", "Normalize"];
+
+fn entries(types: &[&str]) -> Value {
+    let entry = |(idx, kind): (usize, &&str)| {
+        let path = if idx == 0 {
+            String::new()
+        } else {
+            format!("{idx}_{kind}")
+        };
+        json!({"idx": idx, "name": idx.to_string(), "path": path, "type": format!("sentence_transformers.models.{kind}")})
+    };
+    types.iter().enumerate().map(entry).collect()
+}
+
+/// A model's files, with one of them changed.
+fn read(modules: Value, changed: &str, json: Value) -> Result<SentenceConfig, Error> {
+    let bert = serde_json::to_value(BertConfig::debug()).unwrap();
+    SentenceConfig::read(|file| {
+        Ok(match file {
+            _ if file == changed => Some(json.clone()),
+            "modules.json" => Some(modules.clone()),
+            "config.json" => Some(bert.clone()),
+            "1_Pooling/config.json" => {
+                Some(json!({"word_embedding_dimension": 8, "pooling_mode_cls_token": true}))
+            }
+            "2_Dense/config.json" => Some(json!({
+                "in_features": 16, "out_features": 4, "bias": false,
+                "activation_function": "torch.nn.modules.linear.Identity"
+            })),
+            _ => None,
+        })
+    })
+}
+
+#[test]
+fn a_model_is_as_its_files_say() {
+    let config = read(
+        entries(&["Transformer", "Pooling", "Dense", "Normalize"]),
+        "sentence_bert_config.json",
+        json!({"max_seq_length": 6, "do_lower_case": true}),
+    )
+    .unwrap();
+    assert_eq!(config.pooling, [Pooling::Cls, Pooling::Mean]);
+    assert_eq!(config.dense[0].0, "2_Dense");
+    assert_eq!(config.dense[0].1.activation, DenseActivation::Identity);
+    assert!(config.normalize && config.lower_case && !config.dense[0].1.bias);
+    assert_eq!((config.max_tokens, config.d_output()), (6, 4));
+    let encoder = config.init(&devices()[0]);
+    assert_eq!(encoder.embed(batch(&devices()[0])).dims(), [3, 4]);
+}
+
+#[test]
+fn the_longest_text_is_bounded_by_the_positions() {
+    for (file, json, expected) in [
+        (
+            "sentence_bert_config.json",
+            json!({"max_seq_length": 512}),
+            10,
+        ),
+        (
+            "sentence_roberta_config.json",
+            json!({"max_seq_length": 4}),
+            4,
+        ),
+        ("tokenizer_config.json", json!({"model_max_length": 7}), 7),
+        (
+            "tokenizer_config.json",
+            json!({"model_max_length": 1e30}),
+            10,
+        ),
+        ("nothing", json!({}), 10),
+    ] {
+        let config = read(entries(&TYPES), file, json).unwrap();
+        assert_eq!(config.max_tokens, expected, "{file}");
+    }
+}
+
+#[test]
+fn without_modules_tokens_are_averaged() {
+    let bert = serde_json::to_value(BertConfig::debug()).unwrap();
+    let config =
+        SentenceConfig::read(|file| Ok((file == "config.json").then(|| bert.clone()))).unwrap();
+    assert_eq!(config.pooling, [Pooling::Mean]);
+    assert!(!config.normalize);
+}
+
+#[test]
+fn the_newer_form_of_pooling_is_read() {
+    for (mode, expected) in [
+        (json!("max"), vec![Pooling::Max]),
+        (
+            json!(["cls", "mean_sqrt_len_tokens"]),
+            vec![Pooling::Cls, Pooling::MeanSqrtLen],
+        ),
+    ] {
+        let json = json!({"embedding_dimension": 8, "pooling_mode": mode});
+        let config = read(entries(&TYPES), "1_Pooling/config.json", json).unwrap();
+        assert_eq!(config.pooling, expected);
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_file_and_key() {
+    let pooling = "1_Pooling/config.json";
+    let mut outside = entries(&TYPES);
+    outside[1]["path"] = json!("../1_Pooling");
+    let dense = ["Transformer", "Pooling", "Dense"];
+    for (modules, file, json, expected) in [
+        (
+            entries(&["Pooling"]),
+            "",
+            json!({}),
+            "modules.json: type: entry 0 is Pooling, but Transformer is needed there",
+        ),
+        (
+            entries(&["Transformer", "Pooling", "WordWeights"]),
+            "",
+            json!({}),
+            "modules.json: type: sentence_transformers.models.WordWeights is not supported",
+        ),
+        (
+            entries(&["Transformer", "Pooling", "Normalize", "Normalize"]),
+            "",
+            json!({}),
+            "modules.json: type: sentence_transformers.models.Normalize follows Normalize",
+        ),
+        (
+            outside,
+            "",
+            json!({}),
+            "modules.json: path: \"../1_Pooling\" leaves the model's folder",
+        ),
+        (json!({"0": 1}), "", json!({}), "modules.json: "),
+        (
+            entries(&TYPES),
+            pooling,
+            json!({"word_embedding_dimension": 9}),
+            "1_Pooling/config.json: word_embedding_dimension: 9 must be",
+        ),
+        (
+            entries(&TYPES),
+            pooling,
+            json!({"word_embedding_dimension": 8, "pooling_mode": "best"}),
+            "1_Pooling/config.json: pooling_mode: \"best\" is not supported",
+        ),
+        (
+            entries(&TYPES),
+            pooling,
+            json!({"word_embedding_dimension": 8, "pooling_mode_lasttoken": true}),
+            "1_Pooling/config.json: pooling_mode_lasttoken: is not supported",
+        ),
+        (
+            entries(&TYPES),
+            pooling,
+            json!({"word_embedding_dimension": 8, "pooling_mode_mean_tokens": false}),
+            "1_Pooling/config.json: pooling_mode_mean_tokens: no mode of pooling is on",
+        ),
+        (
+            entries(&dense),
+            "2_Dense/config.json",
+            json!({"in_features": 9, "out_features": 2}),
+            "2_Dense/config.json: in_features: 9 must be 16",
+        ),
+        (
+            entries(&dense),
+            "2_Dense/config.json",
+            json!({"in_features": 16, "out_features": 2, "activation_function": "x.Mish"}),
+            "2_Dense/config.json: activation_function: `x.Mish` is not one of",
+        ),
+        (
+            entries(&TYPES),
+            "sentence_bert_config.json",
+            json!({"max_seq_length": 0}),
+            "sentence_bert_config.json: max_seq_length: 0 must be 1 to",
+        ),
+    ] {
+        let message = read(modules, file, json).unwrap_err().to_string();
+        assert!(message.starts_with(expected), "{message}");
+    }
+    let message = read(
+        entries(&["Transformer", "Pooling", "Normalize", "Dense"]),
+        "",
+        json!({}),
+    );
+    assert!(
+        message
+            .unwrap_err()
+            .to_string()
+            .contains("must be the last")
+    );
+}
