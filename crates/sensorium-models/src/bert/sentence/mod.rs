@@ -4,12 +4,14 @@ mod config;
 mod dense;
 mod files;
 mod pooling;
+mod processor;
 #[cfg(test)]
 mod tests;
 
 pub use config::SentenceConfig;
 pub use dense::{Dense, DenseActivation, DenseConfig};
 pub use pooling::Pooling;
+pub use processor::SentenceProcessor;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};

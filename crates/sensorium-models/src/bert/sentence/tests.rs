@@ -1,11 +1,11 @@
 //! What must hold of every sentence encoder, and what its files may say.
 
 use burn::tensor::{Bool, Device, Int, Tensor};
-use sensorium_core::{Encoder, Tokens};
+use sensorium_core::{Encoder, Processor, Source, Tokens};
 use sensorium_testkit::{
     assert_close, bools, check_gradients, devices, floats, parameter_snapshot, random,
 };
-use sensorium_text::TextBatch;
+use sensorium_text::{TextBatch, Tokenizer};
 use serde_json::{Value, json};
 
 use super::pooling::pool;
@@ -293,5 +293,37 @@ fn what_is_not_supported_is_refused_by_file_and_key() {
             .unwrap_err()
             .to_string()
             .contains("must be the last")
+    );
+}
+
+#[test]
+fn texts_are_trimmed_lowered_and_cut() {
+    // A tokenizer that keeps case, and for which spaces at the ends are tokens.
+    let json = json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": null, "pre_tokenizer": null, "post_processor": null, "decoder": null,
+        "model": {
+            "type": "BPE", "merges": [],
+            "vocab": {"a": 0, "b": 1, "A": 2, "B": 3, " ": 4}
+        }
+    });
+    let tokenizer = || Tokenizer::from_bytes("t", json.to_string().as_bytes()).unwrap();
+    let mut config = SentenceConfig::debug();
+    config.max_tokens = 3;
+    let ids = |config: &SentenceConfig, text: &str| {
+        let processor = SentenceProcessor::new(config, tokenizer());
+        processor.process(&Source::text(text)).unwrap().ids
+    };
+    assert_eq!(ids(&config, " \nAb "), [2, 1]);
+    assert_eq!(ids(&config, "A bA"), [2, 4, 1]);
+    config.lower_case = true;
+    assert_eq!(ids(&config, "AB "), [0, 1]);
+    let latin1 = Source::bytes("a.txt", b"caf\xe9".to_vec());
+    let error = SentenceProcessor::new(&config, tokenizer()).process(&latin1);
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .starts_with("a.txt: is not UTF-8")
     );
 }

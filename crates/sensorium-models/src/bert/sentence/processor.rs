@@ -1,0 +1,59 @@
+//! Texts as a sentence encoder takes them: trimmed, lower-cased where it says so, and cut to its length.
+
+use burn::tensor::Device;
+use sensorium_core::{Processor, SampleRng, Source};
+use sensorium_text::{Error, TextBatch, TextProcessor, TextSample, Tokenizer};
+
+use super::SentenceConfig;
+
+/// The longest text that is read, in bytes.
+const LONGEST: u64 = 16 << 20;
+
+/// A [`TextProcessor`] with a sentence encoder's settings.
+#[derive(Clone, Debug)]
+pub struct SentenceProcessor {
+    text: TextProcessor,
+    lower_case: bool,
+}
+
+impl SentenceProcessor {
+    /// Splits texts by the encoder's `tokenizer.json`.
+    pub fn new(config: &SentenceConfig, tokenizer: Tokenizer) -> Self {
+        Self {
+            text: TextProcessor::new(tokenizer, config.max_tokens),
+            lower_case: config.lower_case,
+        }
+    }
+
+    /// What splits the texts.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        self.text.tokenizer()
+    }
+}
+
+impl Processor for SentenceProcessor {
+    type Sample = TextSample;
+    type Batch = TextBatch;
+    type Error = Error;
+
+    fn process(&self, source: &Source) -> Result<TextSample, Error> {
+        let bytes = source.read(LONGEST)?;
+        let Ok(text) = std::str::from_utf8(&bytes) else {
+            return self.text.process(source); // says what is wrong
+        };
+        let text = match self.lower_case {
+            true => text.trim().to_lowercase(),
+            false => text.trim().to_owned(),
+        };
+        let prepared = Source::bytes(source.describe(), text.into_bytes());
+        self.text.process(&prepared)
+    }
+
+    fn augment(&self, sample: TextSample, rng: &mut SampleRng) -> TextSample {
+        self.text.augment(sample, rng)
+    }
+
+    fn collate(&self, samples: &[Option<&TextSample>], device: &Device) -> TextBatch {
+        self.text.collate(samples, device)
+    }
+}
