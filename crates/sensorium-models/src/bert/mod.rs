@@ -26,4 +26,7 @@ mod tests;
 pub use config::{BertConfig, BertKind};
 pub use heads::{BertForMaskedLm, BertForSequenceClassification};
 pub use model::{BertEmbeddings, BertInput, BertModel};
-pub use sentence::{Dense, DenseActivation, DenseConfig, Pooling, SentenceConfig, SentenceEncoder};
+pub use sentence::{
+    Dense, DenseActivation, DenseConfig, Pooling, SentenceConfig, SentenceEncoder,
+    SentenceProcessor,
+};
