@@ -205,94 +205,83 @@ fn the_newer_form_of_pooling_is_read() {
     }
 }
 
+/// A model with one file changed is refused with a message that begins like this.
+fn refused(modules: Value, file: &str, json: Value, expected: &str) {
+    let message = read(modules, file, json).unwrap_err().to_string();
+    assert!(message.starts_with(expected), "{message}");
+}
+
 #[test]
-fn what_is_not_supported_is_refused_by_file_and_key() {
-    let pooling = "1_Pooling/config.json";
+fn modules_that_do_not_fit_are_refused() {
+    let check = |modules, expected: &str| {
+        let expected = format!("modules.json: {expected}");
+        refused(modules, "", json!({}), &expected);
+    };
+    check(
+        entries(&["Pooling"]),
+        "type: entry 0 is Pooling, but Transformer is needed there",
+    );
+    check(
+        entries(&["Transformer", "Pooling", "WordWeights"]),
+        "type: sentence_transformers.models.WordWeights is not supported",
+    );
+    check(
+        entries(&["Transformer", "Pooling", "Normalize", "Dense"]),
+        "type: sentence_transformers.models.Dense follows Normalize, which must be the last",
+    );
     let mut outside = entries(&TYPES);
     outside[1]["path"] = json!("../1_Pooling");
-    let dense = ["Transformer", "Pooling", "Dense"];
-    for (modules, file, json, expected) in [
-        (
-            entries(&["Pooling"]),
-            "",
-            json!({}),
-            "modules.json: type: entry 0 is Pooling, but Transformer is needed there",
-        ),
-        (
-            entries(&["Transformer", "Pooling", "WordWeights"]),
-            "",
-            json!({}),
-            "modules.json: type: sentence_transformers.models.WordWeights is not supported",
-        ),
-        (
-            entries(&["Transformer", "Pooling", "Normalize", "Normalize"]),
-            "",
-            json!({}),
-            "modules.json: type: sentence_transformers.models.Normalize follows Normalize",
-        ),
-        (
-            outside,
-            "",
-            json!({}),
-            "modules.json: path: \"../1_Pooling\" leaves the model's folder",
-        ),
-        (json!({"0": 1}), "", json!({}), "modules.json: "),
-        (
-            entries(&TYPES),
-            pooling,
-            json!({"word_embedding_dimension": 9}),
-            "1_Pooling/config.json: word_embedding_dimension: 9 must be",
-        ),
-        (
-            entries(&TYPES),
-            pooling,
-            json!({"word_embedding_dimension": 8, "pooling_mode": "best"}),
-            "1_Pooling/config.json: pooling_mode: \"best\" is not supported",
-        ),
-        (
-            entries(&TYPES),
-            pooling,
-            json!({"word_embedding_dimension": 8, "pooling_mode_lasttoken": true}),
-            "1_Pooling/config.json: pooling_mode_lasttoken: is not supported",
-        ),
-        (
-            entries(&TYPES),
-            pooling,
-            json!({"word_embedding_dimension": 8, "pooling_mode_mean_tokens": false}),
-            "1_Pooling/config.json: pooling_mode_mean_tokens: no mode of pooling is on",
-        ),
-        (
-            entries(&dense),
-            "2_Dense/config.json",
-            json!({"in_features": 9, "out_features": 2}),
-            "2_Dense/config.json: in_features: 9 must be 16",
-        ),
-        (
-            entries(&dense),
-            "2_Dense/config.json",
-            json!({"in_features": 16, "out_features": 2, "activation_function": "x.Mish"}),
-            "2_Dense/config.json: activation_function: `x.Mish` is not one of",
-        ),
-        (
-            entries(&TYPES),
-            "sentence_bert_config.json",
-            json!({"max_seq_length": 0}),
-            "sentence_bert_config.json: max_seq_length: 0 must be 1 to",
-        ),
-    ] {
-        let message = read(modules, file, json).unwrap_err().to_string();
-        assert!(message.starts_with(expected), "{message}");
-    }
-    let message = read(
-        entries(&["Transformer", "Pooling", "Normalize", "Dense"]),
-        "",
-        json!({}),
+    check(outside, "path: \"../1_Pooling\" leaves the model's folder");
+    check(json!({"0": 1}), "invalid type: map");
+}
+
+#[test]
+fn pooling_that_is_not_supported_is_refused() {
+    let check = |key: &str, value: Value, expected: &str| {
+        let mut json = json!({"word_embedding_dimension": 8});
+        json[key] = value;
+        let expected = format!("1_Pooling/config.json: {key}: {expected}");
+        refused(entries(&TYPES), "1_Pooling/config.json", json, &expected);
+    };
+    check(
+        "word_embedding_dimension",
+        json!(9),
+        "9 must be the tower's",
     );
-    assert!(
-        message
-            .unwrap_err()
-            .to_string()
-            .contains("must be the last")
+    check("pooling_mode", json!("best"), "\"best\" is not supported");
+    check("pooling_mode_lasttoken", json!(true), "is not supported");
+    check(
+        "pooling_mode_mean_tokens",
+        json!(false),
+        "no mode of pooling",
+    );
+}
+
+#[test]
+fn a_dense_layer_or_length_that_does_not_fit_is_refused() {
+    let modules = || entries(&["Transformer", "Pooling", "Dense"]);
+    let check = |key: &str, value: Value, expected: &str| {
+        let mut json = json!({"in_features": 16, "out_features": 2});
+        json[key] = value;
+        let expected = format!("2_Dense/config.json: {key}: {expected}");
+        refused(modules(), "2_Dense/config.json", json, &expected);
+    };
+    check("in_features", json!(9), "9 must be 16");
+    check(
+        "activation_function",
+        json!("x.Mish"),
+        "`x.Mish` is not one of",
+    );
+    check(
+        "module_input_name",
+        json!("token"),
+        "only a map of the sentence",
+    );
+    refused(
+        entries(&TYPES),
+        "sentence_bert_config.json",
+        json!({"max_seq_length": 0}),
+        "sentence_bert_config.json: max_seq_length: 0 must be 1 to",
     );
 }
 
