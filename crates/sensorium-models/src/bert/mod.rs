@@ -18,6 +18,7 @@
 
 mod config;
 mod heads;
+mod keys;
 mod model;
 mod sentence;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod tests;
 
 pub use config::{BertConfig, BertKind};
 pub use heads::{BertForMaskedLm, BertForSequenceClassification};
+pub use keys::Rename;
 pub use model::{BertEmbeddings, BertInput, BertModel};
 pub use sentence::{
     Dense, DenseActivation, DenseConfig, Pooling, SentenceConfig, SentenceEncoder,

@@ -1,0 +1,112 @@
+//! Loads a checkpoint under the published names, and compares with what the reference made of it.
+
+use std::path::{Path, PathBuf};
+
+use burn::store::{ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use safetensors::SafeTensors;
+use sensorium_models::bert::{BertInput, Rename};
+use serde_json::Value;
+
+/// A case under `tests/fixtures`.
+pub fn fixture(case: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(case)
+}
+
+/// A JSON file, if it is there.
+pub fn json(path: &Path) -> Option<Value> {
+    let bytes = std::fs::read(path).ok()?;
+    Some(serde_json::from_slice(&bytes).expect("a fixture's JSON"))
+}
+
+/// Fills a module; every parameter must be in the file, and nothing else but what begins with one of `unused`.
+pub fn load<M: ModuleSnapshot>(module: &mut M, names: &[Rename], file: &Path, unused: &[&str]) {
+    let mut store = SafetensorsStore::from_file(file)
+        .with_from_adapter(PyTorchToBurnAdapter)
+        .allow_partial(true);
+    for (ours, theirs) in names {
+        let last = ours.rsplit('.').next().unwrap_or_default();
+        // The wrapper of norms has a segment of its own.
+        let own = if last.starts_with("norm") {
+            ".layer"
+        } else {
+            ""
+        };
+        let pattern = theirs.replace('.', r"\.").replace("{}", r"(\d+)");
+        let groups = theirs.matches("{}").count();
+        let target = ours.replace("{}", "${1}");
+        let pattern = format!(r"^{pattern}(\.|$)");
+        store = store.with_key_remapping(&pattern, format!("{target}{own}${{{}}}", groups + 1));
+    }
+    let result = module.load_from(&mut store).expect("the file can be read");
+    assert!(result.missing.is_empty(), "missing {:?}", result.missing);
+    assert!(result.errors.is_empty(), "{:?}", result.errors);
+    let known = |name: &&String| !unused.iter().any(|prefix| name.starts_with(prefix));
+    let left: Vec<_> = result.unused.iter().filter(known).collect();
+    assert!(left.is_empty(), "unused {left:?}");
+}
+
+/// What the reference computed.
+pub struct Reference(Vec<u8>);
+
+impl Reference {
+    pub fn open(case: &str) -> Self {
+        let file = fixture(case).join("reference.safetensors");
+        Self(std::fs::read(file).expect("the case has a reference"))
+    }
+
+    fn bytes(&self, name: &str) -> (Vec<usize>, Vec<u8>) {
+        let file = SafeTensors::deserialize(&self.0).expect("a safetensors file");
+        let tensor = file.tensor(name).expect(name);
+        (tensor.shape().to_vec(), tensor.data().to_vec())
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        let file = SafeTensors::deserialize(&self.0).expect("a safetensors file");
+        file.tensor(name).is_ok()
+    }
+
+    pub fn floats(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
+        let (shape, bytes) = self.bytes(name);
+        let numbers = bytes.as_chunks::<4>().0.iter();
+        (shape, numbers.map(|b| f32::from_le_bytes(*b)).collect())
+    }
+
+    pub fn ints(&self, name: &str) -> (Vec<usize>, Vec<i64>) {
+        let (shape, bytes) = self.bytes(name);
+        let numbers = bytes.as_chunks::<8>().0.iter();
+        (shape, numbers.map(|b| i64::from_le_bytes(*b)).collect())
+    }
+
+    fn table(&self, name: &str, device: &Device) -> Tensor<2, Int> {
+        let (shape, numbers) = self.ints(name);
+        Tensor::from_data(TensorData::new(numbers, shape), device)
+    }
+
+    /// Ids, mask and types.
+    pub fn input(&self, device: &Device) -> BertInput {
+        let pad: Tensor<2, Bool> = self.table("input.mask", device).equal_elem(0);
+        BertInput {
+            ids: self.table("input.ids", device),
+            pad,
+            types: self
+                .has("input.types")
+                .then(|| self.table("input.types", device)),
+        }
+    }
+
+    /// Panics unless a result equals the reference within `tolerance`, naming it.
+    pub fn check(&self, name: &str, shape: &[usize], found: &[f32], tolerance: f32) {
+        let (expected_shape, expected) = self.floats(name);
+        assert_eq!(shape, expected_shape, "{name}");
+        let differences = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+        // `max` would pass over NaN.
+        let worst = differences.fold(0f32, |worst, d| if d <= worst { worst } else { d });
+        assert!(
+            worst <= tolerance,
+            "{name} is the first that differs, by {worst}"
+        );
+    }
+}
