@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::attention::{Attend, Attention};
 use super::drop_path::DropPath;
 use super::feed_forward::FeedForward;
+use super::layer_scale::LayerScale;
 use super::norm::Norm;
 use crate::tap::in_layer;
 use crate::{Tap, Tokens};
@@ -29,10 +30,14 @@ pub struct EncoderBlock {
     pub norm_attention: Norm,
     /// Self-attention.
     pub attention: Attention,
+    /// On what attention gives.
+    pub scale_attention: Option<LayerScale>,
     /// Before or after the feed-forward part.
     pub norm_feed_forward: Norm,
     /// Feed-forward.
     pub feed_forward: FeedForward,
+    /// On what the feed-forward part gives.
+    pub scale_feed_forward: Option<LayerScale>,
     /// On both residual branches.
     pub drop_path: DropPath,
     #[module(skip)]
@@ -42,19 +47,24 @@ pub struct EncoderBlock {
 impl EncoderBlock {
     /// `[batch, tokens, d_model]`, the shape is kept.
     pub fn forward_with<T: Tap>(&self, x: Tensor<3>, how: &Attend, tap: &mut T) -> Tensor<3> {
-        let x = residual(self.order, &self.norm_attention, &self.drop_path, x, |x| {
+        let wrap = self.wrap(&self.norm_attention, &self.scale_attention);
+        let x = wrap.around(x, |x| {
             in_layer(tap, "attention", |tap| {
                 self.attention.self_attend_with(x, how, tap)
             })
         });
-        let x = residual(
-            self.order,
-            &self.norm_feed_forward,
-            &self.drop_path,
-            x,
-            |x| self.feed_forward.forward(x),
-        );
+        let wrap = self.wrap(&self.norm_feed_forward, &self.scale_feed_forward);
+        let x = wrap.around(x, |x| self.feed_forward.forward(x));
         tap.tensor("output", x)
+    }
+
+    fn wrap<'a>(&'a self, norm: &'a Norm, scale: &'a Option<LayerScale>) -> Residual<'a> {
+        Residual {
+            order: self.order,
+            norm,
+            scale: scale.as_ref(),
+            drop_path: &self.drop_path,
+        }
     }
 }
 
@@ -65,14 +75,20 @@ pub struct DecoderBlock {
     pub norm_attention: Norm,
     /// Self-attention.
     pub attention: Attention,
+    /// On what attention gives.
+    pub scale_attention: Option<LayerScale>,
     /// Before or after cross-attention.
     pub norm_cross: Norm,
     /// Attention to the context.
     pub cross: Attention,
+    /// On what cross-attention gives.
+    pub scale_cross: Option<LayerScale>,
     /// Before or after the feed-forward part.
     pub norm_feed_forward: Norm,
     /// Feed-forward.
     pub feed_forward: FeedForward,
+    /// On what the feed-forward part gives.
+    pub scale_feed_forward: Option<LayerScale>,
     /// On all residual branches.
     pub drop_path: DropPath,
     #[module(skip)]
@@ -89,36 +105,54 @@ impl DecoderBlock {
         context: &Tokens,
         tap: &mut T,
     ) -> Tensor<3> {
-        let x = residual(self.order, &self.norm_attention, &self.drop_path, x, |x| {
+        let wrap = self.wrap(&self.norm_attention, &self.scale_attention);
+        let x = wrap.around(x, |x| {
             in_layer(tap, "attention", |tap| {
                 self.attention.self_attend_with(x, how, tap)
             })
         });
-        let x = residual(self.order, &self.norm_cross, &self.drop_path, x, |x| {
+        let wrap = self.wrap(&self.norm_cross, &self.scale_cross);
+        let x = wrap.around(x, |x| {
             in_layer(tap, "cross", |tap| {
                 self.cross.cross_attend_with(x, context, tap)
             })
         });
-        let x = residual(
-            self.order,
-            &self.norm_feed_forward,
-            &self.drop_path,
-            x,
-            |x| self.feed_forward.forward(x),
-        );
+        let wrap = self.wrap(&self.norm_feed_forward, &self.scale_feed_forward);
+        let x = wrap.around(x, |x| self.feed_forward.forward(x));
         tap.tensor("output", x)
+    }
+
+    fn wrap<'a>(&'a self, norm: &'a Norm, scale: &'a Option<LayerScale>) -> Residual<'a> {
+        Residual {
+            order: self.order,
+            norm,
+            scale: scale.as_ref(),
+            drop_path: &self.drop_path,
+        }
     }
 }
 
-fn residual(
+/// What stands around a branch: the residual connection, its norm, and what scales or drops the branch.
+struct Residual<'a> {
     order: NormOrder,
-    norm: &Norm,
-    drop_path: &DropPath,
-    x: Tensor<3>,
-    branch: impl FnOnce(Tensor<3>) -> Tensor<3>,
-) -> Tensor<3> {
-    match order {
-        NormOrder::Pre => x.clone() + drop_path.forward(branch(norm.forward(x))),
-        NormOrder::Post => norm.forward(x.clone() + drop_path.forward(branch(x))),
+    norm: &'a Norm,
+    scale: Option<&'a LayerScale>,
+    drop_path: &'a DropPath,
+}
+
+impl Residual<'_> {
+    fn around(&self, x: Tensor<3>, branch: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
+        let branch = |x| {
+            let x = branch(x);
+            let x = match self.scale {
+                Some(scale) => scale.forward(x),
+                None => x,
+            };
+            self.drop_path.forward(x)
+        };
+        match self.order {
+            NormOrder::Pre => x.clone() + branch(self.norm.forward(x)),
+            NormOrder::Post => self.norm.forward(x.clone() + branch(x)),
+        }
     }
 }

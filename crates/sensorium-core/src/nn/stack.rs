@@ -7,6 +7,7 @@ use super::attention::{Attend, AttentionConfig};
 use super::block::{DecoderBlock, EncoderBlock, NormOrder};
 use super::drop_path::DropPath;
 use super::feed_forward::{Activation, FeedForwardConfig};
+use super::layer_scale::LayerScale;
 use super::norm::{Norm, NormConfig, NormKind};
 use crate::tap::in_layer;
 use crate::{NoTap, Tap, Tokens};
@@ -28,6 +29,8 @@ pub struct TransformerConfig {
     causal: bool,
     fused_qkv: bool,
     bias: bool,
+    qkv_bias: Option<bool>,
+    layer_scale: Option<f64>,
     rotary: Option<f64>,
     final_norm: Option<bool>,
 }
@@ -50,6 +53,8 @@ impl TransformerConfig {
             causal: false,
             fused_qkv: false,
             bias: true,
+            qkv_bias: None,
+            layer_scale: None,
             rotary: None,
             final_norm: None,
         }
@@ -122,6 +127,18 @@ impl TransformerConfig {
         self
     }
 
+    /// Whether the maps to query, key and value have biases; by default where the others do.
+    pub fn with_qkv_bias(mut self, qkv_bias: bool) -> Self {
+        self.qkv_bias = Some(qkv_bias);
+        self
+    }
+
+    /// A learned factor per feature on each residual branch, beginning as this value.
+    pub fn with_layer_scale(mut self, value: Option<f64>) -> Self {
+        self.layer_scale = value;
+        self
+    }
+
     /// Rotary positions of this base in self-attention.
     pub fn with_rotary(mut self, base: Option<f64>) -> Self {
         self.rotary = base;
@@ -152,8 +169,10 @@ impl TransformerConfig {
         EncoderBlock {
             norm_attention: self.block_norm().init(device),
             attention: self.self_attention().init(device),
+            scale_attention: self.block_scale(device),
             norm_feed_forward: self.block_norm().init(device),
             feed_forward: self.feed_forward().init(device),
+            scale_feed_forward: self.block_scale(device),
             drop_path: self.block_drop_path(layer),
             order: self.order,
         }
@@ -164,6 +183,7 @@ impl TransformerConfig {
             .with_kv_heads(self.n_kv_heads.unwrap_or(self.n_heads))
             .with_fused_qkv(self.fused_qkv)
             .with_bias(self.bias)
+            .with_qkv_bias(self.qkv_bias.unwrap_or(self.bias))
             .with_dropout(self.dropout)
             .with_rotary(self.rotary)
     }
@@ -179,6 +199,11 @@ impl TransformerConfig {
         NormConfig::new(self.d_model)
             .with_kind(self.norm)
             .with_epsilon(self.norm_epsilon)
+    }
+
+    fn block_scale(&self, device: &Device) -> Option<LayerScale> {
+        self.layer_scale
+            .map(|value| LayerScale::new(self.d_model, value, device))
     }
 
     fn last_norm(&self, device: &Device) -> Option<Norm> {
@@ -260,10 +285,13 @@ impl DecoderConfig {
         let block = |layer| DecoderBlock {
             norm_attention: base.block_norm().init(device),
             attention: base.self_attention().init(device),
+            scale_attention: base.block_scale(device),
             norm_cross: base.block_norm().init(device),
             cross: cross.init(device),
+            scale_cross: base.block_scale(device),
             norm_feed_forward: base.block_norm().init(device),
             feed_forward: base.feed_forward().init(device),
+            scale_feed_forward: base.block_scale(device),
             drop_path: base.block_drop_path(layer),
             order: base.order,
         };

@@ -2,12 +2,12 @@
 //! future stays unseen, and looking inside changes nothing.
 
 use burn::tensor::{Device, Tensor};
-use sensorium_testkit::{assert_close, check_gradients, devices, random};
+use sensorium_testkit::{assert_close, check_gradients, devices, parameter_snapshot, random};
 
 use super::{Activation, DecoderConfig, NormKind, NormOrder, Transformer, TransformerConfig};
 use crate::{Recorder, Tokens};
 
-fn configs() -> [TransformerConfig; 4] {
+fn configs() -> [TransformerConfig; 5] {
     let base = TransformerConfig::new(8, 2, 2).with_d_ff(12);
     [
         base.clone(),
@@ -18,9 +18,11 @@ fn configs() -> [TransformerConfig; 4] {
             .with_kv_heads(1)
             .with_rotary(Some(1e4))
             .with_bias(false),
-        base.with_fused_qkv(true)
+        base.clone()
+            .with_fused_qkv(true)
             .with_activation(Activation::QuickGelu)
             .with_bias(false),
+        base.with_layer_scale(Some(0.5)).with_qkv_bias(false),
     ]
 }
 
@@ -151,5 +153,49 @@ fn stochastic_depth_and_dropout_act_in_training_only() {
         let a = model.forward(Tokens::dense(x.clone())).embeds;
         let b = model.forward(Tokens::dense(x)).embeds;
         assert!(sensorium_testkit::max_difference(&a, &b) > 1e-3);
+    }
+}
+
+#[test]
+fn what_is_optional_adds_its_own_keys_and_moves_no_other() {
+    let device = &devices()[0];
+    let base = TransformerConfig::new(4, 2, 1).with_d_ff(6);
+    let plain = parameter_snapshot(&base.init(device));
+    let scaled = parameter_snapshot(&base.clone().with_layer_scale(Some(0.1)).init(device));
+    let (added, kept): (Vec<&str>, Vec<&str>) =
+        scaled.lines().partition(|line| !plain.contains(line));
+    assert_eq!(kept.join("\n"), plain);
+    assert_eq!(
+        added,
+        [
+            "blocks.0.scale_attention.gamma [4]",
+            "blocks.0.scale_feed_forward.gamma [4]"
+        ]
+    );
+
+    let unbiased = parameter_snapshot(&base.with_qkv_bias(false).init(device));
+    let left_out: Vec<&str> = plain
+        .lines()
+        .filter(|line| !unbiased.contains(line))
+        .collect();
+    assert_eq!(
+        left_out,
+        [
+            "blocks.0.attention.query.bias [4]",
+            "blocks.0.attention.key.bias [4]",
+            "blocks.0.attention.value.bias [4]"
+        ]
+    );
+}
+
+#[test]
+fn a_branch_scaled_by_zero_is_skipped() {
+    for device in devices() {
+        let config = TransformerConfig::new(8, 2, 2)
+            .with_layer_scale(Some(0.0))
+            .with_final_norm(false);
+        let x = random::<3>([2, 3, 8], 1, &device);
+        let out = config.init(&device).forward(Tokens::dense(x.clone()));
+        assert_close(&x, &out.embeds, 0.0);
     }
 }

@@ -17,6 +17,7 @@ pub struct AttentionConfig {
     d_context: usize,
     fused_qkv: bool,
     bias: bool,
+    qkv_bias: Option<bool>,
     dropout: f64,
     rotary_base: Option<f64>,
 }
@@ -31,6 +32,7 @@ impl AttentionConfig {
             d_context: d_model,
             fused_qkv: false,
             bias: true,
+            qkv_bias: None,
             dropout: 0.0,
             rotary_base: None,
         }
@@ -57,6 +59,12 @@ impl AttentionConfig {
     /// Whether the linear maps have biases.
     pub fn with_bias(mut self, bias: bool) -> Self {
         self.bias = bias;
+        self
+    }
+
+    /// Whether the maps to query, key and value have biases; by default where the output's has.
+    pub fn with_qkv_bias(mut self, qkv_bias: bool) -> Self {
+        self.qkv_bias = Some(qkv_bias);
         self
     }
 
@@ -99,19 +107,22 @@ impl AttentionConfig {
         );
         let d_head = d_model / n_heads;
         let d_kv = n_kv_heads * d_head;
-        let linear = |d_in, d_out| {
+        let linear = |d_in, d_out, bias| {
             LinearConfig::new(d_in, d_out)
-                .with_bias(self.bias)
+                .with_bias(bias)
                 .with_initializer(crate::nn::init::LINEAR)
                 .init(device)
         };
-        let split = |d_in, d_out| (!self.fused_qkv).then(|| linear(d_in, d_out));
+        let qkv_bias = self.qkv_bias.unwrap_or(self.bias);
+        let split = |d_in, d_out| (!self.fused_qkv).then(|| linear(d_in, d_out, qkv_bias));
         Attention {
             query: split(d_model, d_model),
             key: split(d_context, d_kv),
             value: split(d_context, d_kv),
-            qkv: self.fused_qkv.then(|| linear(d_model, d_model + 2 * d_kv)),
-            output: linear(d_model, d_model),
+            qkv: self
+                .fused_qkv
+                .then(|| linear(d_model, d_model + 2 * d_kv, qkv_bias)),
+            output: linear(d_model, d_model, self.bias),
             dropout: DropoutConfig::new(self.dropout).init(),
             rotary: self.rotary_base.map(|base| Rotary::new(d_head, base)),
             n_heads,
