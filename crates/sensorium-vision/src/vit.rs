@@ -8,6 +8,7 @@ use sensorium_core::tap::in_layer;
 use sensorium_core::{Encoder, Modality, Tap, Tokens, assert_shape};
 
 use crate::error::need;
+use crate::patch::unfold;
 use crate::{Error, IMAGE, ImageBatch};
 
 /// Configuration of a [`Vit`].
@@ -229,17 +230,6 @@ pub struct Vit {
 }
 
 impl Vit {
-    /// `[batch, channels, height, width]` → `[batch, patches, channels * patch_size²]`, row by row.
-    fn patches(&self, pixels: Tensor<4>) -> Tensor<3> {
-        let [batch, channels, height, width] = pixels.dims();
-        let p = self.patch_size;
-        let (rows, columns) = (height / p, width / p);
-        pixels
-            .reshape([batch, channels, rows, p, columns, p]) // [B, C, H, W] -> [B, C, R, P, S, P]
-            .permute([0, 2, 4, 1, 3, 5]) // [B, R, S, C, P, P]
-            .reshape([batch, rows * columns, channels * p * p]) // [B, R*S, C*P*P]
-    }
-
     fn with_class(&self, x: Tensor<3>) -> Tensor<3> {
         let Some(class) = &self.class else { return x };
         let [batch, _, d_model] = x.dims();
@@ -269,7 +259,7 @@ impl Encoder for Vit {
         let ImageBatch { pixels, present } = batch;
         let [n, _, _, _] = pixels.dims();
         assert_shape!(pixels, [n, self.channels, self.image_size, self.image_size]);
-        let x = self.patch.forward(self.patches(pixels));
+        let x = self.patch.forward(unfold(pixels, [self.patch_size; 2]));
         let x = self.with_class(tap.tensor("patches", x));
         let x = self.dropout.forward(self.position.forward(x));
         let tokens = Tokens::with_presence(x, present);
