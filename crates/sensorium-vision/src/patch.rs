@@ -79,8 +79,8 @@ impl PatchEmbeddingConfig {
 /// Embeds patches (arXiv 2010.11929, equation 1) with the weights of the strided convolution that published models
 /// write it as, in the same layout.
 ///
-/// It is computed as one matrix product over the pixels of the patches, which is what the convolution comes to and takes
-/// less time on the CPU.
+/// It is computed as one matrix product over the pixels of the patches, which is what the convolution comes to; on the CPU
+/// it takes 0.7 to 1.3 of its time.
 #[derive(Module, Debug)]
 pub struct PatchEmbedding {
     /// `[d_model, channels, patch_height, patch_width]`

@@ -23,7 +23,7 @@ mod embeddings;
 mod heads;
 mod model;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use config::{PoolerActivation, VitConfig};
 pub use embeddings::VitEmbeddings;

@@ -1,0 +1,166 @@
+//! Checkpoints that Transformers wrote, with what it computed, from `tools/parity/models/vision_towers.py`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use safetensors::SafeTensors;
+use sensorium_core::Recorder;
+use sensorium_testkit::floats;
+use serde_json::Value;
+
+/// As close as float32 gets through a few layers.
+const TOLERANCE: f32 = 1e-4;
+
+/// Replaces a part of our names by theirs; with a half, ours is that half of theirs along the output dimension.
+pub(crate) type Rule = (&'static str, &'static str, Option<usize>);
+
+/// Tensors of a file by name: shape and values.
+type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+pub(crate) struct Case {
+    pub(crate) config: Value,
+    weights: Tensors,
+    reference: Tensors,
+}
+
+impl Case {
+    pub(crate) fn open(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures")
+            .join(name);
+        let config = std::fs::read(folder.join("config.json")).expect("a config");
+        Self {
+            config: serde_json::from_slice(&config).expect("JSON"),
+            weights: read(&folder.join("model.safetensors")),
+            reference: read(&folder.join("reference.safetensors")),
+        }
+    }
+
+    pub(crate) fn input(&self, device: &Device) -> Tensor<4> {
+        let (shape, values) = &self.reference["input.pixels"];
+        Tensor::from_data(TensorData::new(values.clone(), shape.clone()), device)
+    }
+
+    /// The module with the checkpoint's weights: all of its parameters, and all of the checkpoint's tensors.
+    pub(crate) fn load<M: Module>(&self, module: M, rules: &[Rule]) -> M {
+        let mut loader = Loader {
+            weights: &self.weights,
+            rules,
+            path: Vec::new(),
+            used: BTreeSet::new(),
+        };
+        let module = module.map(&mut loader);
+        let all: BTreeSet<String> = self.weights.keys().cloned().collect();
+        assert_eq!(loader.used, all, "tensors of the checkpoint are left over");
+        module
+    }
+
+    /// Panics at the first of the layers that differs from the reference.
+    pub(crate) fn compare_layers(&self, seen: &Recorder, prefix: &str) {
+        let layers = self.reference.keys().filter(|k| k.starts_with("hidden."));
+        for layer in 0..layers.count() {
+            let ours = match layer {
+                0 => format!("{prefix}embeds"),
+                n => format!("{prefix}encoder.blocks.{}.output", n - 1),
+            };
+            let (shape, values) = seen.get(&ours).expect("a layer seen");
+            self.compare_values(&format!("hidden.{layer}"), shape, values);
+        }
+        let (shape, values) = seen
+            .get(&format!("{prefix}encoder.output"))
+            .expect("the last hidden state");
+        self.compare_values("last_hidden_state", shape, values);
+    }
+
+    pub(crate) fn compare<const D: usize>(&self, name: &str, found: &Tensor<D>) {
+        self.compare_values(name, &found.dims(), &floats(found));
+    }
+
+    fn compare_values(&self, name: &str, shape: &[usize], found: &[f32]) {
+        let (expected_shape, expected) = &self.reference[name];
+        assert_eq!(shape, expected_shape, "{name}");
+        let differences = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+        let worst = differences.fold(0.0, f32::max);
+        assert!(worst <= TOLERANCE, "{name} differs by {worst}");
+        assert!(found.iter().all(|v| v.is_finite()), "{name} is not finite");
+    }
+}
+
+fn read(path: &Path) -> Tensors {
+    let bytes = std::fs::read(path).expect("a fixture");
+    let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+    file.iter()
+        .map(|(name, view)| {
+            let values = view.data().chunks_exact(4);
+            let values = values.map(|b| f32::from_le_bytes(b.try_into().expect("four bytes")));
+            (name.to_owned(), (view.shape().to_vec(), values.collect()))
+        })
+        .collect()
+}
+
+struct Loader<'a> {
+    weights: &'a Tensors,
+    rules: &'a [Rule],
+    /// Names of fields, and the types they are in.
+    path: Vec<(String, String)>,
+    used: BTreeSet<String>,
+}
+
+impl Loader<'_> {
+    /// Their name of the parameter at hand, and which half of it is ours.
+    fn theirs(&self) -> (String, Option<usize>) {
+        let names = self.path.iter().map(|(name, container)| {
+            let norm = container.ends_with(":LayerNorm");
+            match name.as_str() {
+                "gamma" if norm => "weight",
+                "beta" if norm => "bias",
+                other => other,
+            }
+        });
+        let names: Vec<&str> = names.filter(|name| *name != "layer").collect();
+        let mut name = names.join(".");
+        let mut half = None;
+        for (ours, theirs, part) in self.rules {
+            if name.contains(ours) {
+                name = name.replacen(ours, theirs, 1);
+                half = half.or(*part);
+            }
+        }
+        (name, half)
+    }
+}
+
+impl ModuleMapper for Loader<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.push((name.to_owned(), container.to_owned()));
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (name, half) = self.theirs();
+        let linear = self.path.last().expect("a path").1.ends_with(":Linear");
+        let (shape, values) = self
+            .weights
+            .get(&name)
+            .unwrap_or_else(|| panic!("{name} is not in {:?}", self.weights.keys()));
+        let (mut shape, mut values) = (shape.clone(), values.clone());
+        if let Some(half) = half {
+            shape[0] /= 2;
+            let len = values.len() / 2;
+            values = values[half * len..(half + 1) * len].to_vec();
+        }
+        let data = TensorData::new(values, shape);
+        let mut tensor = Tensor::<D>::from_data(data, &param.lazy_device());
+        if linear && D == 2 {
+            tensor = tensor.swap_dims(0, 1);
+        }
+        assert_eq!(tensor.dims(), param.lazy_shape().dims(), "{name}");
+        self.used.insert(name);
+        Param::from_tensor(tensor)
+    }
+}
