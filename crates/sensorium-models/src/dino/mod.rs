@@ -19,6 +19,7 @@
 //! ```
 
 mod config;
+mod keys;
 mod model;
 #[cfg(test)]
 mod tests;

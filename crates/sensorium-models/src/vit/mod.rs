@@ -21,6 +21,7 @@ pub(crate) mod common;
 mod config;
 mod embeddings;
 mod heads;
+pub(crate) mod keys;
 mod model;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -29,5 +30,6 @@ pub use config::{PoolerActivation, VitConfig};
 pub use embeddings::VitEmbeddings;
 pub(crate) use embeddings::VitEmbeddingsConfig;
 pub use heads::VitForImageClassification;
+pub use keys::Rename;
 pub use model::VitModel;
 pub(crate) use model::first_token;

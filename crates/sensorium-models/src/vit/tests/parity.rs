@@ -4,33 +4,8 @@ use sensorium_core::{Encoder, Model, Recorder};
 use sensorium_testkit::devices;
 use sensorium_vision::ImageBatch;
 
-use super::reference::{Case, Rule};
+use super::reference::Case;
 use crate::vit::VitConfig;
-
-const RULES: [Rule; 14] = [
-    ("embeddings.class", "embeddings.cls_token", None),
-    (
-        "embeddings.position",
-        "embeddings.position_embeddings",
-        None,
-    ),
-    (
-        "embeddings.patch",
-        "embeddings.patch_embeddings.projection",
-        None,
-    ),
-    ("encoder.norm", "layernorm", None),
-    ("pooler", "pooler.dense", None),
-    ("blocks", "layer", None),
-    ("norm_attention", "layernorm_before", None),
-    ("norm_feed_forward", "layernorm_after", None),
-    ("attention.output", "attention.output.dense", None),
-    ("attention.query", "attention.attention.query", None),
-    ("attention.key", "attention.attention.key", None),
-    ("attention.value", "attention.attention.value", None),
-    ("feed_forward.up", "intermediate.dense", None),
-    ("feed_forward.down", "output.dense", None),
-];
 
 #[test]
 fn a_tower_with_its_pooler_equals_the_reference() {
@@ -38,7 +13,11 @@ fn a_tower_with_its_pooler_equals_the_reference() {
         for name in ["vit", "vit-odd"] {
             let case = Case::open(name);
             let config = VitConfig::parse(name, &case.config).expect("a config");
-            let vit = case.load(config.init_with_pooler(&device), &RULES);
+            let vit = case.load(
+                config.init_with_pooler(&device),
+                &config.tower_names(),
+                None,
+            );
             let mut recorder = Recorder::default();
             let batch = ImageBatch::dense(case.input(&device));
             let tokens = vit.encode_with(batch.clone(), &mut recorder);
@@ -56,7 +35,8 @@ fn a_classifier_equals_the_reference_at_its_size_and_at_others() {
             let case = Case::open(name);
             let config = VitConfig::parse(name, &case.config).expect("a config");
             assert_eq!(config.labels(), ["cat", "dog", "bird"]);
-            let mut model = case.load(config.init_classification(&device), &RULES);
+            let names = config.classification_names();
+            let mut model = case.load(config.init_classification(&device), &names, None);
             if interpolated {
                 model = model.with_interpolated_positions();
             }

@@ -10,11 +10,13 @@ use sensorium_core::Recorder;
 use sensorium_testkit::floats;
 use serde_json::Value;
 
+use crate::vit::Rename;
+
 /// As close as float32 gets through a few layers.
 const TOLERANCE: f32 = 1e-4;
 
-/// Replaces a part of our names by theirs; with a half, ours is that half of theirs along the output dimension.
-pub(crate) type Rule = (&'static str, &'static str, Option<usize>);
+/// Those of ours that a tensor of theirs holds one after the other along the output dimension.
+pub(crate) type Parts = Option<([String; 2], String)>;
 
 /// Tensors of a file by name: shape and values.
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -44,10 +46,11 @@ impl Case {
     }
 
     /// The module with the checkpoint's weights: all of its parameters, and all of the checkpoint's tensors.
-    pub(crate) fn load<M: Module>(&self, module: M, rules: &[Rule]) -> M {
+    pub(crate) fn load<M: Module>(&self, module: M, names: &[Rename], parts: Parts) -> M {
         let mut loader = Loader {
             weights: &self.weights,
-            rules,
+            names,
+            parts,
             path: Vec::new(),
             used: BTreeSet::new(),
         };
@@ -102,7 +105,8 @@ fn read(path: &Path) -> Tensors {
 
 struct Loader<'a> {
     weights: &'a Tensors,
-    rules: &'a [Rule],
+    names: &'a [Rename],
+    parts: Parts,
     /// Names of fields, and the types they are in.
     path: Vec<(String, String)>,
     used: BTreeSet<String>,
@@ -119,17 +123,40 @@ impl Loader<'_> {
                 other => other,
             }
         });
-        let names: Vec<&str> = names.filter(|name| *name != "layer").collect();
-        let mut name = names.join(".");
-        let mut half = None;
-        for (ours, theirs, part) in self.rules {
-            if name.contains(ours) {
-                name = name.replacen(ours, theirs, 1);
-                half = half.or(*part);
+        let path: Vec<&str> = names.filter(|name| *name != "layer").collect();
+        if let Some((ours, theirs)) = &self.parts {
+            for (half, ours) in ours.iter().enumerate() {
+                if let Some(name) = renamed(&path, ours, theirs) {
+                    return (name, Some(half));
+                }
             }
         }
-        (name, half)
+        let mut renamed = self.names.iter().filter_map(|(a, b)| renamed(&path, a, b));
+        let name = renamed.next().unwrap_or_else(|| path.join("."));
+        assert_eq!(renamed.next(), None, "{name} has a second name");
+        (name, None)
     }
+}
+
+/// Their name of a path that begins with `ours`.
+fn renamed(path: &[&str], ours: &str, theirs: &str) -> Option<String> {
+    let ours: Vec<&str> = ours.split('.').collect();
+    let (begin, rest) = path.split_at_checked(ours.len())?;
+    let mut theirs = theirs.to_owned();
+    for (found, wanted) in begin.iter().zip(ours) {
+        match wanted {
+            "{}" => theirs = theirs.replacen("{}", found, 1),
+            _ if *found == wanted => (),
+            _ => return None,
+        }
+    }
+    let theirs = std::iter::once(theirs.as_str());
+    Some(
+        theirs
+            .chain(rest.iter().copied())
+            .collect::<Vec<_>>()
+            .join("."),
+    )
 }
 
 impl ModuleMapper for Loader<'_> {
