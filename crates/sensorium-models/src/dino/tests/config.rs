@@ -82,8 +82,16 @@ fn a_gated_feed_forward_part_has_two_thirds_in_eights() {
     assert_eq!(Dinov2Config::giant().d_ff(), 4096);
 }
 
+/// Panics unless a config with this value is refused with a message that begins so.
+fn refuses(key: &str, value: Value, expected: &str) {
+    let error = Dinov2Config::parse("config.json", &with(key, value)).unwrap_err();
+    let message = error.to_string();
+    let expected = format!("config.json: {expected}");
+    assert!(message.starts_with(&expected), "{message}\n{expected}");
+}
+
 #[test]
-fn what_cannot_work_is_refused_by_its_key() {
+fn sizes_that_cannot_work_are_refused_by_their_key() {
     for (key, value, expected) in [
         (
             "hidden_size",
@@ -106,6 +114,14 @@ fn what_cannot_work_is_refused_by_its_key() {
             json!(9),
             "image_size: 8 must be at least patch_size = 9",
         ),
+    ] {
+        refuses(key, value, expected);
+    }
+}
+
+#[test]
+fn what_else_cannot_work_is_refused_by_its_key() {
+    for (key, value, expected) in [
         (
             "layer_norm_eps",
             json!(-1.0),
@@ -137,10 +153,7 @@ fn what_cannot_work_is_refused_by_its_key() {
             "model_type: unknown variant `dinov9`",
         ),
     ] {
-        let error = Dinov2Config::parse("config.json", &with(key, value)).unwrap_err();
-        let message = error.to_string();
-        let expected = format!("config.json: {expected}");
-        assert!(message.starts_with(&expected), "{message}\n{expected}");
+        refuses(key, value, expected);
     }
     let mut json = with("num_register_tokens", json!(1 << 20));
     json["model_type"] = json!("dinov2_with_registers");

@@ -82,8 +82,16 @@ fn what_is_left_out_is_as_transformers_assumes() {
     assert_eq!(config.labels(), ["LABEL_0", "LABEL_1"]);
 }
 
+/// Panics unless a config with this value is refused with a message that begins so.
+fn refuses(key: &str, value: Value, expected: &str) {
+    let error = VitConfig::parse("config.json", &with(key, value)).unwrap_err();
+    let message = error.to_string();
+    let expected = format!("config.json: {expected}");
+    assert!(message.starts_with(&expected), "{message}\n{expected}");
+}
+
 #[test]
-fn what_cannot_work_is_refused_by_its_key() {
+fn sizes_that_cannot_work_are_refused_by_their_key() {
     for (key, value, expected) in [
         (
             "hidden_size",
@@ -127,6 +135,14 @@ fn what_cannot_work_is_refused_by_its_key() {
             json!("big"),
             "image_size: a size must be a whole number, or two: [height, width]",
         ),
+    ] {
+        refuses(key, value, expected);
+    }
+}
+
+#[test]
+fn what_else_cannot_work_is_refused_by_its_key() {
+    for (key, value, expected) in [
         (
             "num_channels",
             json!(0),
@@ -163,10 +179,7 @@ fn what_cannot_work_is_refused_by_its_key() {
             "pooler_act: the activation `mish` is not one of gelu,",
         ),
     ] {
-        let error = VitConfig::parse("config.json", &with(key, value)).unwrap_err();
-        let message = error.to_string();
-        let expected = format!("config.json: {expected}");
-        assert!(message.starts_with(&expected), "{message}\n{expected}");
+        refuses(key, value, expected);
     }
     let mut json = published();
     json.as_object_mut().unwrap().remove("patch_size");
