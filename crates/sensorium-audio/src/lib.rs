@@ -2,8 +2,7 @@
 //! other modality.
 //!
 //! ```
-//! use sensorium_audio::{AstConfig, AudioProcessor, LogMel, MelConfig};
-//! use sensorium_core::{Encoder, Processor, Source};
+//! use sensorium_audio::{Encoder, Processor, Source, runtime, AstConfig, AudioProcessor, LogMel, MelConfig};
 //!
 //! # let mut file = std::io::Cursor::new(Vec::new());
 //! # let spec = hound::WavSpec { channels: 2, sample_rate: 44_100, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
@@ -16,7 +15,7 @@
 //! let sample = processor.process(&source)?;
 //! assert_eq!(sample.frames, 51); // one every 10 ms
 //!
-//! let device = sensorium_runtime::open("flex".parse()?)?;
+//! let device = runtime::open("flex".parse()?)?;
 //! let encoder = AstConfig { patch_mels: 40, ..AstConfig::new(40, processor.max_frames(), 4, 64, 2, 4) }.init(&device);
 //! let tokens = encoder.encode(processor.collate(&[Some(&sample), None], &device));
 //! assert_eq!(tokens.dims(), [2, 13, 64]); // four frames a token; the second sound is absent
@@ -43,7 +42,17 @@ pub use mel::{LogMel, MelConfig, MelScale};
 pub use processor::{AudioBatch, AudioProcessor, AudioSample, AugmentConfig};
 pub use resample::resample;
 
-use sensorium_core::Modality;
+/// Of the contract, what is needed to use this crate alone.
+pub use sensorium_core::{Encoder, Modality, ModalityKit, Processor, Source, Tokens};
+
+/// Opens a device to run on; any `burn::tensor::Device` will do as well.
+#[cfg(feature = "device")]
+pub use sensorium_runtime as runtime;
 
 /// Sound.
 pub const AUDIO: Modality = Modality("audio");
+
+/// The README's example is run too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

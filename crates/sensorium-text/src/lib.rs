@@ -1,10 +1,9 @@
 //! Text to tokens: a tokenizer, a processor and a transformer encoder. Knows no other modality.
 //!
 //! ```
-//! use sensorium_core::{Encoder, Processor, Source};
-//! use sensorium_text::{TextEncoderConfig, TextProcessor, Tokenizer};
+//! use sensorium_text::{Encoder, Processor, Source, runtime, TextEncoderConfig, TextProcessor, Tokenizer};
 //!
-//! let device = sensorium_runtime::open("flex".parse()?)?;
+//! let device = runtime::open("flex".parse()?)?;
 //! let texts = ["a cat on a mat", "a cat on a hat"]; // or Tokenizer::open("tokenizer.json")
 //! let tokenizer = Tokenizer::fit(texts.into_iter(), 100)?;
 //! let encoder = TextEncoderConfig::new(tokenizer.vocab_size(), 16, 64, 2, 4).init(&device);
@@ -30,7 +29,17 @@ pub use kit::{TextConfig, TextKit};
 pub use processor::{AugmentConfig, TextBatch, TextProcessor, TextSample};
 pub use tokenizer::Tokenizer;
 
-use sensorium_core::Modality;
+/// Of the contract, what is needed to use this crate alone.
+pub use sensorium_core::{Encoder, Modality, ModalityKit, Processor, Source, Tokens};
+
+/// Opens a device to run on; any `burn::tensor::Device` will do as well.
+#[cfg(feature = "device")]
+pub use sensorium_runtime as runtime;
 
 /// Text.
 pub const TEXT: Modality = Modality("text");
+
+/// The README's example is run too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -5,13 +5,15 @@
 //! all it takes to turn a JPEG into tokens:
 //!
 //! ```
-//! use sensorium_vision::{Encoder, ImageProcessor, PrepareConfig, Processor, Source, VitConfig};
+//! use sensorium_vision::{
+//!     Encoder, ImageProcessor, PrepareConfig, Processor, Source, VitConfig, runtime,
+//! };
 //!
 //! # let folder = tempfile::tempdir()?;
 //! # let file = folder.path().join("photo.jpg");
 //! # image::RgbImage::from_fn(320, 200, |x, y| image::Rgb([x as u8, y as u8, 99])).save(&file)?;
 //! // The pure-Rust CPU backend; `burn::tensor::Device::flex()` is the same.
-//! let device = sensorium_runtime::open("flex".parse()?)?;
+//! let device = runtime::open("flex".parse()?)?;
 //!
 //! // File → upright RGB → shorter side to 32 pixels, centre cut out → pixels in -1..1.
 //! let processor = ImageProcessor::new(PrepareConfig::new(32))?;
@@ -53,6 +55,10 @@ pub use vit::{Vit, VitConfig};
 
 /// Of the contract, what is needed to use this crate alone.
 pub use sensorium_core::{Encoder, Modality, ModalityKit, Processor, Source, Tokens};
+
+/// Opens a device to run on; any `burn::tensor::Device` will do as well.
+#[cfg(feature = "device")]
+pub use sensorium_runtime as runtime;
 
 /// What this crate encodes.
 pub const IMAGE: Modality = Modality("image");

@@ -6,8 +6,9 @@ use std::error::Error;
 use std::io::Cursor;
 
 use image::{ImageFormat, Rgb, RgbImage};
-use sensorium_runtime::Backend;
-use sensorium_vision::{Encoder, ImageProcessor, PrepareConfig, Processor, Source, VitConfig};
+use sensorium_vision::{
+    Encoder, ImageProcessor, PrepareConfig, Processor, Source, VitConfig, runtime,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let source = match std::env::args_os().nth(1) {
@@ -18,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn encode(source: &Source) -> Result<(), Box<dyn Error>> {
-    let device = sensorium_runtime::open(Backend::Flex)?;
+    let device = runtime::open(runtime::Backend::Flex)?;
 
     // Preparing: upright, RGB, the centre in 64 x 64 pixels, values in -1..1. All on the host.
     let processor = ImageProcessor::new(PrepareConfig::new(64))?;

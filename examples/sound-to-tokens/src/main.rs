@@ -4,9 +4,9 @@
 
 use std::error::Error;
 
-use sensorium_audio::{AstConfig, AudioProcessor, LogMel, MelConfig};
-use sensorium_core::{Encoder, Processor, Source};
-use sensorium_runtime::Backend;
+use sensorium_audio::{
+    AstConfig, AudioProcessor, Encoder, LogMel, MelConfig, Processor, Source, runtime,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let source = match std::env::args_os().nth(1) {
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn encode(source: &Source) -> Result<(), Box<dyn Error>> {
-    let device = sensorium_runtime::open(Backend::Flex)?;
+    let device = runtime::open(runtime::Backend::Flex)?;
 
     // Preparing: any format, any rate, to 40 bands every 10 ms; at most ten seconds. All on the host.
     let mel = LogMel::new(MelConfig::new(16_000, 40))?;

@@ -46,8 +46,8 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
             "sensorium-vision",
         ],
         "sensorium" | "sensorium-cli" | "sensorium-recipe" => return None,
-        // A modality.
-        _ if name.starts_with("sensorium-") => &["sensorium-core"],
+        // A modality; what opens a device is there for its readers alone, who need no second crate for one.
+        _ if name.starts_with("sensorium-") => &["sensorium-core", "sensorium-runtime"],
         // An example.
         _ => return None,
     })
@@ -184,19 +184,15 @@ mod tests {
     }
 
     #[test]
-    fn a_modality_sees_core_alone() {
-        let good: [(&str, bool, &[&str]); 3] = [
+    fn a_modality_sees_core_and_what_opens_a_device() {
+        let good: [(&str, bool, &[&str]); 4] = [
             ("sensorium-core", false, &[]),
+            ("sensorium-runtime", false, &[]),
             ("burn", false, &["std"]),
             ("sensorium-testkit", true, &["flex"]),
         ];
         assert_eq!(faults("sensorium-thermal", &good, &[]), 0);
-        for other in [
-            "sensorium-vision",
-            "sensorium-runtime",
-            "sensorium-train",
-            "sensorium",
-        ] {
+        for other in ["sensorium-vision", "sensorium-train", "sensorium"] {
             assert_eq!(
                 faults("sensorium-thermal", &[(other, false, &[])], &[]),
                 1,
