@@ -35,7 +35,7 @@ pub const ATTRIBUTION: &str = include_str!("../../assets/av-digits/ATTRIBUTION.m
 /// What everything drawn derives from: the data set is the same everywhere.
 const SEED: u64 = 0x0A5D_1617;
 
-/// Rows of each part. Few enough to train on in two minutes on two cores; enough test rows that one
+/// Rows of each part. Few enough to train on in a minute on two cores; enough test rows that one
 /// per cent is eight of them.
 const ROWS: [(Split, usize); 3] = [
     (Split::Train, 3600),
