@@ -1,13 +1,15 @@
-//! Checkpoints that Transformers wrote, with what it computed, from `tools/parity/models/vision_towers.py`.
+//! Checkpoints that Transformers wrote, with what it computed, from `tools/parity/models/vision_towers.py` and
+//! `image_text.py`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Device, Tensor, TensorData};
-use safetensors::SafeTensors;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use safetensors::{Dtype, SafeTensors};
 use sensorium_core::Recorder;
 use sensorium_testkit::floats;
+use sensorium_text::TextBatch;
 use serde_json::Value;
 
 use crate::vit::Rename;
@@ -17,6 +19,9 @@ const TOLERANCE: f32 = 1e-4;
 
 /// Those of ours that a tensor of theirs holds one after the other along the output dimension.
 pub(crate) type Parts = Option<([String; 2], String)>;
+
+/// The same for any number of parts.
+pub(crate) type AnyParts = (Vec<String>, String);
 
 /// Tensors of a file by name: shape and values.
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -45,8 +50,32 @@ impl Case {
         Tensor::from_data(TensorData::new(values.clone(), shape.clone()), device)
     }
 
+    /// Ids and padding of the input.
+    pub(crate) fn texts(&self, device: &Device) -> TextBatch {
+        let whole = |name: &str| -> Tensor<2, Int> {
+            let (shape, values) = &self.reference[name];
+            let values: Vec<i64> = values.iter().map(|v| *v as i64).collect();
+            Tensor::from_data(TensorData::new(values, shape.clone()), device)
+        };
+        TextBatch {
+            ids: whole("input.ids"),
+            pad: whole("input.mask").equal_elem(0),
+        }
+    }
+
     /// The module with the checkpoint's weights: all of its parameters, and all of the checkpoint's tensors.
     pub(crate) fn load<M: Module>(&self, module: M, names: &[Rename], parts: Parts) -> M {
+        let parts = parts.map(|(ours, theirs)| (ours.to_vec(), theirs));
+        self.load_parts(module, names, parts.into_iter().collect())
+    }
+
+    /// The same with any number of tensors of theirs that hold several of ours.
+    pub(crate) fn load_parts<M: Module>(
+        &self,
+        module: M,
+        names: &[Rename],
+        parts: Vec<AnyParts>,
+    ) -> M {
         let mut loader = Loader {
             weights: &self.weights,
             names,
@@ -62,19 +91,25 @@ impl Case {
 
     /// Panics at the first of the layers that differs from the reference.
     pub(crate) fn compare_layers(&self, seen: &Recorder, prefix: &str) {
-        let layers = self.reference.keys().filter(|k| k.starts_with("hidden."));
+        self.compare_tower(seen, prefix, "");
+    }
+
+    /// The same where their layers stand under a prefix too.
+    pub(crate) fn compare_tower(&self, seen: &Recorder, prefix: &str, theirs: &str) {
+        let hidden = format!("{theirs}hidden.");
+        let layers = self.reference.keys().filter(|k| k.starts_with(&hidden));
         for layer in 0..layers.count() {
             let ours = match layer {
                 0 => format!("{prefix}embeds"),
                 n => format!("{prefix}encoder.blocks.{}.output", n - 1),
             };
             let (shape, values) = seen.get(&ours).expect("a layer seen");
-            self.compare_values(&format!("hidden.{layer}"), shape, values);
+            self.compare_values(&format!("{hidden}{layer}"), shape, values);
         }
         let (shape, values) = seen
             .get(&format!("{prefix}encoder.output"))
             .expect("the last hidden state");
-        self.compare_values("last_hidden_state", shape, values);
+        self.compare_values(&format!("{theirs}last_hidden_state"), shape, values);
     }
 
     pub(crate) fn compare<const D: usize>(&self, name: &str, found: &Tensor<D>) {
@@ -96,9 +131,19 @@ fn read(path: &Path) -> Tensors {
     let file = SafeTensors::deserialize(&bytes).expect("safetensors");
     file.iter()
         .map(|(name, view)| {
-            let values = view.data().chunks_exact(4);
-            let values = values.map(|b| f32::from_le_bytes(b.try_into().expect("four bytes")));
-            (name.to_owned(), (view.shape().to_vec(), values.collect()))
+            let values: Vec<f32> = match view.dtype() {
+                Dtype::I64 => {
+                    let values = view.data().chunks_exact(8);
+                    let whole = |b: &[u8]| i64::from_le_bytes(b.try_into().expect("eight bytes"));
+                    values.map(|b| whole(b) as f32).collect()
+                }
+                _ => {
+                    let values = view.data().chunks_exact(4);
+                    let float = |b: &[u8]| f32::from_le_bytes(b.try_into().expect("four bytes"));
+                    values.map(float).collect()
+                }
+            };
+            (name.to_owned(), (view.shape().to_vec(), values))
         })
         .collect()
 }
@@ -106,15 +151,15 @@ fn read(path: &Path) -> Tensors {
 struct Loader<'a> {
     weights: &'a Tensors,
     names: &'a [Rename],
-    parts: Parts,
+    parts: Vec<AnyParts>,
     /// Names of fields, and the types they are in.
     path: Vec<(String, String)>,
     used: BTreeSet<String>,
 }
 
 impl Loader<'_> {
-    /// Their name of the parameter at hand, and which half of it is ours.
-    fn theirs(&self) -> (String, Option<usize>) {
+    /// Their name of the parameter at hand, and which of how many parts of it is ours.
+    fn theirs(&self) -> (String, Option<(usize, usize)>) {
         let names = self.path.iter().map(|(name, container)| {
             let norm = container.ends_with(":LayerNorm");
             match name.as_str() {
@@ -124,10 +169,10 @@ impl Loader<'_> {
             }
         });
         let path: Vec<&str> = names.filter(|name| *name != "layer").collect();
-        if let Some((ours, theirs)) = &self.parts {
-            for (half, ours) in ours.iter().enumerate() {
-                if let Some(name) = renamed(&path, ours, theirs) {
-                    return (name, Some(half));
+        for (ours, theirs) in &self.parts {
+            for (part, one) in ours.iter().enumerate() {
+                if let Some(name) = renamed(&path, one, theirs) {
+                    return (name, Some((part, ours.len())));
                 }
             }
         }
@@ -169,17 +214,20 @@ impl ModuleMapper for Loader<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let (name, half) = self.theirs();
+        let (name, part) = self.theirs();
         let linear = self.path.last().expect("a path").1.ends_with(":Linear");
         let (shape, values) = self
             .weights
             .get(&name)
             .unwrap_or_else(|| panic!("{name} is not in {:?}", self.weights.keys()));
         let (mut shape, mut values) = (shape.clone(), values.clone());
-        if let Some(half) = half {
-            shape[0] /= 2;
-            let len = values.len() / 2;
-            values = values[half * len..(half + 1) * len].to_vec();
+        if let Some((part, count)) = part {
+            shape[0] /= count;
+            let len = values.len() / count;
+            values = values[part * len..(part + 1) * len].to_vec();
+        }
+        if shape.is_empty() {
+            shape = vec![1]; // a scalar there
         }
         let data = TensorData::new(values, shape);
         let mut tensor = Tensor::<D>::from_data(data, &param.lazy_device());

@@ -1,0 +1,3 @@
+//! What must hold of SigLIP.
+
+mod parity;
