@@ -14,3 +14,8 @@ pub mod siglip;
 pub mod vit;
 
 pub use error::Error;
+
+/// The README's example is run too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
