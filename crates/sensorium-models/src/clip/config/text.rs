@@ -49,7 +49,7 @@ pub struct ClipTextConfig {
     /// Share of features dropped in training.
     #[serde(rename = "attention_dropout")]
     pub dropout: f64,
-    /// Width of the embedding of a tower with a projection. Both towers together have [`ClipConfig::d_embed`].
+    /// Width of the embedding of a tower with a projection. Both towers together have that of the whole model.
     #[serde(rename = "projection_dim")]
     pub d_embed: usize,
     /// The id whose first place is pooled. Files from before 2023 say 2, which never was true: there the largest id of a

@@ -20,7 +20,7 @@ use crate::vit::common::{self, sides};
 /// kept in [`other`](Self::other), so that saving loses none.
 ///
 /// # Differs from the paper
-/// As [`ClipTextConfig`].
+/// As [`ClipTextConfig`](super::ClipTextConfig).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default = "ClipVisionConfig::base_patch32")]
 pub struct ClipVisionConfig {
@@ -54,7 +54,7 @@ pub struct ClipVisionConfig {
     /// Share of features dropped in training.
     #[serde(rename = "attention_dropout")]
     pub dropout: f64,
-    /// Width of the embedding of a tower with a projection. Both towers together have [`ClipConfig::d_embed`].
+    /// Width of the embedding of a tower with a projection. Both towers together have that of the whole model.
     #[serde(rename = "projection_dim")]
     pub d_embed: usize,
     /// All other keys.

@@ -5,8 +5,6 @@ use sensorium_core::nn::Activation;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-#[cfg(doc)]
-use super::SiglipTextConfig;
 use crate::Error;
 use crate::clip::blocks::Blocks;
 use crate::clip::embeddings::VisionEmbeddingsConfig;
@@ -21,7 +19,7 @@ use crate::vit::common::{self, sides};
 /// kept in [`other`](Self::other), so that saving loses none.
 ///
 /// # Differs from the paper
-/// As [`SiglipTextConfig`].
+/// As [`SiglipTextConfig`](super::SiglipTextConfig).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default = "SiglipVisionConfig::base_patch16")]
 pub struct SiglipVisionConfig {
