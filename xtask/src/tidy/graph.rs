@@ -38,7 +38,9 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
         "xtask" | "sensorium-core" | "sensorium-runtime" => &[],
         "sensorium-testkit" => &["sensorium-core", "sensorium-runtime"],
         "sensorium-train" => &["sensorium-core", "sensorium-data", "sensorium-eval"],
-        "sensorium-data" | "sensorium-eval" | "sensorium-fusion" => &["sensorium-core"],
+        "sensorium-data" | "sensorium-eval" | "sensorium-fusion" | "sensorium-hub" => {
+            &["sensorium-core"]
+        }
         "sensorium-models" => &[
             "sensorium-core",
             "sensorium-hub",

@@ -1,0 +1,93 @@
+//! What can be wrong with a checkpoint.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a checkpoint could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder cannot be read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A folder without weights.
+    #[error("{}: has no model.safetensors and no model.safetensors.index.json; it has {found}", path.display())]
+    NoWeights {
+        /// The folder.
+        path: PathBuf,
+        /// Some of what is there.
+        found: String,
+    },
+    /// Weights in Python's pickle format, which can run any code when opened.
+    #[error(
+        "{}: is a pickle, which can run any code and is not opened; convert it where you trust it: {command}",
+        path.display()
+    )]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// One line of shell.
+        command: String,
+    },
+    /// A file that breaks the safetensors format, or is not whole.
+    #[error("{}: {problem}", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A tensor whose entry breaks the format.
+    #[error("{}: tensor {tensor}: {problem}", path.display())]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// Its name.
+        tensor: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn broken(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Broken {
+            path: path.to_owned(),
+            problem: problem.into(),
+        }
+    }
+
+    pub(crate) fn tensor(path: &Path, tensor: &str, problem: impl Into<String>) -> Self {
+        Self::Tensor {
+            path: path.to_owned(),
+            tensor: shown(tensor),
+            problem: problem.into(),
+        }
+    }
+}
+
+/// A name from a file, short and on one line whatever it holds.
+pub(crate) fn shown(name: &str) -> String {
+    const LONGEST: usize = 120;
+    let mut shown: String = name
+        .chars()
+        .take(LONGEST)
+        .flat_map(char::escape_debug)
+        .collect();
+    if name.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}

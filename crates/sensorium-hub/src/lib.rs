@@ -1,0 +1,35 @@
+//! Published checkpoints: tensors in safetensors files, whole or in shards, memory-mapped and checked before anything in
+//! them is trusted.
+//!
+//! This crate must never know a model, a modality, a backend or a tensor library: it gives names, shapes and numbers.
+//!
+//! ```
+//! use sensorium_hub::{Dtype, Weights};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("model.safetensors");
+//! # let header = br#"{"head.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+//! # let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+//! # bytes.extend_from_slice(header);
+//! # bytes.extend([0.5f32, -1.0].map(f32::to_le_bytes).concat());
+//! # std::fs::write(&path, bytes)?;
+//! let weights = Weights::open(&path)?; // a file, an index of shards, or a model's folder
+//! let bias = weights.get("head.bias").expect("it is in the file");
+//! assert_eq!((bias.dtype, bias.shape), (Dtype::F32, &[2][..]));
+//! assert_eq!(bias.to_f32()?, [0.5, -1.0]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod dtype;
+mod error;
+mod header;
+mod weights;
+
+pub use dtype::Dtype;
+pub use error::Error;
+pub use weights::{TensorView, Weights};
+
+/// The README's example is run too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

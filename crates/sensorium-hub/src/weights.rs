@@ -1,0 +1,305 @@
+//! The tensors of a checkpoint: one safetensors file or many, mapped into memory and never copied whole.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Component, Path, PathBuf};
+
+use memmap2::Mmap;
+use serde::Deserialize;
+
+use crate::error::shown;
+use crate::header::{self, Header};
+use crate::{Dtype, Error};
+
+/// The names that published folders give their weights.
+const SINGLE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// Extensions of pickled weights.
+const PICKLED: [&str; 5] = ["bin", "pt", "pth", "ckpt", "pkl"];
+
+/// The largest index that is read, in bytes: those of the largest published models have some megabytes.
+const LARGEST_INDEX: u64 = 64 << 20;
+
+/// All tensors of a checkpoint, by name.
+///
+/// Files are mapped into memory: opening costs their headers, and a tensor's bytes are read when they are looked at. They
+/// must not change while this is alive, as with any memory-mapped file.
+#[derive(Debug)]
+pub struct Weights {
+    path: PathBuf,
+    shards: Vec<Shard>,
+    /// Name → shard.
+    places: BTreeMap<String, usize>,
+}
+
+#[derive(Debug)]
+struct Shard {
+    path: PathBuf,
+    map: Mmap,
+    header: Header,
+}
+
+/// One tensor, as the file has it.
+#[derive(Clone, Copy, Debug)]
+pub struct TensorView<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// How its numbers are stored.
+    pub dtype: Dtype,
+    /// Its shape; empty for a single number.
+    pub shape: &'a [usize],
+    /// Its numbers, little-endian, the last dimension closest.
+    pub bytes: &'a [u8],
+    /// The file it is in.
+    pub file: &'a Path,
+}
+
+impl TensorView<'_> {
+    /// Its numbers as single precision.
+    ///
+    /// # Errors
+    /// If they are whole numbers or truth values.
+    pub fn to_f32(&self) -> Result<Vec<f32>, Error> {
+        self.dtype.to_f32(self.bytes).ok_or_else(|| {
+            let problem = format!("holds {}, not real numbers", self.dtype.name());
+            Error::tensor(self.file, self.name, problem)
+        })
+    }
+
+    /// How many numbers it has.
+    pub fn count(&self) -> usize {
+        self.bytes.len() / self.dtype.size()
+    }
+}
+
+/// `model.safetensors.index.json`
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Weights {
+    /// Opens a safetensors file, an index of shards, or a folder that has one of them.
+    ///
+    /// # Errors
+    /// If there is none, it is a pickle, a file breaks the format or is cut off, or the index and its shards do not agree.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        if path.is_dir() {
+            return Self::open_folder(path);
+        }
+        let extension = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .unwrap_or_default();
+        match extension {
+            "json" => Self::open_index(path),
+            _ if PICKLED.contains(&extension) => Err(pickle(path)),
+            _ => Self::of_shards(path, vec![Shard::open(path)?]),
+        }
+    }
+
+    fn open_folder(folder: &Path) -> Result<Self, Error> {
+        for name in [SINGLE, INDEX] {
+            let path = folder.join(name);
+            if path.is_file() {
+                return Self::open(&path);
+            }
+        }
+        let entries = std::fs::read_dir(folder).map_err(|error| Error::io(folder, error))?;
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+            .collect();
+        names.sort();
+        let pickled = |name: &&String| {
+            let extension = Path::new(name.as_str()).extension();
+            extension.is_some_and(|e| PICKLED.iter().any(|p| e == *p))
+        };
+        if let Some(name) = names.iter().find(pickled) {
+            return Err(pickle(&folder.join(name)));
+        }
+        let found = match names.len() {
+            0 => "nothing".to_owned(),
+            _ => names
+                .iter()
+                .take(8)
+                .map(|name| shown(name))
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
+        Err(Error::NoWeights {
+            path: folder.to_owned(),
+            found,
+        })
+    }
+
+    fn open_index(path: &Path) -> Result<Self, Error> {
+        let size = std::fs::metadata(path)
+            .map_err(|error| Error::io(path, error))?
+            .len();
+        if size > LARGEST_INDEX {
+            let problem =
+                format!("has {size} bytes, more than the {LARGEST_INDEX} an index may have");
+            return Err(Error::broken(path, problem));
+        }
+        let text = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+        let index: Index = serde_json::from_slice(&text)
+            .map_err(|error| Error::broken(path, format!("is no index of shards: {error}")))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut files: Vec<&String> = index.weight_map.values().collect();
+        files.sort();
+        files.dedup();
+        let shards = files
+            .into_iter()
+            .map(|file| {
+                refuse_outside(path, file)?;
+                Shard::open(&folder.join(file))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let weights = Self::of_shards(path, shards)?;
+        for (tensor, file) in &index.weight_map {
+            let found = weights
+                .places
+                .get(tensor)
+                .map(|shard| &weights.shards[*shard].path);
+            if found != Some(&folder.join(file)) {
+                let problem = format!("is not in {}, where the index says it is", shown(file));
+                return Err(Error::tensor(path, tensor, problem));
+            }
+        }
+        Ok(weights)
+    }
+
+    fn of_shards(path: &Path, shards: Vec<Shard>) -> Result<Self, Error> {
+        let mut places = BTreeMap::new();
+        for (i, shard) in shards.iter().enumerate() {
+            for name in shard.header.tensors.keys() {
+                if let Some(other) = places.insert(name.clone(), i) {
+                    let other = shards[other].path.display();
+                    return Err(Error::tensor(
+                        &shard.path,
+                        name,
+                        format!("is in {other} too"),
+                    ));
+                }
+            }
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            shards,
+            places,
+        })
+    }
+
+    /// What was opened: a file, or an index.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The files that hold the tensors.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.shards.iter().map(|shard| shard.path.as_path())
+    }
+
+    /// Names in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(String::as_str)
+    }
+
+    /// How many tensors there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// A tensor, if there is one of this name.
+    pub fn get(&self, name: &str) -> Option<TensorView<'_>> {
+        let (name, shard) = self.places.get_key_value(name)?;
+        let shard = &self.shards[*shard];
+        let entry = &shard.header.tensors[name];
+        Some(TensorView {
+            name,
+            dtype: entry.dtype,
+            shape: &entry.shape,
+            bytes: &shard.map[entry.bytes.clone()],
+            file: &shard.path,
+        })
+    }
+
+    /// All tensors in order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = TensorView<'_>> {
+        self.names().filter_map(|name| self.get(name))
+    }
+
+    /// What the files' makers wrote beside the tensors, such as `format` = `pt`. The first file's word counts.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        let mut found = self
+            .shards
+            .iter()
+            .filter_map(|shard| shard.header.metadata.get(key));
+        found.next().map(String::as_str)
+    }
+}
+
+impl Shard {
+    #[allow(unsafe_code)]
+    fn open(path: &Path) -> Result<Self, Error> {
+        let io = |error| Error::io(path, error);
+        let file = File::open(path).map_err(io)?;
+        // A folder can be opened on some systems, and a device or pipe would never end.
+        if !file.metadata().map_err(io)?.is_file() {
+            return Err(Error::broken(path, "is not a file"));
+        }
+        // SAFETY: the map is read-only, and `Weights` asks that the file is left alone while it lives. Reading gigabytes
+        // into memory instead would hold every model twice.
+        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+        let header = header::parse(path, &map)?;
+        Ok(Self {
+            path: path.to_owned(),
+            map,
+            header,
+        })
+    }
+}
+
+/// A shard must be a file beside its index: no folder, no way up, no other drive.
+fn refuse_outside(index: &Path, file: &str) -> Result<(), Error> {
+    let mut parts = Path::new(file).components();
+    let plain = matches!(
+        (parts.next(), parts.next()),
+        (Some(Component::Normal(_)), None)
+    );
+    // A separator of another system is no name either.
+    match plain && !file.contains(['/', '\\', ':', '\0']) {
+        true => Ok(()),
+        false => Err(Error::broken(
+            index,
+            format!(
+                "names the shard {:?}, which is not a file beside it",
+                shown(file)
+            ),
+        )),
+    }
+}
+
+fn pickle(path: &Path) -> Error {
+    let from = path.display();
+    let to = path.with_file_name(SINGLE);
+    let command = format!(
+        "python -c \"import torch; from safetensors.torch import save_file; \
+         save_file({{k: v.contiguous().clone() for k, v in torch.load('{from}', map_location='cpu', weights_only=True).items()}}, '{}', {{'format': 'pt'}})\"",
+        to.display()
+    );
+    Error::Pickle {
+        path: path.to_owned(),
+        command,
+    }
+}
+
+#[cfg(test)]
+#[path = "weights_tests.rs"]
+mod tests;
