@@ -101,12 +101,30 @@ impl Reference {
     pub fn check(&self, name: &str, shape: &[usize], found: &[f32], tolerance: f32) {
         let (expected_shape, expected) = self.floats(name);
         assert_eq!(shape, expected_shape, "{name}");
+        assert_eq!(found.len(), expected.len(), "{name}");
         let differences = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
-        // `max` would pass over NaN.
-        let worst = differences.fold(0f32, |worst, d| if d <= worst { worst } else { d });
+        // `max` passes over NaN, which is no agreement.
+        let shown = differences.map(|d| if d.is_nan() { f32::INFINITY } else { d });
+        let worst = shown.fold(0f32, f32::max);
         assert!(
             worst <= tolerance,
             "{name} is the first that differs, by {worst}"
         );
     }
+}
+
+/// What the comparison says of `pooled` of the case `bert`, changed.
+fn changed(change: impl FnOnce(&mut Vec<f32>)) -> std::thread::Result<()> {
+    let reference = Reference::open("bert");
+    let (shape, mut numbers) = reference.floats("pooled");
+    change(&mut numbers);
+    std::panic::catch_unwind(|| reference.check("pooled", &shape, &numbers, 1e-4))
+}
+
+#[test]
+fn the_comparison_can_fail() {
+    assert!(changed(|_| ()).is_ok());
+    assert!(changed(|numbers| numbers[0] = f32::NAN).is_err());
+    assert!(changed(|numbers| numbers[3] += 2e-4).is_err());
+    assert!(changed(|numbers| numbers.truncate(5)).is_err());
 }
