@@ -1,6 +1,6 @@
 //! The samples of a batch that have a modality, encoded alone: what is absent costs nothing.
 
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::{Encoder, Processor, Tap, Tokens};
 
@@ -57,10 +57,12 @@ fn spread(tokens: Tokens, place: Tensor<1, Int>) -> Tokens {
     let device = tokens.device();
     let [_, n, d] = tokens.dims();
     let nothing = Tensor::zeros([1, n, d], &device);
-    let padding = Tensor::<2, Bool>::full([1, n], true, &device);
+    let padding = Tensor::<2, Int>::ones([1, n], &device);
+    // Selected as numbers: flex forgets that what it selects of booleans is boolean.
+    let pad = Tensor::cat(vec![tokens.pad.int(), padding], 0).select(0, place.clone());
     Tokens::new(
-        Tensor::cat(vec![tokens.embeds, nothing], 0).select(0, place.clone()),
-        Tensor::cat(vec![tokens.pad, padding], 0).select(0, place),
+        Tensor::cat(vec![tokens.embeds, nothing], 0).select(0, place),
+        pad.bool(),
     )
 }
 
@@ -69,6 +71,7 @@ mod tests {
     use super::*;
     use crate::{Modality, NoTap, Source};
     use burn::module::{Module, Param};
+    use burn::tensor::Bool;
     use sensorium_testkit::{assert_close, bools, devices, floats, random};
 
     /// A sample is one number; its tokens are the number times each row of the weights.
@@ -142,6 +145,7 @@ mod tests {
                 let tokens = gathered.encode_with(&encoder, &mut NoTap).zero_padding();
                 assert_close(&tokens.embeds, &padded.embeds, 0.0);
                 assert_eq!(bools(&tokens.pad), bools(&padded.pad));
+                assert_eq!(bools(&tokens.present()), bools(&padded.present()));
             }
             assert!(Gathered::collate(&Number, &[None, None], &device).is_none());
         }

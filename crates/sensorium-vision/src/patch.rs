@@ -18,12 +18,9 @@ pub(crate) fn unfold(pixels: Tensor<4>, patch_size: [usize; 2]) -> Tensor<3> {
         rows > 0 && columns > 0,
         "an image of {height} x {width} pixels has no patch of {ph} x {pw}"
     );
-    let pixels = if (rows * ph, columns * pw) == (height, width) {
-        pixels
-    } else {
-        pixels.slice([0..batch, 0..channels, 0..rows * ph, 0..columns * pw])
-    };
     pixels
+        .narrow(2, 0, rows * ph) // One dimension at a time: wgpu reshapes a slice of two into other pixels.
+        .narrow(3, 0, columns * pw)
         .reshape([batch, channels, rows, ph, columns, pw]) // [B, C, H, W] -> [B, C, R, P, S, P]
         .permute([0, 2, 4, 1, 3, 5]) // [B, R, S, C, P, P]
         .reshape([batch, rows * columns, channels * ph * pw]) // [B, R*S, C*P*P]
