@@ -23,6 +23,7 @@
 mod dtype;
 mod error;
 mod header;
+mod mapped;
 mod weights;
 
 pub use dtype::Dtype;

@@ -1,7 +1,6 @@
 //! The tensors of a checkpoint: one safetensors file or many, mapped into memory and never copied whole.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
 use memmap2::Mmap;
@@ -9,6 +8,7 @@ use serde::Deserialize;
 
 use crate::error::shown;
 use crate::header::{self, Header};
+use crate::mapped;
 use crate::{Dtype, Error};
 
 /// The names that published folders give their weights.
@@ -246,17 +246,8 @@ impl Weights {
 }
 
 impl Shard {
-    #[allow(unsafe_code)]
     fn open(path: &Path) -> Result<Self, Error> {
-        let io = |error| Error::io(path, error);
-        let file = File::open(path).map_err(io)?;
-        // A folder can be opened on some systems, and a device or pipe would never end.
-        if !file.metadata().map_err(io)?.is_file() {
-            return Err(Error::broken(path, "is not a file"));
-        }
-        // SAFETY: the map is read-only, and `Weights` asks that the file is left alone while it lives. Reading gigabytes
-        // into memory instead would hold every model twice.
-        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+        let map = mapped::map(path)?;
         let header = header::parse(path, &map)?;
         Ok(Self {
             path: path.to_owned(),

@@ -5,6 +5,9 @@ use super::{Fault, File};
 /// Where all that depends on the deprecated backend stands.
 const LIBTORCH_FILE: &str = "crates/sensorium-runtime/src/libtorch.rs";
 
+/// Where memory is mapped, which no safe function does.
+const MAPPED_FILE: &str = "crates/sensorium-hub/src/mapped.rs";
+
 /// A word, and why it is wrong together with the way out. The words are in two halves, so that this file holds none.
 struct Word {
     halves: [&'static str; 2],
@@ -44,7 +47,7 @@ const IN_CODE: [Word; 8] = [
     },
     Word {
         halves: ["uns", "afe {"],
-        why: "no unsafe code: look for a safe function, or a crate that has one",
+        why: "no unsafe code outside sensorium-hub/src/mapped.rs: look for a safe function, or a crate that has one",
     },
 ];
 
@@ -99,7 +102,7 @@ pub(super) fn check(file: &File) -> Vec<Fault> {
             }
         };
         find(&ANYWHERE, line);
-        if file.path.ends_with(".rs") && file.path != LIBTORCH_FILE {
+        if file.path.ends_with(".rs") && ![LIBTORCH_FILE, MAPPED_FILE].contains(&&*file.path) {
             find(&IN_CODE, code_of(line));
         }
     }
