@@ -88,6 +88,11 @@ impl Dtype {
         }
     }
 
+    /// Whether its numbers are real ones.
+    pub fn is_real(self) -> bool {
+        matches!(self, Self::F16 | Self::Bf16 | Self::F32 | Self::F64)
+    }
+
     /// Numbers as `f32`, or `None` for formats that are not of real numbers.
     pub(crate) fn to_f32(self, bytes: &[u8]) -> Option<Vec<f32>> {
         Some(match self {

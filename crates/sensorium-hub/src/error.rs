@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::Mismatch;
+
 /// Why a checkpoint could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -51,6 +53,22 @@ pub enum Error {
         tensor: String,
         /// What is wrong.
         problem: String,
+    },
+    /// Tensors and a module's parameters do not fit each other.
+    #[error("{}: does not fit the model: {mismatch}", path.display())]
+    Mismatch {
+        /// The file or index.
+        path: PathBuf,
+        /// All that does not fit.
+        mismatch: Box<Mismatch>,
+    },
+    /// A checkpoint could not be written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
 }
 

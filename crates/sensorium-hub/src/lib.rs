@@ -1,7 +1,10 @@
 //! Published checkpoints: tensors in safetensors files, whole or in shards, memory-mapped and checked before anything in
 //! them is trusted.
 //!
-//! This crate must never know a model, a modality, a backend or a tensor library: it gives names, shapes and numbers.
+//! [`Weights`] gives names, shapes and numbers; [`load`] puts them into any Burn module, by a [`KeyMap`] that says what the
+//! checkpoint calls each parameter; [`save`] writes them back under the same names.
+//!
+//! This crate must never know a model, a modality or a backend.
 //!
 //! ```
 //! use sensorium_hub::{Dtype, Weights};
@@ -23,11 +26,21 @@
 mod dtype;
 mod error;
 mod header;
+mod keymap;
+mod load;
 mod mapped;
+mod mismatch;
+mod pattern;
+mod save;
+mod wanted;
 mod weights;
 
 pub use dtype::Dtype;
 pub use error::Error;
+pub use keymap::KeyMap;
+pub use load::{Allow, LoadReport, check, load};
+pub use mismatch::{Mismatch, Missing, Unfit};
+pub use save::save;
 pub use weights::{TensorView, Weights};
 
 /// The README's example is run too.

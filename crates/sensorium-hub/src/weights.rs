@@ -1,9 +1,10 @@
 //! The tensors of a checkpoint: one safetensors file or many, mapped into memory and never copied whole.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
-use memmap2::Mmap;
+use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::error::shown;
@@ -36,7 +37,7 @@ pub struct Weights {
 #[derive(Debug)]
 struct Shard {
     path: PathBuf,
-    map: Mmap,
+    map: Bytes,
     header: Header,
 }
 
@@ -53,6 +54,7 @@ pub struct TensorView<'a> {
     pub bytes: &'a [u8],
     /// The file it is in.
     pub file: &'a Path,
+    map: &'a Bytes,
 }
 
 impl TensorView<'_> {
@@ -65,6 +67,11 @@ impl TensorView<'_> {
             let problem = format!("holds {}, not real numbers", self.dtype.name());
             Error::tensor(self.file, self.name, problem)
         })
+    }
+
+    /// A range of its bytes that lives on its own, without a copy.
+    pub(crate) fn shared(&self, range: Range<usize>) -> Bytes {
+        self.map.slice_ref(&self.bytes[range])
     }
 
     /// How many numbers it has.
@@ -227,6 +234,7 @@ impl Weights {
             shape: &entry.shape,
             bytes: &shard.map[entry.bytes.clone()],
             file: &shard.path,
+            map: &shard.map,
         })
     }
 
