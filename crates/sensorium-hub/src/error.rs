@@ -54,6 +54,32 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A model without a file it needs.
+    #[error("{model}: has no {file}")]
+    NoFile {
+        /// The folder or id.
+        model: String,
+        /// What is missing.
+        file: String,
+    },
+    /// What is neither a folder nor an id.
+    #[error("{model}: {problem}")]
+    Model {
+        /// What was given.
+        model: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The hub cannot be reached, or refuses.
+    #[error("{model}: {file}: {problem}")]
+    Hub {
+        /// The model's id.
+        model: String,
+        /// The file asked for.
+        file: String,
+        /// What it said, and what to do.
+        problem: String,
+    },
     /// Tensors and a module's parameters do not fit each other.
     #[error("{}: does not fit the model: {mismatch}", path.display())]
     Mismatch {

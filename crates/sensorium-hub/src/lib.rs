@@ -23,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod checkpoint;
 mod dtype;
 mod error;
 mod header;
@@ -31,15 +32,18 @@ mod load;
 mod mapped;
 mod mismatch;
 mod pattern;
+mod remote;
 mod save;
 mod wanted;
 mod weights;
 
+pub use checkpoint::Checkpoint;
 pub use dtype::Dtype;
 pub use error::Error;
 pub use keymap::KeyMap;
 pub use load::{Allow, LoadReport, check, load};
 pub use mismatch::{Mismatch, Missing, Unfit};
+pub use remote::RemoteOptions;
 pub use save::save;
 pub use weights::{TensorView, Weights};
 

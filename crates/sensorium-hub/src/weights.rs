@@ -1,6 +1,7 @@
 //! The tensors of a checkpoint: one safetensors file or many, mapped into memory and never copied whole.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
@@ -13,8 +14,8 @@ use crate::mapped;
 use crate::{Dtype, Error};
 
 /// The names that published folders give their weights.
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+pub(crate) const SINGLE: &str = "model.safetensors";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
 
 /// Extensions of pickled weights.
 const PICKLED: [&str; 5] = ["bin", "pt", "pth", "ckpt", "pkl"];
@@ -34,15 +35,21 @@ pub struct Weights {
     places: BTreeMap<String, usize>,
 }
 
-#[derive(Debug)]
 struct Shard {
     path: PathBuf,
     map: Bytes,
     header: Header,
 }
 
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the bytes, of which there are gigabytes.
+        f.debug_tuple("Shard").field(&self.path).finish()
+    }
+}
+
 /// One tensor, as the file has it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct TensorView<'a> {
     /// Its name.
     pub name: &'a str,
@@ -55,6 +62,16 @@ pub struct TensorView<'a> {
     /// The file it is in.
     pub file: &'a Path,
     map: &'a Bytes,
+}
+
+impl fmt::Debug for TensorView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TensorView")
+            .field("name", &self.name)
+            .field("dtype", &self.dtype)
+            .field("shape", &self.shape)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TensorView<'_> {
@@ -84,6 +101,38 @@ impl TensorView<'_> {
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
+}
+
+impl Index {
+    /// The shards' names, each a plain file beside the index.
+    fn files(&self, path: &Path) -> Result<Vec<&str>, Error> {
+        let mut files: Vec<&str> = self.weight_map.values().map(String::as_str).collect();
+        files.sort_unstable();
+        files.dedup();
+        files
+            .iter()
+            .try_for_each(|file| refuse_outside(path, file))?;
+        Ok(files)
+    }
+}
+
+/// Names of the shards that an index speaks of.
+pub(crate) fn shard_names(path: &Path) -> Result<Vec<String>, Error> {
+    let index = read_index(path)?;
+    Ok(index.files(path)?.into_iter().map(str::to_owned).collect())
+}
+
+fn read_index(path: &Path) -> Result<Index, Error> {
+    let size = std::fs::metadata(path)
+        .map_err(|error| Error::io(path, error))?
+        .len();
+    if size > LARGEST_INDEX {
+        let problem = format!("has {size} bytes, more than the {LARGEST_INDEX} an index may have");
+        return Err(Error::broken(path, problem));
+    }
+    let text = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| Error::broken(path, format!("is no index of shards: {error}")))
 }
 
 impl Weights {
@@ -141,27 +190,12 @@ impl Weights {
     }
 
     fn open_index(path: &Path) -> Result<Self, Error> {
-        let size = std::fs::metadata(path)
-            .map_err(|error| Error::io(path, error))?
-            .len();
-        if size > LARGEST_INDEX {
-            let problem =
-                format!("has {size} bytes, more than the {LARGEST_INDEX} an index may have");
-            return Err(Error::broken(path, problem));
-        }
-        let text = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-        let index: Index = serde_json::from_slice(&text)
-            .map_err(|error| Error::broken(path, format!("is no index of shards: {error}")))?;
+        let index = read_index(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut files: Vec<&String> = index.weight_map.values().collect();
-        files.sort();
-        files.dedup();
+        let files = index.files(path)?;
         let shards = files
             .into_iter()
-            .map(|file| {
-                refuse_outside(path, file)?;
-                Shard::open(&folder.join(file))
-            })
+            .map(|file| Shard::open(&folder.join(file)))
             .collect::<Result<Vec<_>, _>>()?;
         let weights = Self::of_shards(path, shards)?;
         for (tensor, file) in &index.weight_map {

@@ -22,6 +22,9 @@ pub enum Error {
         /// What is wrong and what would be right.
         problem: String,
     },
+    /// Files or tensors are missing, broken, or do not fit.
+    #[error(transparent)]
+    Hub(#[from] sensorium_hub::Error),
 }
 
 /// `Err` naming file and key unless a condition holds.

@@ -10,10 +10,12 @@ pub mod clip;
 mod config;
 pub mod dino;
 mod error;
+mod published;
 pub mod siglip;
 pub mod vit;
 
 pub use error::Error;
+pub use published::{Loaded, Published};
 
 /// The README's example is run too.
 #[cfg(doctest)]

@@ -8,7 +8,7 @@ use super::Fault;
 use super::graph::Package;
 use crate::cargo::{self, Workspace};
 
-/// In no library: networks, command lines, backends.
+/// In no library that is not for it: networks, command lines, backends.
 const NOWHERE: [&str; 17] = [
     "hf-hub",
     "reqwest",
@@ -31,6 +31,8 @@ const NOWHERE: [&str; 17] = [
 const IMAGES: [&str; 2] = ["image", "fast_image_resize"];
 const SOUND: [&str; 4] = ["symphonia", "rubato", "realfft", "cpal"];
 const TEXT: [&str; 2] = ["tokenizers", "onig"];
+/// What fetches models, with a bar.
+const HUB: [&str; 4] = ["hf-hub", "ureq", "rustls", "indicatif"];
 /// A modality crate alone must be able to run: its default feature brings the CPU's backend.
 const CPU: &str = "burn-flex";
 
@@ -74,7 +76,10 @@ fn over_budget(package: &Package, closure: &BTreeSet<String>) -> Vec<Fault> {
         "sensorium-vision" => &[IMAGES[0], IMAGES[1], CPU],
         "sensorium-audio" => &[SOUND[0], SOUND[1], SOUND[2], SOUND[3], CPU],
         "sensorium-text" => &[TEXT[0], TEXT[1], CPU],
-        "sensorium-models" => &[IMAGES[0], IMAGES[1], TEXT[0]],
+        "sensorium-hub" => &HUB,
+        "sensorium-models" => &[
+            IMAGES[0], IMAGES[1], TEXT[0], HUB[0], HUB[1], HUB[2], HUB[3],
+        ],
         // Reads the media of the embedded data set.
         "sensorium-data" => &["image"],
         // Shrinks the pictures a report embeds.

@@ -1,10 +1,13 @@
 //! What BERT's tensors are called in published checkpoints, as pairs of our path and theirs; `{}` is one segment that
 //! is carried over.
 
-use super::{BertConfig, BertKind};
+use burn::tensor::Device;
+use sensorium_hub::{KeyMap, Weights};
+use serde_json::Value;
 
-/// A path of ours and the published one, each the beginning of a parameter's name.
-pub type Rename = (String, String);
+use super::{BertConfig, BertForMaskedLm, BertForSequenceClassification, BertKind, BertModel};
+use crate::published::{holds, pairs};
+use crate::{Error, Published};
 
 const TOWER: [(&str, &str); 12] = [
     ("embeddings.word", "embeddings.word_embeddings"),
@@ -78,37 +81,91 @@ impl BertKind {
 }
 
 impl BertConfig {
-    /// Names of a [`BertModel`](super::BertModel). In a checkpoint of a tower with a head, theirs stand under
-    /// [`BertKind::prefix`].
-    pub fn tower_names(&self) -> Vec<Rename> {
-        TOWER.into_iter().chain([POOLER]).map(owned).collect()
+    /// Names of a [`BertModel`](super::BertModel), which stand under [`BertKind::prefix`] in a checkpoint of a tower with a
+    /// head.
+    pub fn tower_map(&self) -> KeyMap {
+        pairs(&TOWER)
+            .and(pairs(&[POOLER]))
+            .ignore("embeddings.position_ids")
+            .prefixes([String::new(), format!("{}.", self.kind.prefix())])
     }
 
     /// Names of a [`BertForMaskedLm`](super::BertForMaskedLm).
-    pub fn masked_lm_names(&self) -> Vec<Rename> {
+    pub fn masked_lm_map(&self) -> KeyMap {
         let head = match self.kind {
             BertKind::Bert => BERT_MASKED_LM,
             _ => ROBERTA_MASKED_LM,
         };
-        self.with_head(&head, false)
+        let [.., (_, decoder), _] = head;
+        // Copies of what is tied, which nothing asks for then, and what was only for training.
+        self.with_head(&head)
+            .ignore(decoder)
+            .ignore("cls.seq_relationship")
+            .ignore(&format!("{}.pooler", self.kind.prefix()))
     }
 
     /// Names of a [`BertForSequenceClassification`](super::BertForSequenceClassification).
-    pub fn classification_names(&self) -> Vec<Rename> {
+    pub fn classification_map(&self) -> KeyMap {
         match self.kind {
-            BertKind::Bert => self.with_head(&[("classifier", "classifier")], true),
-            _ => self.with_head(&ROBERTA_CLASSIFICATION, false),
+            BertKind::Bert => self.with_head(&[]),
+            _ => pairs(&ROBERTA_CLASSIFICATION).and(self.with_head(&[])),
         }
     }
 
-    fn with_head(&self, head: &[(&str, &str)], with_pooler: bool) -> Vec<Rename> {
-        let theirs = self.kind.prefix();
-        let tower = TOWER.into_iter().chain(with_pooler.then_some(POOLER));
-        let tower = tower.map(|(own, other)| (format!("bert.{own}"), format!("{theirs}.{other}")));
-        tower.chain(head.iter().copied().map(owned)).collect()
+    fn with_head(&self, head: &[(&str, &str)]) -> KeyMap {
+        pairs(head).and(self.tower_map().nested("bert", self.kind.prefix()))
     }
 }
 
-fn owned((ours, theirs): (&str, &str)) -> Rename {
-    (ours.to_owned(), theirs.to_owned())
+impl Published for BertModel {
+    type Config = BertConfig;
+
+    const PART: bool = true;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        BertConfig::parse(file, json)
+    }
+
+    fn prepare(config: &Self::Config, weights: &Weights, device: &Device) -> Self {
+        match holds(weights, "pooler.dense.weight") {
+            true => config.init_with_pooler(device),
+            false => config.init(device),
+        }
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.tower_map()
+    }
+}
+
+impl Published for BertForMaskedLm {
+    type Config = BertConfig;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        BertConfig::parse(file, json)
+    }
+
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init_masked_lm(device)
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.masked_lm_map()
+    }
+}
+
+impl Published for BertForSequenceClassification {
+    type Config = BertConfig;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        BertConfig::parse(file, json)
+    }
+
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init_classification(device)
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.classification_map()
+    }
 }

@@ -26,7 +26,6 @@ mod tests;
 
 pub use config::{BertConfig, BertKind};
 pub use heads::{BertForMaskedLm, BertForSequenceClassification};
-pub use keys::Rename;
 pub use model::{BertEmbeddings, BertInput, BertModel};
 pub use sentence::{
     Dense, DenseActivation, DenseConfig, Pooling, SentenceConfig, SentenceEncoder,

@@ -1,14 +1,21 @@
 //! What CLIP's tensors are called in published checkpoints, as pairs of our path and theirs; `{}` is one segment that is
 //! carried over. SigLIP's blocks have the same names.
 
-use super::{ClipConfig, ClipTextConfig, ClipVisionConfig};
-use crate::vit::Rename;
-use crate::vit::keys::under;
+use burn::tensor::Device;
+use sensorium_hub::{KeyMap, Weights};
+use serde_json::Value;
+
+use super::{
+    ClipConfig, ClipModel, ClipTextConfig, ClipTextModel, ClipTextModelWithProjection,
+    ClipVisionConfig, ClipVisionModel, ClipVisionModelWithProjection,
+};
+use crate::published::pairs;
+use crate::{Error, Published};
 
 /// Theirs of the text tower in checkpoints that hold more than it.
-pub(crate) const TEXT_UNDER: &str = "text_model.";
+pub(crate) const TEXT_UNDER: &str = "text_model";
 /// Theirs of the vision tower in checkpoints that hold more than it.
-pub(crate) const VISION_UNDER: &str = "vision_model.";
+pub(crate) const VISION_UNDER: &str = "vision_model";
 
 /// Of the blocks of all towers.
 pub(crate) const BLOCKS: [(&str, &str); 8] = [
@@ -66,77 +73,135 @@ const CLIP_VISION: [(&str, &str); 3] = [
     ("post_norm", "post_layernorm"),
 ];
 
-/// Tensors of older checkpoints that hold no parameter.
-pub(crate) const IGNORED: [&str; 2] = [
-    "text_model.embeddings.position_ids",
-    "vision_model.embeddings.position_ids",
-];
-
-/// Pairs as they are.
-pub(crate) fn owned<'a>(
-    names: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> impl Iterator<Item = Rename> {
-    let pairs = names.into_iter();
-    pairs.map(|(ours, theirs)| under("", "", ours, theirs))
-}
-
-/// Pairs with something before each.
-pub(crate) fn all_under(
-    ours: &str,
-    theirs: &str,
-    names: Vec<Rename>,
-) -> impl Iterator<Item = Rename> {
-    names
-        .into_iter()
-        .map(move |(a, b)| under(ours, theirs, &a, &b))
-}
+/// A buffer of older checkpoints.
+pub(crate) const POSITION_IDS: &str = "embeddings.position_ids";
 
 impl ClipTextConfig {
-    /// Names of a [`ClipTextModel`](super::ClipTextModel). Checkpoints have theirs under `text_model`, or as they are.
-    pub fn tower_names(&self) -> Vec<Rename> {
-        owned(TEXT.into_iter().chain(BLOCKS)).collect()
+    /// Names of a [`ClipTextModel`](super::ClipTextModel), as they are or under `text_model`.
+    pub fn tower_map(&self) -> KeyMap {
+        pairs(&TEXT)
+            .and(pairs(&BLOCKS))
+            .ignore(POSITION_IDS)
+            .prefixes(["", "text_model."])
     }
 
     /// Names of a [`ClipTextModelWithProjection`](super::ClipTextModelWithProjection).
-    pub fn projection_names(&self) -> Vec<Rename> {
-        let projection = owned([("projection", "text_projection")]);
-        all_under("text.", TEXT_UNDER, self.tower_names())
-            .chain(projection)
-            .collect()
+    pub fn projection_map(&self) -> KeyMap {
+        let tower = self.tower_map().nested("text", TEXT_UNDER);
+        tower.rename("projection", "text_projection")
     }
 }
 
 impl ClipVisionConfig {
-    /// Names of a [`ClipVisionModel`](super::ClipVisionModel). Checkpoints have theirs under `vision_model`, or as they are.
-    pub fn tower_names(&self) -> Vec<Rename> {
-        let names = VISION.into_iter().chain(CLIP_VISION).chain(BLOCKS);
-        owned(names).collect()
+    /// Names of a [`ClipVisionModel`](super::ClipVisionModel), as they are or under `vision_model`.
+    pub fn tower_map(&self) -> KeyMap {
+        pairs(&VISION)
+            .and(pairs(&CLIP_VISION))
+            .and(pairs(&BLOCKS))
+            .ignore(POSITION_IDS)
+            .prefixes(["", "vision_model."])
     }
 
     /// Names of a [`ClipVisionModelWithProjection`](super::ClipVisionModelWithProjection).
-    pub fn projection_names(&self) -> Vec<Rename> {
-        let projection = owned([("projection", "visual_projection")]);
-        all_under("vision.", VISION_UNDER, self.tower_names())
-            .chain(projection)
-            .collect()
+    pub fn projection_map(&self) -> KeyMap {
+        let tower = self.tower_map().nested("vision", VISION_UNDER);
+        tower.rename("projection", "visual_projection")
     }
 }
 
 impl ClipConfig {
-    /// Names of a [`ClipModel`](super::ClipModel); projections and `logit_scale` are called the same. The latter is a scalar
-    /// there, and `[1]` here.
-    pub fn names(&self) -> Vec<Rename> {
-        all_under("text.", TEXT_UNDER, self.text.tower_names())
-            .chain(all_under(
-                "vision.",
-                VISION_UNDER,
-                self.vision.tower_names(),
-            ))
-            .collect()
+    /// Names of a [`ClipModel`](super::ClipModel); projections and `logit_scale` are called the same.
+    pub fn key_map(&self) -> KeyMap {
+        let text = self.text.tower_map().nested("text", TEXT_UNDER);
+        let vision = self.vision.tower_map().nested("vision", VISION_UNDER);
+        text.and(vision).scalar("logit_scale")
+    }
+}
+
+impl Published for ClipModel {
+    type Config = ClipConfig;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        ClipConfig::parse(file, json)
     }
 
-    /// Tensors of older checkpoints that hold no parameter.
-    pub fn ignored(&self) -> [&'static str; 2] {
-        IGNORED
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.key_map()
+    }
+}
+
+impl Published for ClipTextModel {
+    type Config = ClipTextConfig;
+
+    const PART: bool = true;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        ClipTextConfig::parse(file, json)
+    }
+
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.tower_map()
+    }
+}
+
+impl Published for ClipVisionModel {
+    type Config = ClipVisionConfig;
+
+    const PART: bool = true;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        ClipVisionConfig::parse(file, json)
+    }
+
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.tower_map()
+    }
+}
+
+impl Published for ClipTextModelWithProjection {
+    type Config = ClipTextConfig;
+
+    const PART: bool = true;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        ClipTextConfig::parse(file, json)
+    }
+
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init_with_projection(device)
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.projection_map()
+    }
+}
+
+impl Published for ClipVisionModelWithProjection {
+    type Config = ClipVisionConfig;
+
+    const PART: bool = true;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        ClipVisionConfig::parse(file, json)
+    }
+
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init_with_projection(device)
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.projection_map()
     }
 }

@@ -1,9 +1,14 @@
 //! What DINOv2's tensors are called in published checkpoints, as pairs of our path and theirs; `{}` is one segment that is
 //! carried over.
 
-use super::{Dinov2Config, Dinov2Kind};
-use crate::vit::Rename;
-use crate::vit::keys::{EMBEDDINGS, ENCODER, under};
+use burn::tensor::Device;
+use sensorium_hub::{KeyMap, Weights};
+use serde_json::Value;
+
+use super::{Dinov2Config, Dinov2ForImageClassification, Dinov2Kind, Dinov2Model};
+use crate::published::pairs;
+use crate::vit::keys::{EMBEDDINGS, ENCODER};
+use crate::{Error, Published};
 
 const BLOCKS: [(&str, &str); 4] = [
     ("encoder.blocks.{}.norm_attention", "encoder.layer.{}.norm1"),
@@ -55,41 +60,56 @@ impl Dinov2Kind {
 }
 
 impl Dinov2Config {
-    /// Names of a [`Dinov2Model`](super::Dinov2Model). In a checkpoint of a tower with a head, theirs stand under
-    /// [`Dinov2Kind::prefix`].
-    pub fn tower_names(&self) -> Vec<Rename> {
+    /// Names of a [`Dinov2Model`](super::Dinov2Model), which stand under [`Dinov2Kind::prefix`] in a checkpoint of a tower
+    /// with a head.
+    pub fn tower_map(&self) -> KeyMap {
         let feed_forward = match self.swiglu {
-            true => vec![GATED],
-            false => PLAIN.to_vec(),
+            true => pairs(&[GATED]).part(HALVES, WHOLE),
+            false => pairs(&PLAIN),
         };
-        let names = EMBEDDINGS.into_iter().chain(ENCODER).chain(BLOCKS);
-        names
-            .chain(feed_forward)
-            .map(|(ours, theirs)| under("", "", ours, theirs))
-            .collect()
+        pairs(&EMBEDDINGS)
+            .and(pairs(&ENCODER))
+            .and(pairs(&BLOCKS))
+            .and(feed_forward)
+            .prefixes([String::new(), format!("{}.", self.kind.prefix())])
     }
 
-    /// Parts of a tensor of theirs: those of ours that it holds one after the other along the output dimension (the first
-    /// of theirs, the last of our `Linear`), in that order. `None` where the feed-forward part is not gated.
-    pub fn tower_parts(&self) -> Option<([String; 2], String)> {
-        self.swiglu
-            .then(|| (HALVES.map(str::to_owned), WHOLE.to_owned()))
+    /// Names of a [`Dinov2ForImageClassification`](super::Dinov2ForImageClassification); `classifier` is called the same.
+    pub fn classification_map(&self) -> KeyMap {
+        self.tower_map().nested("dinov2", self.kind.prefix())
+    }
+}
+
+impl Published for Dinov2Model {
+    type Config = Dinov2Config;
+
+    const PART: bool = true;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        Dinov2Config::parse(file, json)
     }
 
-    /// Names of a [`Dinov2ForImageClassification`](super::Dinov2ForImageClassification): the tower's under `dinov2`,
-    /// theirs under [`Dinov2Kind::prefix`], and `classifier` as it is.
-    pub fn classification_names(&self) -> Vec<Rename> {
-        let theirs_under = format!("{}.", self.kind.prefix());
-        let tower = self.tower_names().into_iter();
-        tower
-            .map(|(ours, theirs)| under("dinov2.", &theirs_under, &ours, &theirs))
-            .collect()
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init(device)
     }
 
-    /// [`tower_parts`](Self::tower_parts) as they stand in a tower with a head.
-    pub fn classification_parts(&self) -> Option<([String; 2], String)> {
-        let (ours, theirs) = self.tower_parts()?;
-        let theirs = format!("{}.{theirs}", self.kind.prefix());
-        Some((ours.map(|ours| format!("dinov2.{ours}")), theirs))
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.tower_map()
+    }
+}
+
+impl Published for Dinov2ForImageClassification {
+    type Config = Dinov2Config;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        Dinov2Config::parse(file, json)
+    }
+
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init_classification(device)
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.classification_map()
     }
 }

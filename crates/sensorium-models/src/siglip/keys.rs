@@ -1,18 +1,17 @@
 //! What SigLIP's tensors are called in published checkpoints, as pairs of our path and theirs; `{}` is one segment that is
 //! carried over.
 
-use super::{SiglipConfig, SiglipTextConfig, SiglipVisionConfig};
-use crate::clip::keys::{
-    BLOCKS, IGNORED, TEXT, TEXT_UNDER, VISION, VISION_UNDER, all_under, owned,
+use burn::tensor::Device;
+use sensorium_hub::{KeyMap, Weights};
+use serde_json::Value;
+
+use super::{
+    SiglipConfig, SiglipModel, SiglipTextConfig, SiglipTextModel, SiglipVisionConfig,
+    SiglipVisionModel,
 };
-use crate::vit::Rename;
-
-/// Those of ours that a tensor of theirs holds one after the other along the output dimension (the first of theirs, the last
-/// of our `Linear`), in that order.
-pub type Parts = ([String; 3], String);
-
-// The same here and there, but for what they stand under in a whole model.
-const TEXT_HEAD: (&str, &str) = ("head", "head");
+use crate::clip::keys::{BLOCKS, POSITION_IDS, TEXT, TEXT_UNDER, VISION, VISION_UNDER};
+use crate::published::pairs;
+use crate::{Error, Published};
 
 const HEAD: [(&str, &str); 5] = [
     ("head.probe", "head.probe"),
@@ -23,57 +22,89 @@ const HEAD: [(&str, &str); 5] = [
 ];
 
 impl SiglipTextConfig {
-    /// Names of a [`SiglipTextModel`](super::SiglipTextModel). Checkpoints have theirs under `text_model`, or as they are.
-    pub fn tower_names(&self) -> Vec<Rename> {
-        owned(TEXT.into_iter().chain(BLOCKS).chain([TEXT_HEAD])).collect()
+    /// Names of a [`SiglipTextModel`](super::SiglipTextModel), as they are or under `text_model`.
+    pub fn tower_map(&self) -> KeyMap {
+        pairs(&TEXT)
+            .and(pairs(&BLOCKS))
+            .ignore(POSITION_IDS)
+            .prefixes(["", "text_model."])
     }
 }
 
 impl SiglipVisionConfig {
-    /// Names of a [`SiglipVisionModel`](super::SiglipVisionModel). Checkpoints have theirs under `vision_model`, or as they
-    /// are.
-    pub fn tower_names(&self) -> Vec<Rename> {
-        let last = [("encoder.norm", "post_layernorm")];
-        owned(VISION.into_iter().chain(BLOCKS).chain(last).chain(HEAD)).collect()
-    }
-
-    /// Query, key and value of the head's attention, which are one there; none without a head.
-    pub fn tower_parts(&self) -> Vec<Parts> {
-        let part = |kind: &str| {
-            let ours = ["query", "key", "value"];
-            let ours = ours.map(|ours| format!("head.attention.{ours}.{kind}"));
-            (ours, format!("head.attention.in_proj_{kind}"))
-        };
-        match self.with_head {
-            true => ["weight", "bias"].map(part).to_vec(),
-            false => Vec::new(),
+    /// Names of a [`SiglipVisionModel`](super::SiglipVisionModel), as they are or under `vision_model`. Query, key and value
+    /// of the head's attention are one there.
+    pub fn tower_map(&self) -> KeyMap {
+        let mut map = pairs(&VISION)
+            .and(pairs(&BLOCKS))
+            .and(pairs(&HEAD))
+            .rename("encoder.norm", "post_layernorm")
+            .ignore(POSITION_IDS)
+            .prefixes(["", "vision_model."]);
+        for kind in ["weight", "bias"] {
+            let ours = ["query", "key", "value"].map(|one| format!("head.attention.{one}.{kind}"));
+            map = map.part(ours, &format!("head.attention.in_proj_{kind}"));
         }
+        map
     }
 }
 
 impl SiglipConfig {
     /// Names of a [`SiglipModel`](super::SiglipModel); `logit_scale` and `logit_bias` are called the same.
-    pub fn names(&self) -> Vec<Rename> {
-        all_under("text.", TEXT_UNDER, self.text.tower_names())
-            .chain(all_under(
-                "vision.",
-                VISION_UNDER,
-                self.vision.tower_names(),
-            ))
-            .collect()
+    pub fn key_map(&self) -> KeyMap {
+        let text = self.text.tower_map().nested("text", TEXT_UNDER);
+        text.and(self.vision.tower_map().nested("vision", VISION_UNDER))
+    }
+}
+
+impl Published for SiglipModel {
+    type Config = SiglipConfig;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        SiglipConfig::parse(file, json)
     }
 
-    /// [`tower_parts`](SiglipVisionConfig::tower_parts) as they stand in a whole model.
-    pub fn parts(&self) -> Vec<Parts> {
-        let under = |(ours, theirs): Parts| {
-            let ours = ours.map(|ours| format!("vision.{ours}"));
-            (ours, format!("{VISION_UNDER}{theirs}"))
-        };
-        self.vision.tower_parts().into_iter().map(under).collect()
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init(device)
     }
 
-    /// Tensors of older checkpoints that hold no parameter.
-    pub fn ignored(&self) -> [&'static str; 2] {
-        IGNORED
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.key_map()
+    }
+}
+
+impl Published for SiglipTextModel {
+    type Config = SiglipTextConfig;
+
+    const PART: bool = true;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        SiglipTextConfig::parse(file, json)
+    }
+
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.tower_map()
+    }
+}
+
+impl Published for SiglipVisionModel {
+    type Config = SiglipVisionConfig;
+
+    const PART: bool = true;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        SiglipVisionConfig::parse(file, json)
+    }
+
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.tower_map()
     }
 }

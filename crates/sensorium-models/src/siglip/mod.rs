@@ -31,7 +31,6 @@ mod vision;
 
 pub use config::{SiglipConfig, SiglipTextConfig, SiglipVisionConfig};
 pub use head::AttentionPool;
-pub use keys::Parts;
 pub use model::SiglipModel;
 pub use text::SiglipTextModel;
 pub use vision::SiglipVisionModel;

@@ -1,10 +1,13 @@
 //! What ViT's tensors are called in published checkpoints, as pairs of our path and theirs; `{}` is one segment that is
 //! carried over.
 
-use super::VitConfig;
+use burn::tensor::Device;
+use sensorium_hub::{KeyMap, Weights};
+use serde_json::Value;
 
-/// A path of ours and the published one, each the beginning of a parameter's name.
-pub type Rename = (String, String);
+use super::{VitConfig, VitForImageClassification, VitModel};
+use crate::published::{holds, pairs};
+use crate::{Error, Published};
 
 /// Of all that [`VitEmbeddings`](super::VitEmbeddings) may hold. Layouts are the published ones.
 pub(crate) const EMBEDDINGS: [(&str, &str); 5] = [
@@ -57,28 +60,53 @@ const BLOCKS: [(&str, &str); 5] = [
 ];
 
 impl VitConfig {
-    /// Names of a [`VitModel`](super::VitModel). In a checkpoint of a tower with a head, theirs stand under `vit`.
-    pub fn tower_names(&self) -> Vec<Rename> {
-        let names = EMBEDDINGS.into_iter().chain(ENCODER).chain(BLOCKS);
-        names
-            .map(|(ours, theirs)| under("", "", ours, theirs))
-            .collect()
+    /// Names of a [`VitModel`](super::VitModel), which stand under `vit` in a checkpoint of a tower with a head.
+    pub fn tower_map(&self) -> KeyMap {
+        pairs(&EMBEDDINGS)
+            .and(pairs(&ENCODER))
+            .and(pairs(&BLOCKS))
+            .prefixes(["", "vit."])
     }
 
-    /// Names of a [`VitForImageClassification`](super::VitForImageClassification): the tower's under `vit`, and
-    /// `classifier` as it is.
-    pub fn classification_names(&self) -> Vec<Rename> {
-        let tower = self.tower_names().into_iter();
-        tower
-            .map(|(ours, theirs)| under("vit.", "vit.", &ours, &theirs))
-            .collect()
+    /// Names of a [`VitForImageClassification`](super::VitForImageClassification); `classifier` is called the same.
+    pub fn classification_map(&self) -> KeyMap {
+        self.tower_map().nested("vit", "vit")
     }
 }
 
-/// A pair with something before each.
-pub(crate) fn under(our_prefix: &str, their_prefix: &str, ours: &str, theirs: &str) -> Rename {
-    (
-        format!("{our_prefix}{ours}"),
-        format!("{their_prefix}{theirs}"),
-    )
+impl Published for VitModel {
+    type Config = VitConfig;
+
+    const PART: bool = true;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        VitConfig::parse(file, json)
+    }
+
+    fn prepare(config: &Self::Config, weights: &Weights, device: &Device) -> Self {
+        match holds(weights, "pooler.dense.weight") {
+            true => config.init_with_pooler(device),
+            false => config.init(device),
+        }
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.tower_map()
+    }
+}
+
+impl Published for VitForImageClassification {
+    type Config = VitConfig;
+
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        VitConfig::parse(file, json)
+    }
+
+    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
+        config.init_classification(device)
+    }
+
+    fn key_map(config: &Self::Config) -> KeyMap {
+        config.classification_map()
+    }
 }

@@ -30,6 +30,5 @@ pub use config::{PoolerActivation, VitConfig};
 pub use embeddings::VitEmbeddings;
 pub(crate) use embeddings::VitEmbeddingsConfig;
 pub use heads::VitForImageClassification;
-pub use keys::Rename;
 pub use model::VitModel;
 pub(crate) use model::first_token;

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::store::{ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use safetensors::SafeTensors;
-use sensorium_models::bert::{BertInput, Rename};
-use serde_json::Value;
+use sensorium_hub::Checkpoint;
+use sensorium_models::bert::BertInput;
+use sensorium_models::{Loaded, Published};
 
 /// A case under `tests/fixtures`.
 pub fn fixture(case: &str) -> PathBuf {
@@ -15,37 +15,12 @@ pub fn fixture(case: &str) -> PathBuf {
         .join(case)
 }
 
-/// A JSON file, if it is there.
-pub fn json(path: &Path) -> Option<Value> {
-    let bytes = std::fs::read(path).ok()?;
-    Some(serde_json::from_slice(&bytes).expect("a fixture's JSON"))
-}
-
-/// Fills a module; every parameter must be in the file, and nothing else but what begins with one of `unused`.
-pub fn load<M: ModuleSnapshot>(module: &mut M, names: &[Rename], file: &Path, unused: &[&str]) {
-    let mut store = SafetensorsStore::from_file(file)
-        .with_from_adapter(PyTorchToBurnAdapter)
-        .allow_partial(true);
-    for (ours, theirs) in names {
-        let last = ours.rsplit('.').next().unwrap_or_default();
-        // The wrapper of norms has a segment of its own.
-        let own = if last.starts_with("norm") {
-            ".layer"
-        } else {
-            ""
-        };
-        let pattern = theirs.replace('.', r"\.").replace("{}", r"(\d+)");
-        let groups = theirs.matches("{}").count();
-        let target = ours.replace("{}", "${1}");
-        let pattern = format!(r"^{pattern}(\.|$)");
-        store = store.with_key_remapping(&pattern, format!("{target}{own}${{{}}}", groups + 1));
-    }
-    let result = module.load_from(&mut store).expect("the file can be read");
-    assert!(result.missing.is_empty(), "missing {:?}", result.missing);
-    assert!(result.errors.is_empty(), "{:?}", result.errors);
-    let known = |name: &&String| !unused.iter().any(|prefix| name.starts_with(prefix));
-    let left: Vec<_> = result.unused.iter().filter(known).collect();
-    assert!(left.is_empty(), "unused {left:?}");
+/// The model of a case, of which every tensor is used.
+pub fn load<M: Published>(case: &str, device: &Device) -> Loaded<M> {
+    let loaded =
+        M::load(&Checkpoint::folder(&fixture(case)), device).expect("a checkpoint that fits");
+    assert_eq!(loaded.report.unused, [""; 0]);
+    loaded
 }
 
 /// What the reference computed.

@@ -6,9 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::common::{Reference, fixture, json, load};
-use burn::tensor::Device;
+use super::common::{Reference, fixture};
 use sensorium_core::{Processor, Source};
+use sensorium_hub::Checkpoint;
 use sensorium_models::bert::{SentenceConfig, SentenceEncoder, SentenceProcessor};
 use sensorium_testkit::{devices, floats};
 use sensorium_text::{TextSample, Tokenizer};
@@ -28,28 +28,18 @@ fn folder() -> Option<PathBuf> {
     }
 }
 
-fn encoder(folder: &Path, config: &SentenceConfig, device: &Device) -> SentenceEncoder {
-    let mut encoder = config.init(device);
-    load(
-        &mut encoder.bert,
-        &config.bert.tower_names(),
-        &folder.join("model.safetensors"),
-        &["pooler", "embeddings.position_ids"],
-    );
-    encoder
-}
-
 #[test]
 fn fifty_sentences_are_embedded_alike() {
     let Some(folder) = folder() else {
         eprintln!("skipped: set SENSORIUM_MINILM to the folder of all-MiniLM-L6-v2");
         return;
     };
-    let config = SentenceConfig::read(|file| Ok(json(&folder.join(file)))).expect("its files");
+    let checkpoint = Checkpoint::folder(&folder);
+    let config = SentenceConfig::of(&checkpoint).expect("its files");
     let tokenizer = Tokenizer::open(&folder.join("tokenizer.json")).expect("its tokenizer");
     let processor = SentenceProcessor::new(&config, tokenizer);
-    let sentences = json(&fixture("minilm").join("sentences.json")).expect("sentences");
-    let sentences: Vec<String> = serde_json::from_value(sentences).expect("a list of texts");
+    let sentences = std::fs::read(fixture("minilm").join("sentences.json")).expect("sentences");
+    let sentences: Vec<String> = serde_json::from_slice(&sentences).expect("a list of texts");
     let process = |text: &String| processor.process(&Source::text(text.as_str()));
     let samples: Vec<TextSample> = sentences.iter().map(|s| process(s).unwrap()).collect();
 
@@ -57,7 +47,7 @@ fn fifty_sentences_are_embedded_alike() {
     let counts: Vec<i64> = samples.iter().map(|s| s.ids.len() as i64).collect();
     assert_eq!(counts, reference.ints("tokens").1);
     for device in devices() {
-        let encoder = encoder(&folder, &config, &device);
+        let (encoder, _) = SentenceEncoder::load(&checkpoint, &device).expect("it fits");
         for size in [1, 32] {
             let all: Vec<Option<&TextSample>> = samples.iter().map(Some).collect();
             let batches = all.chunks(size);

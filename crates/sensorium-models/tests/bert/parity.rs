@@ -1,17 +1,16 @@
 //! BERT, RoBERTa, their heads and sentence encoders give what the reference gives, layer by layer.
 
-use super::common::{Reference, fixture, json, load};
-use burn::tensor::{Device, Tensor};
+use super::common::{Reference, fixture, load};
+use burn::tensor::Tensor;
 use sensorium_core::Recorder;
-use sensorium_models::bert::{BertConfig, SentenceConfig};
+use sensorium_hub::Checkpoint;
+use sensorium_models::Loaded;
+use sensorium_models::bert::{
+    BertForMaskedLm, BertForSequenceClassification, BertModel, SentenceEncoder,
+};
 use sensorium_testkit::{devices, floats};
 
 const TOLERANCE: f32 = 1e-4;
-
-fn config(case: &str) -> BertConfig {
-    let json = json(&fixture(case).join("config.json")).expect("the case has a config.json");
-    BertConfig::parse("config.json", &json).expect("a published config")
-}
 
 /// Every hidden state as the tap saw it, first to last.
 fn check_layers(reference: &Reference, seen: &Recorder, tower: &str, n_layers: usize) {
@@ -29,50 +28,38 @@ fn check<const D: usize>(reference: &Reference, name: &str, found: &Tensor<D>) {
     reference.check(name, &found.dims(), &floats(found), TOLERANCE);
 }
 
-/// Tower and answer of a head.
-fn check_head<const D: usize>(
-    case: &str,
-    run: impl Fn(&BertConfig, &Reference, &mut Recorder, &Device) -> Tensor<D>,
-) {
-    for device in devices() {
-        let (config, reference) = (config(case), Reference::open(case));
-        let mut seen = Recorder::default();
-        let logits = run(&config, &reference, &mut seen, &device);
-        check_layers(&reference, &seen, "bert.", config.n_layers);
-        check(&reference, "logits", &logits);
-    }
-}
-
 fn check_tower(case: &str) {
     for device in devices() {
-        let (config, reference) = (config(case), Reference::open(case));
-        let mut bert = config.init_with_pooler(&device);
-        let file = fixture(case).join("model.safetensors");
-        load(&mut bert, &config.tower_names(), &file, &[]);
+        let reference = Reference::open(case);
+        let Loaded { model, config, .. } = load::<BertModel>(case, &device);
         let mut seen = Recorder::default();
-        let tokens = bert.forward_with(reference.input(&device), &mut seen);
+        let tokens = model.forward_with(reference.input(&device), &mut seen);
         check_layers(&reference, &seen, "", config.n_layers);
-        let pooled = bert.pool(&tokens).expect("there is a pooler");
+        let pooled = model.pool(&tokens).expect("there is a pooler");
         check(&reference, "pooled", &pooled);
     }
 }
 
 fn check_masked_lm(case: &str) {
-    check_head(case, |config, reference, seen, device| {
-        let mut model = config.init_masked_lm(device);
-        let file = fixture(case).join("model.safetensors");
-        load(&mut model, &config.masked_lm_names(), &file, &[]);
-        model.forward_with(reference.input(device), seen)
-    });
+    for device in devices() {
+        let reference = Reference::open(case);
+        let Loaded { model, config, .. } = load::<BertForMaskedLm>(case, &device);
+        let mut seen = Recorder::default();
+        let logits = model.forward_with(reference.input(&device), &mut seen);
+        check_layers(&reference, &seen, "bert.", config.n_layers);
+        check(&reference, "logits", &logits);
+    }
 }
 
 fn check_classification(case: &str) {
-    check_head(case, |config, reference, seen, device| {
-        let mut model = config.init_classification(device);
-        let file = fixture(case).join("model.safetensors");
-        load(&mut model, &config.classification_names(), &file, &[]);
-        model.forward_with(reference.input(device), seen)
-    });
+    for device in devices() {
+        let reference = Reference::open(case);
+        let Loaded { model, config, .. } = load::<BertForSequenceClassification>(case, &device);
+        let mut seen = Recorder::default();
+        let logits = model.forward_with(reference.input(&device), &mut seen);
+        check_layers(&reference, &seen, "bert.", config.n_layers);
+        check(&reference, "logits", &logits);
+    }
 }
 
 #[test]
@@ -95,27 +82,11 @@ fn texts_are_classified_alike() {
 
 #[test]
 fn sentences_are_pooled_mapped_and_normalised_alike() {
-    let folder = fixture("sentence");
-    let config = SentenceConfig::read(|file| Ok(json(&folder.join(file)))).expect("its files");
-    assert_eq!((config.max_tokens, config.d_output()), (9, 5));
+    let checkpoint = Checkpoint::folder(&fixture("sentence"));
     for device in devices() {
+        let (encoder, config) = SentenceEncoder::load(&checkpoint, &device).expect("it fits");
+        assert_eq!((config.max_tokens, config.d_output()), (9, 5));
         let reference = Reference::open("sentence");
-        let mut encoder = config.init(&device);
-        let names = config.bert.tower_names();
-        load(
-            &mut encoder.bert,
-            &names,
-            &folder.join("model.safetensors"),
-            &[],
-        );
-        for (dense, (path, _)) in encoder.dense.iter_mut().zip(&config.dense) {
-            load(
-                dense,
-                &[],
-                &folder.join(path).join("model.safetensors"),
-                &[],
-            );
-        }
         let mut seen = Recorder::default();
         let vectors = encoder.embed_with(reference.input(&device), &mut seen);
         let (shape, hidden) = seen.get("bert.encoder.output").expect("the last state");

@@ -1,6 +1,7 @@
 //! How a sentence encoder is put together: `modules.json` and the files it names.
 
 use burn::tensor::Device;
+use sensorium_hub::Checkpoint;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -101,6 +102,14 @@ impl SentenceConfig {
         }
         sentence.read_rest(rest, &mut open)?;
         Ok(sentence)
+    }
+
+    /// What the files of a checkpoint say.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn of(checkpoint: &Checkpoint) -> Result<Self, Error> {
+        Self::read(|file| Ok(checkpoint.json(file)?))
     }
 
     fn read_tower_settings(

@@ -17,9 +17,11 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use sensorium_core::tap::in_layer;
 use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens};
+use sensorium_hub::{Allow, Checkpoint, KeyMap};
 use sensorium_text::{TEXT, TextBatch};
 
 use super::{BertInput, BertModel};
+use crate::Error;
 
 /// Texts to one vector each.
 #[derive(Module, Debug)]
@@ -45,6 +47,26 @@ impl SentenceEncoder {
             normalize: config.normalize,
             d_output: config.d_output(),
         }
+    }
+
+    /// The encoder of a checkpoint, put together as its `modules.json` says; without one, the mean over a tower's tokens.
+    ///
+    /// # Errors
+    /// If a file is missing or broken, or a tensor does not fit.
+    pub fn load(checkpoint: &Checkpoint, device: &Device) -> Result<(Self, SentenceConfig), Error> {
+        let config = SentenceConfig::of(checkpoint)?;
+        let tower = checkpoint.weights_of(&config.bert_path)?;
+        // Nothing follows the tokens but what `modules.json` names: a pooler of the tower's is not for them.
+        let map = config.bert.tower_map();
+        let rest = Allow::nothing().unused();
+        let mut encoder = config.init(device);
+        (encoder.bert, _) = sensorium_hub::load(encoder.bert, &tower, &map, &rest)?;
+        for (dense, (path, _)) in encoder.dense.iter_mut().zip(&config.dense) {
+            let weights = checkpoint.weights_of(path)?;
+            (*dense, _) =
+                sensorium_hub::load(dense.clone(), &weights, &KeyMap::new(), &Allow::nothing())?;
+        }
+        Ok((encoder, config))
     }
 
     /// One vector per text: `[batch, d_output]`.

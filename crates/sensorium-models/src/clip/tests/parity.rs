@@ -4,7 +4,10 @@ use sensorium_core::{Encoder, Model, Recorder};
 use sensorium_testkit::{assert_close, devices};
 use sensorium_vision::ImageBatch;
 
-use crate::clip::{ClipConfig, ClipTextConfig, ClipVisionConfig};
+use crate::clip::{
+    ClipConfig, ClipModel, ClipTextConfig, ClipTextModel, ClipTextModelWithProjection,
+    ClipVisionConfig, ClipVisionModel, ClipVisionModelWithProjection,
+};
 use crate::vit::tests::reference::Case;
 
 #[test]
@@ -12,8 +15,7 @@ fn both_towers_equal_the_reference() {
     for device in devices() {
         for name in ["clip", "clip-odd", "clip-resized"] {
             let case = Case::open(name);
-            let config = ClipConfig::parse(name, &case.config).expect("a config");
-            let mut clip = case.load(config.init(&device), &config.names(), None);
+            let mut clip = case.load::<ClipModel>(&device).model;
             if name == "clip-resized" {
                 clip = clip.with_interpolated_positions();
             }
@@ -39,8 +41,7 @@ fn both_towers_equal_the_reference() {
 fn a_text_tower_alone_equals_the_reference() {
     for device in devices() {
         let case = Case::open("clip-text");
-        let config = ClipTextConfig::parse("clip-text", &case.config).expect("a config");
-        let tower = case.load(config.init(&device), &config.tower_names(), None);
+        let tower = case.load::<ClipTextModel>(&device).model;
         let mut seen = Recorder::default();
         let pooled = tower.embed_with(case.texts(&device), &mut seen);
         case.compare_layers(&seen, "");
@@ -49,9 +50,7 @@ fn a_text_tower_alone_equals_the_reference() {
         case.compare("last_hidden_state", &tokens.embeds);
 
         let case = Case::open("clip-text-projection");
-        let config = ClipTextConfig::parse("clip-text-projection", &case.config).expect("a config");
-        let model = config.init_with_projection(&device);
-        let tower = case.load(model, &config.projection_names(), None);
+        let tower = case.load::<ClipTextModelWithProjection>(&device).model;
         let mut seen = Recorder::default();
         let embedding = tower.embed_with(case.texts(&device), &mut seen);
         case.compare_layers(&seen, "text.");
@@ -66,8 +65,7 @@ fn a_vision_tower_alone_equals_the_reference() {
     for device in devices() {
         let case = Case::open("clip-vision");
         let images = ImageBatch::dense(case.input(&device));
-        let config = ClipVisionConfig::parse("clip-vision", &case.config).expect("a config");
-        let tower = case.load(config.init(&device), &config.tower_names(), None);
+        let tower = case.load::<ClipVisionModel>(&device).model;
         let mut seen = Recorder::default();
         let pooled = tower.embed_with(images.clone(), &mut seen);
         case.compare_layers(&seen, "");
@@ -77,10 +75,7 @@ fn a_vision_tower_alone_equals_the_reference() {
 
         let case = Case::open("clip-vision-projection");
         let images = ImageBatch::dense(case.input(&device));
-        let config =
-            ClipVisionConfig::parse("clip-vision-projection", &case.config).expect("a config");
-        let model = config.init_with_projection(&device);
-        let tower = case.load(model, &config.projection_names(), None);
+        let tower = case.load::<ClipVisionModelWithProjection>(&device).model;
         let mut seen = Recorder::default();
         let embedding = tower.embed_with(images.clone(), &mut seen);
         case.compare_layers(&seen, "vision.");

@@ -4,7 +4,7 @@ use sensorium_core::{Encoder, Model, Recorder};
 use sensorium_testkit::devices;
 use sensorium_vision::ImageBatch;
 
-use crate::dino::Dinov2Config;
+use crate::dino::{Dinov2ForImageClassification, Dinov2Model};
 use crate::vit::tests::reference::Case;
 
 #[test]
@@ -12,9 +12,7 @@ fn a_tower_equals_the_reference() {
     for device in devices() {
         for name in ["dinov2", "dinov2-odd", "dinov2-registers"] {
             let case = Case::open(name);
-            let config = Dinov2Config::parse(name, &case.config).expect("a config");
-            let (names, parts) = (config.tower_names(), config.tower_parts());
-            let dino = case.load(config.init(&device), &names, parts);
+            let dino = case.load::<Dinov2Model>(&device).model;
             let mut recorder = Recorder::default();
             let batch = ImageBatch::dense(case.input(&device));
             dino.encode_with(batch.clone(), &mut recorder);
@@ -34,9 +32,7 @@ fn a_classifier_equals_the_reference_at_its_size_and_at_others() {
             "dinov2-registers-resized",
         ] {
             let case = Case::open(name);
-            let config = Dinov2Config::parse(name, &case.config).expect("a config");
-            let (names, parts) = (config.classification_names(), config.classification_parts());
-            let model = case.load(config.init_classification(&device), &names, parts);
+            let model = case.load::<Dinov2ForImageClassification>(&device).model;
             let mut recorder = Recorder::default();
             let batch = ImageBatch::dense(case.input(&device));
             let logits = model.run_with(batch.clone(), &mut recorder);

@@ -6,24 +6,16 @@ use sensorium_testkit::{assert_close, devices};
 use sensorium_text::TextBatch;
 use sensorium_vision::ImageBatch;
 
-use crate::siglip::{Parts, SiglipConfig, SiglipTextConfig, SiglipVisionConfig};
-use crate::vit::tests::reference::{AnyParts, Case};
-
-fn any(parts: Vec<Parts>) -> Vec<AnyParts> {
-    let parts = parts.into_iter();
-    parts
-        .map(|(ours, theirs)| (ours.to_vec(), theirs))
-        .collect()
-}
+use crate::Loaded;
+use crate::siglip::{SiglipModel, SiglipTextModel, SiglipVisionModel};
+use crate::vit::tests::reference::Case;
 
 #[test]
 fn both_towers_equal_the_reference() {
     for device in devices() {
         for name in ["siglip", "siglip-odd"] {
             let case = Case::open(name);
-            let config = SiglipConfig::parse(name, &case.config).expect("a config");
-            let parts = any(config.parts());
-            let siglip = case.load_parts(config.init(&device), &config.names(), parts);
+            let siglip = case.load::<SiglipModel>(&device).model;
             let (images, texts) = (ImageBatch::dense(case.input(&device)), case.texts(&device));
             let mut seen = Recorder::default();
             let scores = siglip.run_with((images.clone(), texts.clone()), &mut seen);
@@ -45,8 +37,7 @@ fn both_towers_equal_the_reference() {
 fn a_text_tower_alone_equals_the_reference_however_the_batch_is_filled() {
     for device in devices() {
         let case = Case::open("siglip-text");
-        let config = SiglipTextConfig::parse("siglip-text", &case.config).expect("a config");
-        let tower = case.load(config.init(&device), &config.tower_names(), None);
+        let tower = case.load::<SiglipTextModel>(&device).model;
         let texts = case.texts(&device);
         let mut seen = Recorder::default();
         let pooled = tower.embed_with(texts.clone(), &mut seen);
@@ -68,9 +59,8 @@ fn a_vision_tower_alone_equals_the_reference() {
     for device in devices() {
         for name in ["siglip-headless", "siglip-resized"] {
             let case = Case::open(name);
-            let config = SiglipVisionConfig::parse(name, &case.config).expect("a config");
-            let (names, parts) = (config.tower_names(), any(config.tower_parts()));
-            let mut tower = case.load_parts(config.init(&device), &names, parts);
+            let Loaded { model, config, .. } = case.load::<SiglipVisionModel>(&device);
+            let mut tower = model;
             if name == "siglip-resized" {
                 tower = tower.with_interpolated_positions();
             }

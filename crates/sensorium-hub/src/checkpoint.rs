@@ -1,0 +1,179 @@
+//! A model's folder: its configuration, its weights, and the files beside them, on disk or on a hub.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::remote::{Remote, RemoteOptions};
+use crate::weights::{INDEX, SINGLE, shard_names};
+use crate::{Error, Weights};
+
+/// The largest JSON file that is read, in bytes: a tokenizer's have some tens of megabytes.
+const LARGEST_JSON: u64 = 256 << 20;
+
+/// A published model: a folder in the hub's layout, or one on a hub whose files are fetched when they are asked for.
+#[derive(Debug)]
+pub struct Checkpoint {
+    name: String,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Folder(PathBuf),
+    Hub(Box<Remote>),
+}
+
+impl Checkpoint {
+    /// Opens a folder, or else the model of a hub with this id (`owner/name`, or `owner/name@revision`). Nothing is
+    /// fetched yet.
+    ///
+    /// `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` are honoured.
+    ///
+    /// # Errors
+    /// If it is neither a folder nor an id.
+    pub fn open(model: &str) -> Result<Self, Error> {
+        Self::open_with(model, &RemoteOptions::from_env())
+    }
+
+    /// The same with other settings for the hub.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(model: &str, options: &RemoteOptions) -> Result<Self, Error> {
+        let path = Path::new(model);
+        if path.is_dir() {
+            return Ok(Self::folder(path));
+        }
+        Ok(Self {
+            name: model.to_owned(),
+            place: Place::Hub(Box::new(Remote::new(model, options)?)),
+        })
+    }
+
+    /// A folder that is there.
+    pub fn folder(path: &Path) -> Self {
+        Self {
+            name: path.display().to_string(),
+            place: Place::Folder(path.to_owned()),
+        }
+    }
+
+    /// The folder or id it was opened by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where a file is on this machine, fetched if need be; `None` if the model has none of this name.
+    ///
+    /// # Errors
+    /// If the hub cannot be reached or refuses.
+    pub fn optional(&self, name: &str) -> Result<Option<PathBuf>, Error> {
+        match &self.place {
+            Place::Folder(folder) => {
+                let path = folder.join(name);
+                Ok(path.is_file().then_some(path))
+            }
+            Place::Hub(remote) => remote.get(name),
+        }
+    }
+
+    /// The same for a file that must be there.
+    ///
+    /// # Errors
+    /// If it is not, or the hub cannot be reached or refuses.
+    pub fn file(&self, name: &str) -> Result<PathBuf, Error> {
+        self.optional(name)?.ok_or_else(|| Error::NoFile {
+            model: self.name.clone(),
+            file: name.to_owned(),
+        })
+    }
+
+    /// A file's text, or `None` if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is too large.
+    pub fn text(&self, name: &str) -> Result<Option<String>, Error> {
+        let Some(path) = self.optional(name)? else {
+            return Ok(None);
+        };
+        let io = |error| Error::io(&path, error);
+        let size = std::fs::metadata(&path).map_err(io)?.len();
+        if size > LARGEST_JSON {
+            let problem = format!("has {size} bytes, more than {LARGEST_JSON}");
+            return Err(Error::broken(&path, problem));
+        }
+        std::fs::read_to_string(&path).map(Some).map_err(io)
+    }
+
+    /// A JSON file, or `None` if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is no JSON.
+    pub fn json(&self, name: &str) -> Result<Option<Value>, Error> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        match serde_json::from_str(&text) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => {
+                let path = self.file(name)?;
+                Err(Error::broken(&path, format!("is no JSON: {error}")))
+            }
+        }
+    }
+
+    /// `config.json`, which says what the model is.
+    ///
+    /// # Errors
+    /// If there is none, or it is no JSON.
+    pub fn config(&self) -> Result<Value, Error> {
+        self.json("config.json")?.ok_or_else(|| Error::NoFile {
+            model: self.name.clone(),
+            file: "config.json".to_owned(),
+        })
+    }
+
+    /// The model's tensors.
+    ///
+    /// # Errors
+    /// If there are none, they are a pickle, or their files break the format.
+    pub fn weights(&self) -> Result<Weights, Error> {
+        self.weights_of("")
+    }
+
+    /// The tensors of one of its folders, such as `2_Dense`.
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights).
+    pub fn weights_of(&self, folder: &str) -> Result<Weights, Error> {
+        match &self.place {
+            Place::Folder(root) if folder.is_empty() => Weights::open(root),
+            Place::Folder(root) => Weights::open(&root.join(folder)),
+            Place::Hub(_) => self.fetched(folder),
+        }
+    }
+
+    fn fetched(&self, folder: &str) -> Result<Weights, Error> {
+        let below = |name: &str| match folder {
+            "" => name.to_owned(),
+            folder => format!("{folder}/{name}"),
+        };
+        if let Some(path) = self.optional(&below(SINGLE))? {
+            return Weights::open(&path);
+        }
+        let Some(index) = self.optional(&below(INDEX))? else {
+            if let Some(path) = self.optional(&below("pytorch_model.bin"))? {
+                return Weights::open(&path); // says what to do
+            }
+            return Err(Error::NoFile {
+                model: self.name.clone(),
+                file: below(SINGLE),
+            });
+        };
+        for shard in shard_names(&index)? {
+            self.file(&below(&shard))?;
+        }
+        Weights::open(&index)
+    }
+}
