@@ -38,6 +38,7 @@ mod patch;
 mod picture;
 mod prepare;
 mod processor;
+mod published;
 mod resize;
 mod vit;
 
@@ -50,6 +51,7 @@ pub use patch::{PatchEmbedding, PatchEmbeddingConfig};
 pub use picture::Picture;
 pub use prepare::{Normalize, PrepareConfig};
 pub use processor::{ImageBatch, ImageProcessor, ImageSample};
+pub use published::PublishedImageProcessor;
 pub use resize::{Filter, Fit, resize, resize_and_crop};
 pub use vit::{Vit, VitConfig};
 
