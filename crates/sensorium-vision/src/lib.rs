@@ -30,6 +30,7 @@
 //! ```
 
 mod augment;
+mod convolve;
 mod decode;
 mod error;
 mod grid;

@@ -38,9 +38,12 @@ use steps::Steps;
 ///
 /// - Files are decoded as [`decode`] does and as Transformers' `load_image` does: upright by EXIF, alpha
 ///   dropped. But 16-bit grey is scaled to 8 bits, where Pillow makes everything above 255 white.
-/// - It is Pillow's resizing that is followed, and NumPy's centre crop. The torchvision backend differs by a
-///   step of a byte here and there, and by a pixel in where it places a picture that is smaller than the
-///   crop by an odd number.
+/// - It is the resizing of Pillow 12 that is followed, to the last bit, and NumPy's centre crop. The torchvision
+///   backend differs by a step of a byte here and there, and by a pixel in where it places a picture that is
+///   smaller than the crop by an odd number; Pillow 13 differs where the height shrinks much more than the
+///   width.
+/// - Transformers 5 puts what is transparent on white where it is handed an image with alpha in memory, or a
+///   palette with a transparent colour; Transformers 4, and `load_image` for all other files, drop the alpha.
 /// - Every picture must come out at one size: a file that resizes the shortest edge and does not crop is
 ///   refused.
 #[derive(Clone, Debug)]
