@@ -14,8 +14,14 @@ pub(super) struct Steps {
     /// Height and width of all that comes out.
     output: [usize; 2],
     rescale: Option<f64>,
-    /// Mean and deviation.
-    normalize: Option<([f32; 3], [f32; 3])>,
+    normalize: Option<Normal>,
+}
+
+/// Mean and deviation by channel.
+#[derive(Clone, Copy, Debug)]
+struct Normal {
+    mean: [f32; 3],
+    std: [f32; 3],
 }
 
 impl Steps {
@@ -67,7 +73,7 @@ impl Steps {
         for (c, channel) in values.iter_mut().enumerate() {
             for (byte, value) in channel.iter_mut().enumerate() {
                 *value = (byte as f64 * self.rescale.unwrap_or(1.0)) as f32;
-                if let Some((mean, std)) = self.normalize {
+                if let Some(Normal { mean, std }) = self.normalize {
                     *value = (*value - mean[c]) / std[c];
                 }
             }
@@ -195,10 +201,7 @@ fn rescale(file: &File, defaults: Option<&Defaults>) -> Result<Option<f64>, Erro
     Ok(Some(file.factor("rescale_factor")?.unwrap_or(1.0 / 255.0)))
 }
 
-fn normalize(
-    file: &File,
-    defaults: Option<&Defaults>,
-) -> Result<Option<([f32; 3], [f32; 3])>, Error> {
+fn normalize(file: &File, defaults: Option<&Defaults>) -> Result<Option<Normal>, Error> {
     const SWITCH: &str = "do_normalize";
     if !file.or(SWITCH, file.switch(SWITCH)?, defaults.map(|_| true))? {
         return Ok(None);
@@ -211,5 +214,5 @@ fn normalize(
     if std.iter().any(|std| *std <= 0.0) {
         return Err(file.error("image_std", format!("is {std:?}; use numbers above 0")));
     }
-    Ok(Some((mean, std)))
+    Ok(Some(Normal { mean, std }))
 }
