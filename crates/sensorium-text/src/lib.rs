@@ -20,6 +20,9 @@ mod error;
 mod kit;
 mod processor;
 #[cfg(test)]
+mod published_tests;
+mod settings;
+#[cfg(test)]
 mod tests;
 mod tokenizer;
 
@@ -27,6 +30,7 @@ pub use encoder::{Positions, TextEncoder, TextEncoderConfig};
 pub use error::Error;
 pub use kit::{TextConfig, TextKit};
 pub use processor::{AugmentConfig, TextBatch, TextProcessor, TextSample};
+pub use settings::{Side, TextSettings};
 pub use tokenizer::Tokenizer;
 
 /// Of the contract, what is needed to use this crate alone.

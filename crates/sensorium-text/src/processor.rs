@@ -5,7 +5,8 @@ use rand::RngExt;
 use sensorium_core::{Processor, SampleRng, Source};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Tokenizer};
+use crate::error::need;
+use crate::{Error, Side, TextSettings, Tokenizer};
 
 /// The longest text that is read, in bytes.
 const LONGEST: u64 = 16 << 20;
@@ -34,11 +35,15 @@ pub struct TextBatch {
     pub pad: Tensor<2, Bool>,
 }
 
-/// Splits texts into ids and pads batches to the longest. An empty text is its special tokens.
+/// Splits texts into ids and pads batches, to the longest or to a fixed length. An empty text is its special
+/// tokens.
 #[derive(Clone, Debug)]
 pub struct TextProcessor {
     tokenizer: Tokenizer,
     max_tokens: usize,
+    padding_side: Side,
+    truncation_side: Side,
+    fixed_length: Option<usize>,
     augment: AugmentConfig,
 }
 
@@ -48,8 +53,77 @@ impl TextProcessor {
         Self {
             tokenizer,
             max_tokens,
+            padding_side: Side::Right,
+            truncation_side: Side::Right,
+            fixed_length: None,
             augment: AugmentConfig::default(),
         }
+    }
+
+    /// As a published model prepares texts, which has `model_positions` positions for tokens.
+    ///
+    /// What `settings` leaves open, `tokenizer.json`'s own padding and truncation say; then padding and
+    /// truncation are at the right, and texts as long as the model allows. Whether a batch is padded to a
+    /// length is not theirs to say, but the [model's](Self::with_fixed_length).
+    ///
+    /// # Errors
+    /// [`Error::Config`] if there is no room for a token, or if the padding token is not in the vocabulary.
+    pub fn published(
+        tokenizer: Tokenizer,
+        settings: &TextSettings,
+        model_positions: usize,
+    ) -> Result<Self, Error> {
+        let settings = settings.or(&tokenizer.file_settings());
+        let max_tokens = settings.max_tokens.unwrap_or(model_positions);
+        let max_tokens = max_tokens.min(model_positions);
+        need(max_tokens > 0, "model_max_length", || {
+            "leaves no room for a token; use at least 1".to_owned()
+        })?;
+        let mut tokenizer = tokenizer;
+        // Of a token that only `tokenizer.json` names, it has the id too, which is taken already.
+        if let Some(token) = &settings.pad_token {
+            let own = tokenizer.file_settings().pad_token;
+            match tokenizer.id(token) {
+                Some(id) => tokenizer = tokenizer.with_pad_id(id),
+                None => need(own.as_ref() == Some(token), "pad_token", || {
+                    format!(
+                        "{token:?} is not in the vocabulary of tokenizer.json; use a token that is"
+                    )
+                })?,
+            }
+        }
+        if let Some(lower_case) = settings.lower_case {
+            tokenizer = tokenizer.with_lower_case(lower_case)?;
+        }
+        Ok(Self {
+            padding_side: settings.padding_side.unwrap_or_default(),
+            truncation_side: settings.truncation_side.unwrap_or_default(),
+            ..Self::new(tokenizer, max_tokens)
+        })
+    }
+
+    /// Pads every batch to exactly `length`, and masks nothing of a text that is there: its padding is read
+    /// like any token. SigLIP is trained so, at a length of 64.
+    ///
+    /// # Panics
+    /// If `length` is zero.
+    pub fn with_fixed_length(mut self, length: usize) -> Self {
+        assert!(length > 0, "a fixed length of no tokens");
+        self.fixed_length = Some(length);
+        self.max_tokens = self.max_tokens.min(length);
+        self
+    }
+
+    /// Where padding stands in a batch.
+    pub fn with_padding_side(mut self, side: Side) -> Self {
+        self.padding_side = side;
+        self
+    }
+
+    /// Which end of a text that is too long is cut off.
+    pub fn with_truncation_side(mut self, side: Side) -> Self {
+        self.truncation_side = side;
+        self
     }
 
     /// Changes texts in training.
@@ -61,6 +135,11 @@ impl TextProcessor {
     /// What splits the texts.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
+    }
+
+    /// The length that every batch is padded to, if it is fixed.
+    pub fn fixed_length(&self) -> Option<usize> {
+        self.fixed_length
     }
 
     /// The most tokens of a text.
@@ -85,9 +164,12 @@ impl Processor for TextProcessor {
 
     fn process(&self, source: &Source) -> Result<TextSample, Error> {
         let text = read(source)?;
-        let mut ids = self
-            .tokenizer
-            .encode(&source.describe(), &text, self.max_tokens)?;
+        let mut ids = self.tokenizer.encode_cut(
+            &source.describe(),
+            &text,
+            self.max_tokens,
+            self.truncation_side,
+        )?;
         if ids.is_empty() {
             // A tokenizer without special tokens makes nothing of an empty text; presence must show.
             ids.push(self.tokenizer.pad_id());
@@ -113,17 +195,24 @@ impl Processor for TextProcessor {
         assert!(!samples.is_empty(), "a batch needs at least one sample");
         let length = |s: &Option<&TextSample>| s.map_or(0, |s| s.ids.len());
         let longest = samples.iter().map(length).max().unwrap_or(0).max(1);
+        let longest = longest.max(self.fixed_length.unwrap_or(1));
+        let fill = i64::from(self.tokenizer.pad_id());
         let (mut ids, mut pad) = (Vec::new(), Vec::new());
         for sample in samples {
             let own: &[u32] = sample.map_or(&[], |s| &s.ids);
             let missing = longest - own.len();
+            // An absent text is all padding, whatever the length.
+            let masked = self.fixed_length.is_none() || sample.is_none();
+            let (before, after) = match self.padding_side {
+                Side::Left => (missing, 0),
+                Side::Right => (0, missing),
+            };
+            ids.extend(std::iter::repeat_n(fill, before));
             ids.extend(own.iter().map(|id| i64::from(*id)));
-            ids.extend(std::iter::repeat_n(
-                i64::from(self.tokenizer.pad_id()),
-                missing,
-            ));
+            ids.extend(std::iter::repeat_n(fill, after));
+            pad.extend(std::iter::repeat_n(masked, before));
             pad.extend(std::iter::repeat_n(false, own.len()));
-            pad.extend(std::iter::repeat_n(true, missing));
+            pad.extend(std::iter::repeat_n(masked, after));
         }
         let shape = [samples.len(), longest];
         TextBatch {

@@ -8,12 +8,15 @@ use ahash::AHashMap;
 use sensorium_core::Source;
 use tokenizers::models::TrainerWrapper;
 use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainerBuilder};
-use tokenizers::normalizers::BertNormalizer;
+use tokenizers::normalizers::{BertNormalizer, Lowercase, NormalizerWrapper, Sequence};
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
-use tokenizers::{AddedToken, NormalizedString, Normalizer, Tokenizer as Inner};
+use tokenizers::{
+    AddedToken, NormalizedString, Normalizer, PaddingDirection, PaddingParams, PostProcessor,
+    Tokenizer as Inner, TruncationDirection, TruncationParams,
+};
 
-use crate::Error;
+use crate::{Error, Side, TextSettings};
 
 /// The largest `tokenizer.json` that is read, in bytes. The largest published ones have some 40 MB.
 const LARGEST: u64 = 256 << 20;
@@ -28,6 +31,8 @@ const SPECIAL: [&str; 4] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"];
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: Arc<Inner>,
+    /// What the file says of padding and truncation, which are not done here.
+    file: (Option<PaddingParams>, Option<TruncationParams>),
     pad_id: u32,
     vocab_size: usize,
 }
@@ -40,7 +45,7 @@ impl std::fmt::Debug for Tokenizer {
 
 impl Tokenizer {
     /// Reads a `tokenizer.json`. Its own padding and truncation are switched off: batches are padded
-    /// where they are made.
+    /// where they are made, and [`file_settings`](Self::file_settings) says what the file has.
     ///
     /// # Errors
     /// If it cannot be read or is no tokenizer.
@@ -62,11 +67,23 @@ impl Tokenizer {
         let parsed = std::panic::catch_unwind(|| Inner::from_bytes(bytes))
             .map_err(|_| wrong("its parts contradict each other".to_owned()))?;
         let mut inner = parsed.map_err(|error| wrong(error.to_string()))?;
+        let added = inner
+            .get_post_processor()
+            .map_or(0, |p| p.added_tokens(false));
+        // A length without room for the special tokens would make the library panic when it is set again.
+        let truncation = inner.get_truncation().cloned();
+        let truncation = truncation.filter(|t| t.max_length.checked_sub(added) >= Some(t.stride));
+        let file = (inner.get_padding().cloned(), truncation);
         inner.with_padding(None);
         inner
             .with_truncation(None)
             .map_err(|error| wrong(error.to_string()))?;
-        Self::new(inner).map_err(wrong)
+        let mut tokenizer = Self::new(inner).map_err(wrong)?;
+        let padding = file.0.as_ref().map(|padding| padding.pad_id);
+        let known = padding.filter(|id| (*id as usize) < tokenizer.vocab_size);
+        tokenizer.pad_id = known.unwrap_or(tokenizer.pad_id);
+        tokenizer.file = file;
+        Ok(tokenizer)
     }
 
     /// Learns a WordPiece vocabulary (arXiv 1609.08144) from texts, lower-cased and split as BERT does.
@@ -108,6 +125,7 @@ impl Tokenizer {
             .unwrap_or(0);
         Ok(Self {
             inner: Arc::new(inner),
+            file: (None, None),
             pad_id,
             vocab_size,
         })
@@ -119,6 +137,20 @@ impl Tokenizer {
     /// # Errors
     /// If the tokenizer cannot split the text; `name` stands for it in the message.
     pub fn encode(&self, name: &str, text: &str, max_tokens: usize) -> Result<Vec<u32>, Error> {
+        self.encode_cut(name, text, max_tokens, Side::Right)
+    }
+
+    /// The same, but of a longer text, this end is cut off.
+    ///
+    /// # Errors
+    /// If the tokenizer cannot split the text; `name` stands for it in the message.
+    pub fn encode_cut(
+        &self,
+        name: &str,
+        text: &str,
+        max_tokens: usize,
+        side: Side,
+    ) -> Result<Vec<u32>, Error> {
         let encoding = self
             .inner
             .encode_fast(text, true)
@@ -126,17 +158,71 @@ impl Tokenizer {
                 name: name.to_owned(),
                 reason: error.to_string(),
             })?;
-        let mut ids = encoding.get_ids().to_vec();
-        if ids.len() > max_tokens {
-            let special = encoding.get_special_tokens_mask();
-            let ends_in_special = special.last() == Some(&1);
-            let last = ids[ids.len() - 1];
-            ids.truncate(max_tokens);
-            if let (true, Some(end)) = (ends_in_special, ids.last_mut()) {
-                *end = last;
-            }
+        let (ids, special) = (encoding.get_ids(), encoding.get_special_tokens_mask());
+        Ok(cut(ids, special, max_tokens, side))
+    }
+
+    /// What `tokenizer.json` itself says in `padding` and `truncation`.
+    pub fn file_settings(&self) -> TextSettings {
+        let (padding, truncation) = &self.file;
+        TextSettings {
+            max_tokens: truncation.as_ref().map(|t| t.max_length),
+            padding_side: padding.as_ref().map(|padding| match padding.direction {
+                PaddingDirection::Left => Side::Left,
+                PaddingDirection::Right => Side::Right,
+            }),
+            truncation_side: truncation.as_ref().map(|t| match t.direction {
+                TruncationDirection::Left => Side::Left,
+                TruncationDirection::Right => Side::Right,
+            }),
+            pad_token: padding.as_ref().map(|padding| padding.pad_token.clone()),
+            lower_case: None,
         }
-        Ok(ids)
+    }
+
+    /// The id of a token.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// The same, with another id in padding.
+    ///
+    /// # Panics
+    /// If the vocabulary has no such id.
+    pub fn with_pad_id(mut self, id: u32) -> Self {
+        assert!((id as usize) < self.vocab_size, "no id {id}");
+        self.pad_id = id;
+        self
+    }
+
+    /// Lower-cases texts, or keeps BERT's normaliser from it, as Transformers does when the model's
+    /// `do_lower_case` and its `tokenizer.json` disagree. What is special is told before it.
+    ///
+    /// # Errors
+    /// If the tokenizer's added tokens do not allow it.
+    pub fn with_lower_case(mut self, lower_case: bool) -> Result<Self, Error> {
+        let normalizer = match self.inner.get_normalizer() {
+            Some(NormalizerWrapper::BertNormalizer(bert)) if bert.lowercase != lower_case => {
+                let mut bert = *bert;
+                bert.lowercase = lower_case;
+                NormalizerWrapper::from(bert)
+            }
+            own if lower_case && !own.is_some_and(lowers) => {
+                let own = own.cloned();
+                let steps = std::iter::once(Lowercase.into()).chain(own);
+                NormalizerWrapper::from(Sequence::new(steps.collect()))
+            }
+            _ => return Ok(self),
+        };
+        let mut inner = Inner::clone(&self.inner);
+        inner
+            .with_normalizer(Some(normalizer))
+            .map_err(|error| Error::Tokenizer {
+                name: "the tokenizer, lower-cased".to_owned(),
+                reason: error.to_string(),
+            })?;
+        self.inner = Arc::new(inner);
+        Ok(self)
     }
 
     /// How many rows a table of embeddings needs: the highest id and one.
@@ -155,16 +241,55 @@ impl Tokenizer {
         ids.iter().map(|id| token(id).unwrap_or_default()).collect()
     }
 
-    /// Writes `tokenizer.json` into a model's folder.
+    /// Writes `tokenizer.json` into a model's folder, with the padding and truncation it was read with.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn save(&self, dir: &Path) -> Result<(), Error> {
         let path = dir.join(FILE);
-        self.inner.save(&path, true).map_err(|error| Error::Write {
+        let failed = |error: tokenizers::Error| Error::Write {
             name: path.display().to_string(),
             reason: error.to_string(),
-        })
+        };
+        let mut inner = Inner::clone(&self.inner);
+        let (padding, truncation) = self.file.clone();
+        inner.with_padding(padding);
+        inner.with_truncation(truncation).map_err(failed)?;
+        inner.save(&path, true).map_err(failed)
+    }
+}
+
+/// Ids within a length. The special tokens at both ends stay, if they can: the post-processor marks them.
+fn cut(ids: &[u32], special: &[u32], max_tokens: usize, side: Side) -> Vec<u32> {
+    if ids.len() <= max_tokens {
+        return ids.to_vec();
+    }
+    let before = special.iter().take_while(|s| **s == 1).count();
+    let after = special[before..].iter().rev();
+    let after = after.take_while(|s| **s == 1).count();
+    let Some(room) = max_tokens.checked_sub(before + after) else {
+        // Not even the frame fits: its end matters most, which some models read the text from.
+        let mut kept = ids[..max_tokens].to_vec();
+        if let (true, Some(end)) = (after > 0, kept.last_mut()) {
+            *end = ids[ids.len() - 1];
+        }
+        return kept;
+    };
+    let end = ids.len() - after;
+    let content = match side {
+        Side::Right => &ids[before..before + room],
+        Side::Left => &ids[end - room..end],
+    };
+    [&ids[..before], content, &ids[end..]].concat()
+}
+
+/// Whether a normaliser lower-cases.
+fn lowers(normalizer: &NormalizerWrapper) -> bool {
+    match normalizer {
+        NormalizerWrapper::Lowercase(_) => true,
+        NormalizerWrapper::BertNormalizer(bert) => bert.lowercase,
+        NormalizerWrapper::Sequence(steps) => steps.as_ref().iter().any(lowers),
+        _ => false,
     }
 }
 

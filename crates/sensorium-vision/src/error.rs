@@ -73,6 +73,16 @@ pub enum Error {
         /// What the decoder said.
         reason: String,
     },
+    /// A published model's file cannot be followed.
+    #[error("{name}: {key}: {problem}")]
+    Published {
+        /// The file.
+        name: String,
+        /// The key in it.
+        key: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
     /// A value of the configuration cannot work.
     #[error("{key}: {problem}")]
     Config {

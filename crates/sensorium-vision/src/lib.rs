@@ -30,6 +30,7 @@
 //! ```
 
 mod augment;
+mod convolve;
 mod decode;
 mod error;
 mod grid;
@@ -38,6 +39,7 @@ mod patch;
 mod picture;
 mod prepare;
 mod processor;
+mod published;
 mod resize;
 mod vit;
 
@@ -50,6 +52,7 @@ pub use patch::{PatchEmbedding, PatchEmbeddingConfig};
 pub use picture::Picture;
 pub use prepare::{Normalize, PrepareConfig};
 pub use processor::{ImageBatch, ImageProcessor, ImageSample};
+pub use published::PublishedImageProcessor;
 pub use resize::{Filter, Fit, resize, resize_and_crop};
 pub use vit::{Vit, VitConfig};
 

@@ -136,29 +136,37 @@ impl Processor for ImageProcessor {
     }
 
     fn collate(&self, samples: &[Option<&ImageSample>], device: &Device) -> ImageBatch {
-        assert!(!samples.is_empty(), "no samples to collate");
-        let (channels, size) = (self.prepare.channels, self.prepare.image_size);
-        let dims = [channels, size, size];
-        let count = channels * size * size;
-        let mut pixels = Vec::with_capacity(samples.len() * count);
-        for sample in samples {
-            match sample {
-                Some(sample) => {
-                    assert_shape!(sample, dims);
-                    pixels.extend_from_slice(&sample.pixels);
-                }
-                None => pixels.resize(pixels.len() + count, 0.0),
+        let size = self.prepare.image_size;
+        stack(samples, [self.prepare.channels, size, size], device)
+    }
+}
+
+/// Joins samples of one shape; where there is none, zeros.
+pub(crate) fn stack(
+    samples: &[Option<&ImageSample>],
+    dims: [usize; 3],
+    device: &Device,
+) -> ImageBatch {
+    assert!(!samples.is_empty(), "no samples to collate");
+    let count = dims.iter().product::<usize>();
+    let mut pixels = Vec::with_capacity(samples.len() * count);
+    for sample in samples {
+        match sample {
+            Some(sample) => {
+                assert_shape!(sample, dims);
+                pixels.extend_from_slice(&sample.pixels);
             }
+            None => pixels.resize(pixels.len() + count, 0.0),
         }
-        let present: Vec<bool> = samples.iter().map(Option::is_some).collect();
-        let batch = samples.len();
-        ImageBatch {
-            pixels: Tensor::from_data(
-                TensorData::new(pixels, [batch, channels, size, size]),
-                device,
-            ),
-            present: Tensor::from_data(TensorData::new(present, [batch]), device),
-        }
+    }
+    let present: Vec<bool> = samples.iter().map(Option::is_some).collect();
+    let (batch, [channels, height, width]) = (samples.len(), dims);
+    ImageBatch {
+        pixels: Tensor::from_data(
+            TensorData::new(pixels, [batch, channels, height, width]),
+            device,
+        ),
+        present: Tensor::from_data(TensorData::new(present, [batch]), device),
     }
 }
 

@@ -1,12 +1,9 @@
-//! Resizing that equals Pillow's within one step of a byte: published checkpoints were trained with it.
+//! Resizing that equals Pillow's byte by byte: published checkpoints were trained with it.
 
-use fast_image_resize as fir;
-use fir::images::{Image, ImageRef, TypedImage, TypedImageRef};
-use fir::pixels::F32;
-use fir::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
 
 use crate::Picture;
+use crate::convolve::{Kernel, along_columns, along_rows};
 
 /// How pixels are weighed. Scaling down, each looks at all pixels it covers, as Pillow's do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +18,10 @@ pub enum Filter {
     Bicubic,
     /// A sinc in a window of three lobes.
     Lanczos,
+    /// The mean of the pixels that are covered.
+    Box,
+    /// A raised cosine as wide as the triangle, and sharper.
+    Hamming,
 }
 
 /// How an image of any shape becomes a square.
@@ -34,13 +35,52 @@ pub enum Fit {
     Stretch,
 }
 
-/// A part of a picture, in its pixels and parts of them.
+/// One side of a picture, and the part of it that is wanted of it resized.
 #[derive(Clone, Copy)]
-struct Window {
-    left: f64,
-    top: f64,
-    width: f64,
-    height: f64,
+pub(crate) struct Span {
+    /// Pixels of the picture.
+    pub(crate) side: usize,
+    /// Pixels of the whole side when resized.
+    pub(crate) resized: usize,
+    /// Where the part begins, in resized pixels.
+    pub(crate) start: usize,
+    /// How many resized pixels it has.
+    pub(crate) length: usize,
+}
+
+impl Span {
+    /// All of a side.
+    pub(crate) fn whole(side: usize, resized: usize) -> Self {
+        Self {
+            side,
+            resized,
+            start: 0,
+            length: resized,
+        }
+    }
+
+    /// The middle of a side, or all of it where it is shorter.
+    pub(crate) fn centre(side: usize, resized: usize, length: usize) -> Self {
+        let length = length.min(resized);
+        Self {
+            side,
+            resized,
+            start: (resized - length) / 2,
+            length,
+        }
+    }
+
+    /// The picture's pixel at the centre of each resized one. Pillow adds up steps, and where a centre
+    /// lies between two pixels, its rounding decides.
+    fn nearest(self) -> Vec<usize> {
+        let step = self.side as f64 / self.resized as f64;
+        let places = std::iter::successors(Some(step * 0.5), |at| Some(at + step));
+        places
+            .skip(self.start)
+            .take(self.length)
+            .map(|at| (at as usize).min(self.side - 1))
+            .collect()
+    }
 }
 
 /// Resizes to exactly `width` x `height`.
@@ -48,13 +88,9 @@ struct Window {
 /// # Panics
 /// If a size is zero.
 pub fn resize(picture: &Picture, width: usize, height: usize, filter: Filter) -> Picture {
-    let whole = Window {
-        left: 0.0,
-        top: 0.0,
-        width: picture.width() as f64,
-        height: picture.height() as f64,
-    };
-    resize_window(picture, whole, width, height, filter)
+    let across = Span::whole(picture.width(), width);
+    let down = Span::whole(picture.height(), height);
+    resize_part(picture, across, down, filter)
 }
 
 /// Resizes so that the shorter side is `shortest_edge` long, and cuts the centre of `size` x `size`
@@ -76,142 +112,41 @@ pub fn resize_and_crop(
         "{size} of {shortest_edge}"
     );
     let shortest = picture.width().min(picture.height());
-    // One side after the other: where the window begins, and how long it is.
-    let span = |side: usize| {
-        let resized = shortest_edge * side / shortest;
-        let scale = side as f64 / resized as f64;
-        let start = ((resized - size) / 2) as f64 * scale;
-        (start, (size as f64 * scale).min(side as f64 - start))
-    };
-    let (left, width) = span(picture.width());
-    let (top, height) = span(picture.height());
-    let window = Window {
-        left,
-        top,
-        width,
-        height,
-    };
-    resize_window(picture, window, size, size, filter)
+    let span = |side: usize| Span::centre(side, shortest_edge * side / shortest, size);
+    let (across, down) = (span(picture.width()), span(picture.height()));
+    resize_part(picture, across, down, filter)
 }
 
-fn resize_window(
-    picture: &Picture,
-    window: Window,
-    width: usize,
-    height: usize,
-    filter: Filter,
-) -> Picture {
+/// Resizes, and gives a part of what comes out; the rest is never resized.
+///
+/// # Panics
+/// If the part has no pixels.
+pub(crate) fn resize_part(picture: &Picture, across: Span, down: Span, filter: Filter) -> Picture {
+    let (width, height) = (across.length, down.length);
     assert!(width > 0 && height > 0, "{width} x {height} pixels");
-    let filter = match filter {
-        Filter::Nearest => return nearest(picture, window, width, height),
-        Filter::Bilinear => FilterType::Bilinear,
-        Filter::Bicubic => FilterType::CatmullRom,
-        Filter::Lanczos => FilterType::Lanczos3,
+    let kernel = match filter {
+        Filter::Nearest => return nearest(picture, across, down),
+        Filter::Bilinear => Kernel::BILINEAR,
+        Filter::Bicubic => Kernel::BICUBIC,
+        Filter::Lanczos => Kernel::LANCZOS,
+        Filter::Box => Kernel::BOX,
+        Filter::Hamming => Kernel::HAMMING,
     };
-    // Pillow resizes rows, rounds to bytes, and then resizes columns, with weights of 22 binary digits.
-    // On bytes the library begins with columns, and its weights have at most 16 digits: a quarter of all
-    // bytes come out different. One direction at a time in floating point, they come out the same.
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
-    let narrowed = along_rows(picture, window.left, window.width, width, &options);
-    along_columns(&narrowed, window.top, window.height, height, &options)
+    // Pillow to version 12, with which today's checkpoints were made, always begins with rows. Since 13 (its
+    // pull request 9549) it begins with columns where the height shrinks much more than the width.
+    let narrowed = along_rows(picture, across, kernel);
+    along_columns(&narrowed, down, kernel)
 }
 
-/// Resizes the part of each row that begins at `left` and is `span` long to `width` pixels.
-fn along_rows(
-    picture: &Picture,
-    left: f64,
-    span: f64,
-    width: usize,
-    options: &ResizeOptions,
-) -> Picture {
-    // Rows that are in floating point at a time, so that a large picture needs little more memory.
-    const BAND: usize = 32;
-    let (full, channels) = (picture.width(), picture.channels());
-    let mut resizer = Resizer::new();
-    let mut out = vec![0; width * picture.height() * channels];
-    let bands = picture.data().chunks(BAND * full * channels);
-    for (band, out) in bands.zip(out.chunks_mut(BAND * width * channels)) {
-        let rows = band.len() / (full * channels);
-        for c in 0..channels {
-            let plane = band.iter().skip(c).step_by(channels);
-            let target = convolve(
-                &mut resizer,
-                (full, rows, plane),
-                (width, rows),
-                &options.crop(left, 0.0, span, rows as f64),
-            );
-            let bytes = out.iter_mut().skip(c).step_by(channels);
-            for (byte, value) in bytes.zip(target) {
-                *byte = value;
-            }
+fn nearest(picture: &Picture, across: Span, down: Span) -> Picture {
+    let (columns, rows) = (across.nearest(), down.nearest());
+    let mut out = Vec::with_capacity(columns.len() * rows.len() * picture.channels());
+    for y in &rows {
+        for x in &columns {
+            out.extend_from_slice(picture.pixel(*x, *y));
         }
     }
-    Picture::new(width, picture.height(), channels, out)
-}
-
-/// Resizes the part of each column that begins at `top` and is `span` long to `height` pixels.
-fn along_columns(
-    picture: &Picture,
-    top: f64,
-    span: f64,
-    height: usize,
-    options: &ResizeOptions,
-) -> Picture {
-    // Channels do not meet in a column, so that each counts as a column of its own.
-    let columns = picture.width() * picture.channels();
-    let target = convolve(
-        &mut Resizer::new(),
-        (columns, picture.height(), picture.data().iter()),
-        (columns, height),
-        &options.crop(0.0, top, columns as f64, span),
-    );
-    Picture::new(picture.width(), height, picture.channels(), target)
-}
-
-/// Resizes one plane of `width, height, bytes`, and rounds to bytes.
-fn convolve<'a>(
-    resizer: &mut Resizer,
-    source: (usize, usize, impl Iterator<Item = &'a u8>),
-    target: (usize, usize),
-    options: &ResizeOptions,
-) -> Vec<u8> {
-    let pixels: Vec<F32> = source.2.map(|v| F32::new(f32::from(*v))).collect();
-    let source = TypedImageRef::new(side(source.0), side(source.1), &pixels)
-        .expect("a plane has the pixels of its size");
-    let mut target = TypedImage::<F32>::new(side(target.0), side(target.1));
-    resizer
-        .resize_typed(&source, &mut target, options)
-        .expect("the window lies inside the picture");
-    target.pixels().iter().map(|v| (v.0 + 0.5) as u8).collect()
-}
-
-fn nearest(picture: &Picture, window: Window, width: usize, height: usize) -> Picture {
-    let pixel_type = match picture.channels() {
-        1 => PixelType::U8,
-        _ => PixelType::U8x3,
-    };
-    let source = ImageRef::new(
-        side(picture.width()),
-        side(picture.height()),
-        picture.data(),
-        pixel_type,
-    )
-    .expect("a picture has the bytes of its size");
-    let mut target = Image::new(side(width), side(height), pixel_type);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Nearest).crop(
-        window.left,
-        window.top,
-        window.width,
-        window.height,
-    );
-    Resizer::new()
-        .resize(&source, &mut target, &options)
-        .expect("the window lies inside the picture");
-    Picture::new(width, height, picture.channels(), target.into_vec())
-}
-
-fn side(pixels: usize) -> u32 {
-    u32::try_from(pixels).expect("sides of pictures are below 2^32")
+    Picture::new(columns.len(), rows.len(), picture.channels(), out)
 }
 
 #[cfg(test)]

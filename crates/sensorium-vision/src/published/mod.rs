@@ -1,0 +1,121 @@
+//! Images prepared exactly as a published model's `preprocessor_config.json` says.
+
+mod classes;
+mod file;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use burn::tensor::Device;
+use sensorium_core::{Processor, Source};
+
+use crate::decode::{Limits, decode};
+use crate::processor::stack;
+use crate::{Error, ImageBatch, ImageSample, Picture};
+use steps::Steps;
+
+/// Decodes and prepares images as a model's `preprocessor_config.json` says: to RGB, resize, centre crop,
+/// rescale, normalise, in this order, each where the file asks for it.
+///
+/// Old files (`feature_extractor_type`, sizes as a number) and new ones (`image_processor_type`, sizes by
+/// name, nested under `image_processor`) are read. Where a key is missing, the class that the file names
+/// says its default, as in Hugging Face's Transformers 5.23.
+///
+/// ```
+/// use sensorium_vision::PublishedImageProcessor;
+///
+/// let json = r#"{"feature_extractor_type": "CLIPFeatureExtractor", "size": 224, "crop_size": 224}"#;
+/// let processor = PublishedImageProcessor::from_json("preprocessor_config.json", json)?;
+/// assert_eq!(processor.dims(), [3, 224, 224]);
+///
+/// let json = r#"{"image_processor_type": "ViTImageProcessor", "size": {"shortest_edge": 256}}"#;
+/// let error = PublishedImageProcessor::from_json("preprocessor_config.json", json).unwrap_err();
+/// assert!(error.to_string().starts_with("preprocessor_config.json: size: "));
+/// # Ok::<(), sensorium_vision::Error>(())
+/// ```
+///
+/// # Differs from the reference
+///
+/// - Files are decoded as [`decode`] does and as Transformers' `load_image` does: upright by EXIF, alpha
+///   dropped. But 16-bit grey is scaled to 8 bits, where Pillow makes everything above 255 white.
+/// - It is the resizing of Pillow 12 that is followed, to the last bit, and NumPy's centre crop. The torchvision
+///   backend differs by a step of a byte here and there, and by a pixel in where it places a picture that is
+///   smaller than the crop by an odd number; Pillow 13 differs where the height shrinks much more than the
+///   width.
+/// - Transformers 5 puts what is transparent on white where it is handed an image with alpha in memory, or a
+///   palette with a transparent colour; Transformers 4, and `load_image` for all other files, drop the alpha.
+/// - Every picture must come out at one size: a file that resizes the shortest edge and does not crop is
+///   refused.
+#[derive(Clone, Debug)]
+pub struct PublishedImageProcessor {
+    steps: Steps,
+    /// Each byte's number once rescaled and normalised, by channel.
+    values: [[f32; 256]; 3],
+    limits: Limits,
+    source: String,
+}
+
+impl PublishedImageProcessor {
+    /// Reads the text of a `preprocessor_config.json` or `processor_config.json`; `name` stands for the file
+    /// in messages.
+    ///
+    /// # Errors
+    /// [`Error::Published`] naming the key that is missing, cannot work, or asks for a step that is not
+    /// known here.
+    pub fn from_json(name: &str, json: &str) -> Result<Self, Error> {
+        let steps = Steps::read(name, json)?;
+        let values = steps.values(name)?;
+        Ok(Self {
+            steps,
+            values,
+            limits: Limits::default(),
+            source: json.to_owned(),
+        })
+    }
+
+    /// How much of a file is decoded at most.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// `[channels, height, width]` of every sample.
+    pub fn dims(&self) -> [usize; 3] {
+        let [height, width] = self.steps.output();
+        [3, height, width]
+    }
+
+    /// The text it was read from, unchanged, so that a model is saved with its own file.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Prepares a picture that is decoded already.
+    pub fn prepare(&self, picture: Picture) -> ImageSample {
+        let [channels, height, width] = self.dims();
+        let picture = self.steps.place(picture.to_rgb());
+        let mut pixels = vec![0.0; channels * height * width];
+        // [H, W, C] -> [C, H, W]
+        for (c, plane) in pixels.chunks_exact_mut(height * width).enumerate() {
+            let bytes = picture.data().iter().skip(c).step_by(channels);
+            for (pixel, byte) in plane.iter_mut().zip(bytes) {
+                *pixel = self.values[c][usize::from(*byte)];
+            }
+        }
+        ImageSample::new(channels, height, width, pixels)
+    }
+}
+
+impl Processor for PublishedImageProcessor {
+    type Sample = ImageSample;
+    type Batch = ImageBatch;
+    type Error = Error;
+
+    fn process(&self, source: &Source) -> Result<ImageSample, Error> {
+        Ok(self.prepare(decode(source, &self.limits)?))
+    }
+
+    fn collate(&self, samples: &[Option<&ImageSample>], device: &Device) -> ImageBatch {
+        stack(samples, self.dims(), device)
+    }
+}
