@@ -105,7 +105,7 @@ impl<'a> File<'a> {
 
     /// Steps of other models that are not taken here: better no picture than another one.
     pub(super) fn refuse_other_steps(&self) -> Result<(), Error> {
-        const OTHER: [&str; 11] = [
+        const OTHER: [&str; 12] = [
             "do_pad",
             "do_flip_channel_order",
             "do_thumbnail",
@@ -116,6 +116,7 @@ impl<'a> File<'a> {
             "rescale_offset",
             "keep_aspect_ratio",
             "crop_pct",
+            "use_square_size",
             "image_grid_pinpoints",
         ];
         for key in OTHER {

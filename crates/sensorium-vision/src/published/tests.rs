@@ -140,6 +140,7 @@ fn what_cannot_work_is_refused_by_key() {
         (r#""do_pad": true"#, "do_pad"),
         (r#""rescale_offset": true"#, "rescale_offset"),
         (r#""crop_pct": 0.875"#, "crop_pct"),
+        (r#""use_square_size": true"#, "use_square_size"),
         (r#""image_mean": [NaN, 0, 0]"#, "the file"),
         (r#""rescale_factor": 1e999"#, "the file"),
     ] {
