@@ -22,6 +22,7 @@ const EXAMPLES: &str = "Examples:
   sensorium train my-recipe.toml --data photos.csv --set train.epochs=3
   sensorium eval runs/av-digits --drop audio
   sensorium predict runs/av-digits --text \"it is even\" --image digit.png
+  sensorium embed --model openai/clip-vit-base-patch32 --image photo.jpg
   sensorium devices";
 
 /// What every command takes.
@@ -60,6 +61,24 @@ pub enum Command {
   sensorium predict runs/av-digits --image digit.png --audio seven.wav --text \"it is odd\" --top-k 3
   sensorium predict runs/my-run --input thermal=readings.csv")]
     Predict(PredictArgs),
+    /// Turn texts and images into vectors with a published model.
+    #[command(after_help = "Examples:
+  sensorium embed --model sentence-transformers/all-MiniLM-L6-v2 --text \"a cat\" \"a dog\"
+  sensorium embed --model openai/clip-vit-base-patch32 --image photos/*.jpg --text \"a rocket\"
+  find photos -name '*.jpg' | sensorium embed --model my-clip --image - --out photos.parquet --on-error skip")]
+    Embed(EmbedArgs),
+    /// Classify images by labels in words, or images and texts by a model's own classes.
+    #[command(after_help = "Examples:
+  sensorium classify --model openai/clip-vit-base-patch32 --image cat.jpg --labels cat,dog,rocket
+  sensorium classify --model google/siglip-base-patch16-224 --image *.jpg --labels \"a tabby,a siamese\" --json
+  sensorium classify --model google/vit-base-patch16-224 --image cat.jpg --top-k 5")]
+    Classify(ClassifyArgs),
+    /// Show what a checkpoint holds, which family it is, and what would not load.
+    #[command(after_help = "Examples:
+  sensorium inspect openai/clip-vit-base-patch32
+  sensorium inspect my-model/
+  sensorium inspect model.safetensors --json")]
+    Inspect(InspectArgs),
     /// Make a data set.
     #[command(subcommand)]
     Data(DataCommand),
@@ -151,6 +170,82 @@ pub struct PredictArgs {
     /// How many answers to print, best first.
     #[arg(long, default_value_t = 3, value_name = "K")]
     pub top_k: usize,
+}
+
+/// How many inputs are worked on.
+#[derive(Clone, Debug, Args)]
+pub struct JobArgs {
+    /// How many inputs the model takes at once.
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = batch)]
+    pub batch: usize,
+    /// Whether an input that cannot be read ends the command (fail) or is named and left out (skip).
+    #[arg(long, default_value = "fail", value_name = "fail|skip")]
+    pub on_error: OnErrorArg,
+}
+
+fn batch(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=4096) => Ok(n),
+        _ => Err("is not 1 to 4096".to_owned()),
+    }
+}
+
+/// `sensorium embed`
+#[derive(Clone, Debug, Args)]
+pub struct EmbedArgs {
+    /// A folder in the hub's layout, or a hub's model: owner/name, or owner/name@revision.
+    #[arg(long, value_name = "M")]
+    pub model: String,
+    /// Texts; `-` reads them from standard input, one a line.
+    #[arg(long, value_name = "S", num_args = 1..)]
+    pub text: Vec<String>,
+    /// Pictures; `-` reads their paths from standard input, one a line.
+    #[arg(long, value_name = "F", num_args = 1..)]
+    pub image: Vec<String>,
+    /// Leave vectors as long as the model makes them, instead of scaling them to length 1.
+    #[arg(long)]
+    pub raw: bool,
+    /// Write a file, by its extension: .parquet, .jsonl, or .npy (an array without names).
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub jobs: JobArgs,
+}
+
+/// `sensorium classify`
+#[derive(Clone, Debug, Args)]
+pub struct ClassifyArgs {
+    /// A folder in the hub's layout, or a hub's model: owner/name, or owner/name@revision.
+    #[arg(long, value_name = "M")]
+    pub model: String,
+    /// Pictures; `-` reads their paths from standard input, one a line.
+    #[arg(long, value_name = "F", num_args = 1..)]
+    pub image: Vec<String>,
+    /// Texts, for a model that classifies texts; `-` reads them from standard input, one a line.
+    #[arg(long, value_name = "S", num_args = 1..)]
+    pub text: Vec<String>,
+    /// Labels to choose from, with commas between; without them, the model's own classes.
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    pub labels: Vec<String>,
+    /// What a label is put into, in the place of {}.
+    #[arg(long, value_name = "S", default_value = "a photo of a {}")]
+    pub template: String,
+    /// How many labels to print, best first.
+    #[arg(long, default_value_t = 5, value_name = "K")]
+    pub top_k: usize,
+    #[command(flatten)]
+    pub jobs: JobArgs,
+}
+
+/// `sensorium inspect`
+#[derive(Clone, Debug, Args)]
+pub struct InspectArgs {
+    /// A safetensors file, a model's folder, or a hub's model.
+    #[arg(value_name = "PATH|M")]
+    pub model: String,
+    /// List every tensor, instead of numbered ones together.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// `sensorium data`

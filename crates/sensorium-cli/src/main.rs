@@ -3,8 +3,12 @@
 
 mod args;
 mod commands;
+mod jobs;
+mod models;
 mod progress;
 mod screen;
+mod sink;
+mod tree;
 
 use std::process::ExitCode;
 
@@ -34,6 +38,9 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train::run(&args, common),
         Command::Eval(args) => commands::eval::run(&args, common),
         Command::Predict(args) => commands::predict::run(&args, common),
+        Command::Embed(args) => commands::embed::run(&args, common),
+        Command::Classify(args) => commands::classify::run(&args, common),
+        Command::Inspect(args) => commands::inspect::run(&args, common),
         Command::Data(DataCommand::Make(MakeCommand::AvDigits(args))) => {
             commands::data::make_av_digits(&args, common)
         }

@@ -22,6 +22,30 @@ pub enum Error {
         /// What is wrong and what would be right.
         problem: String,
     },
+    /// A family or a head that is not among those of this crate.
+    #[error("{model}: config.json: {key}: {problem}")]
+    Unknown {
+        /// The folder or id.
+        model: String,
+        /// The key that says what it is.
+        key: &'static str,
+        /// What it says, and what is known.
+        problem: String,
+    },
+    /// A model that does not take, or give, what it is asked for.
+    #[error("{model}: {problem}")]
+    Unfit {
+        /// The folder or id.
+        model: String,
+        /// What it is, and what would serve.
+        problem: String,
+    },
+    /// A text or a tokenizer.
+    #[error(transparent)]
+    Text(#[from] sensorium_text::Error),
+    /// An image, or how it is prepared.
+    #[error(transparent)]
+    Vision(#[from] sensorium_vision::Error),
     /// Files or tensors are missing, broken, or do not fit.
     #[error(transparent)]
     Hub(#[from] sensorium_hub::Error),

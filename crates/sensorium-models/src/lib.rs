@@ -10,11 +10,16 @@ pub mod clip;
 mod config;
 pub mod dino;
 mod error;
+mod family;
+mod fit;
 mod published;
+pub mod ready;
 pub mod siglip;
 pub mod vit;
 
 pub use error::Error;
+pub use family::Family;
+pub use fit::fit;
 pub use published::{Loaded, Published};
 
 /// The README's example is run too.

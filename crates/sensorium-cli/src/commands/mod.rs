@@ -1,7 +1,10 @@
 //! One file per command.
 
+pub mod classify;
 pub mod data;
 pub mod devices;
+pub mod embed;
 pub mod eval;
+pub mod inspect;
 pub mod predict;
 pub mod train;

@@ -34,6 +34,6 @@ mod vision;
 pub use config::{ClipConfig, ClipTextConfig, ClipVisionConfig};
 pub use embeddings::{TextEmbeddings, VisionEmbeddings};
 pub use model::ClipModel;
-pub(crate) use model::cosines;
+pub(crate) use model::{cosines, unit};
 pub use text::{ClipTextModel, ClipTextModelWithProjection};
 pub use vision::{ClipVisionModel, ClipVisionModelWithProjection};

@@ -119,7 +119,7 @@ pub(crate) fn cosines(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
 }
 
 /// Rows of length one; zeros stay zeros.
-fn unit(x: Tensor<2>) -> Tensor<2> {
+pub(crate) fn unit(x: Tensor<2>) -> Tensor<2> {
     let length = x.clone().square().sum_dim(1).sqrt(); // [B, 1]
     let zero = length.clone().equal_elem(0.0);
     x / length.mask_fill(zero, 1.0)

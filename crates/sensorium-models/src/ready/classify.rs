@@ -1,0 +1,155 @@
+//! Images and texts classified by the classes a model was trained for.
+
+use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::{Device, Tensor};
+use sensorium_core::{Logits, Model, Processor, Source};
+use sensorium_hub::Checkpoint;
+use sensorium_text::{TextProcessor, TextSample};
+use sensorium_vision::{ImageSample, PublishedImageProcessor};
+
+use super::image::processor as image_processor;
+use super::text::processor as text_processor;
+use super::{Scoring, unfit};
+use crate::bert::BertForSequenceClassification;
+use crate::dino::Dinov2ForImageClassification;
+use crate::family::head;
+use crate::vit::VitForImageClassification;
+use crate::{Error, Family, Published};
+
+/// A model with classes of its own.
+#[derive(Debug)]
+pub struct Classifier {
+    model: Head,
+    labels: Vec<String>,
+    scoring: Scoring,
+    device: Device,
+}
+
+#[derive(Debug)]
+enum Head {
+    Vit(Box<VitForImageClassification>, Box<PublishedImageProcessor>),
+    Dinov2(
+        Box<Dinov2ForImageClassification>,
+        Box<PublishedImageProcessor>,
+    ),
+    Bert(Box<BertForSequenceClassification>, Box<TextProcessor>),
+}
+
+/// One prepared input of a [`Classifier`].
+#[derive(Clone, Debug)]
+pub enum Prepared {
+    /// Of one that takes images.
+    Image(ImageSample),
+    /// Of one that takes texts.
+    Text(TextSample),
+}
+
+impl Classifier {
+    /// Opens a checkpoint that has a head of classes.
+    ///
+    /// # Errors
+    /// If it has none, or a file is missing, broken or does not fit.
+    pub fn open(checkpoint: &Checkpoint, device: &Device) -> Result<Self, Error> {
+        let config = checkpoint.config()?;
+        let family = Family::of(checkpoint.name(), &config)?;
+        let (model, labels) = match (family, head(&config)) {
+            (Family::Vit, "ForImageClassification") => {
+                let loaded = VitForImageClassification::load(checkpoint, device)?;
+                let processor = image_processor(checkpoint, Some(loaded.config.image_size))?;
+                let model = Head::Vit(Box::new(loaded.model), Box::new(processor));
+                (model, loaded.config.labels())
+            }
+            (Family::Dinov2, "ForImageClassification") => {
+                let loaded = Dinov2ForImageClassification::load(checkpoint, device)?;
+                let processor = image_processor(checkpoint, None)?;
+                let model = Head::Dinov2(Box::new(loaded.model), Box::new(processor));
+                (model, loaded.config.labels())
+            }
+            (Family::Bert, "ForSequenceClassification") => {
+                let loaded = BertForSequenceClassification::load(checkpoint, device)?;
+                let processor = text_processor(checkpoint, loaded.config.max_tokens())?;
+                let model = Head::Bert(Box::new(loaded.model), Box::new(processor));
+                (model, loaded.config.labels())
+            }
+            (Family::Clip | Family::Siglip, _) => {
+                let problem = format!("{family} has no classes of its own: give it labels");
+                return Err(unfit(checkpoint, problem));
+            }
+            _ => {
+                let problem = format!("this {family} has no head of classes");
+                return Err(unfit(checkpoint, problem));
+            }
+        };
+        let many = config["problem_type"] == "multi_label_classification";
+        Ok(Self {
+            model,
+            labels,
+            scoring: if many {
+                Scoring::Sigmoid
+            } else {
+                Scoring::Softmax
+            },
+            device: device.clone(),
+        })
+    }
+
+    /// The classes, in the order of scores.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// How scores are read.
+    pub fn scoring(&self) -> Scoring {
+        self.scoring
+    }
+
+    /// Whether it takes images; otherwise it takes texts.
+    pub fn takes_images(&self) -> bool {
+        !matches!(self.model, Head::Bert(..))
+    }
+
+    /// Prepares an input; may be called from many threads.
+    ///
+    /// # Errors
+    /// If it cannot be read or decoded.
+    pub fn prepare(&self, input: &Source) -> Result<Prepared, Error> {
+        Ok(match &self.model {
+            Head::Vit(_, images) | Head::Dinov2(_, images) => {
+                Prepared::Image(images.process(input)?)
+            }
+            Head::Bert(_, texts) => Prepared::Text(texts.process(input)?),
+        })
+    }
+
+    /// The score of each class for each input: `[batch, classes]`, 0 to 1.
+    ///
+    /// # Panics
+    /// If there is no input, or one of another classifier's kind.
+    pub fn scores(&self, inputs: &[Prepared]) -> Tensor<2> {
+        let images = || -> Vec<Option<&ImageSample>> {
+            let inputs = inputs.iter().map(|input| match input {
+                Prepared::Image(image) => Some(image),
+                Prepared::Text(_) => panic!("a text for a classifier of images"),
+            });
+            inputs.collect()
+        };
+        let texts = || -> Vec<Option<&TextSample>> {
+            let inputs = inputs.iter().map(|input| match input {
+                Prepared::Text(text) => Some(text),
+                Prepared::Image(_) => panic!("an image for a classifier of texts"),
+            });
+            inputs.collect()
+        };
+        let logits: Logits = match &self.model {
+            Head::Vit(model, processor) => model.run(processor.collate(&images(), &self.device)),
+            Head::Dinov2(model, processor) => model.run(processor.collate(&images(), &self.device)),
+            Head::Bert(model, processor) => {
+                model.forward(processor.collate(&texts(), &self.device))
+            }
+        };
+        match self.scoring {
+            Scoring::Softmax => softmax(logits, 1),
+            Scoring::Sigmoid => sigmoid(logits),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Published models ready for use, each with its own preparation: what comes in are files and texts, what comes out are
+//! vectors and scores.
+
+mod classify;
+mod image;
+mod text;
+mod zero_shot;
+
+pub use classify::{Classifier, Prepared};
+pub use image::ImageEmbedder;
+pub use text::TextEmbedder;
+pub use zero_shot::{Scoring, ZeroShot};
+
+use burn::tensor::Tensor;
+use sensorium_hub::Checkpoint;
+
+use crate::Error;
+
+/// Each row scaled to length one; zeros stay zeros: `[batch, d]`.
+pub fn unit_rows(vectors: Tensor<2>) -> Tensor<2> {
+    crate::clip::unit(vectors)
+}
+
+fn unfit(checkpoint: &Checkpoint, problem: String) -> Error {
+    Error::Unfit {
+        model: checkpoint.name().to_owned(),
+        problem,
+    }
+}
