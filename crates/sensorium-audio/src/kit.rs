@@ -151,7 +151,11 @@ impl ModalityKit for AudioKit {
         config.processor()
     }
 
-    fn encoder(config: &AudioConfig, processor: &AudioProcessor, device: &Device) -> Ast {
-        config.ast(processor.max_frames()).init(device)
+    fn encoder(
+        config: &AudioConfig,
+        processor: &AudioProcessor,
+        device: &Device,
+    ) -> Result<Ast, Error> {
+        Ok(config.ast(processor.max_frames()).init(device))
     }
 }

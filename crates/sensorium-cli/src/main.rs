@@ -61,7 +61,7 @@ fn main() -> ExitCode {
 fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
-        let text = cause.to_string().replace(['\n', '\r'], " ");
+        let text = joined(&cause.to_string());
         // Transparent wrappers repeat their cause.
         if line.ends_with(&text) {
             continue;
@@ -74,11 +74,21 @@ fn one_line(error: &anyhow::Error) -> String {
     line
 }
 
+/// A list of several lines in one.
+fn joined(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.join("; ").replace(":; ", ": ")
+}
+
 fn exit_code(error: &anyhow::Error) -> u8 {
     use sensorium_recipe::Error as Recipe;
     let misused = error.chain().any(|cause| {
         cause.is::<Misuse>()
             || cause.is::<sensorium_runtime::Error>()
+            || matches!(
+                cause.downcast_ref::<sensorium_models::Error>(),
+                Some(sensorium_models::Error::Unfit { .. })
+            )
             || matches!(
                 cause.downcast_ref::<Recipe>(),
                 Some(Recipe::Recipe { .. } | Recipe::NoSuchRecipe { .. } | Recipe::NotTaken { .. })

@@ -103,12 +103,20 @@ pub trait ModalityKit {
     /// If the folder lacks what [`save`](ModalityKit::save) wrote, or it is broken.
     fn open(config: &Self::Config, dir: &Path) -> Result<Self::Processor, Self::Error>;
 
-    /// A freshly initialised encoder for what `processor` prepares.
+    /// The encoder that training begins with, for what `processor` prepares: freshly initialised, or out of a checkpoint.
+    ///
+    /// # Errors
+    /// If what it begins with cannot be read.
     fn encoder(
         config: &Self::Config,
         processor: &Self::Processor,
         device: &Device,
-    ) -> Self::Encoder;
+    ) -> Result<Self::Encoder, Self::Error>;
+
+    /// The config with its paths made absolute, so that it can be read from anywhere. By default it has none.
+    fn absolute(config: Self::Config) -> Self::Config {
+        config
+    }
 }
 
 /// The encoders of a model: a struct with one named field per modality, or a tuple.

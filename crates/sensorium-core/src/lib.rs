@@ -8,6 +8,7 @@ mod gathered;
 mod modality;
 mod model;
 pub mod nn;
+mod one_of;
 pub mod seed;
 mod shape;
 mod source;

@@ -1,8 +1,9 @@
-//! A model's folder: its configuration, its weights, and the files beside them, on disk or on a hub.
+//! A model's folder: its configuration, its weights, and the files beside them, on disk, on a hub or in the program.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::remote::{Remote, RemoteOptions};
 use crate::weights::{INDEX, SINGLE, shard_names};
@@ -21,6 +22,8 @@ pub struct Checkpoint {
 #[derive(Debug)]
 enum Place {
     Folder(PathBuf),
+    /// It goes when the checkpoint goes; what was mapped into memory stays.
+    Unpacked(TempDir),
     Hub(Box<Remote>),
 }
 
@@ -59,6 +62,27 @@ impl Checkpoint {
         }
     }
 
+    /// Files that are part of the program, by their names: they are put into a temporary folder that goes with the checkpoint.
+    ///
+    /// # Errors
+    /// If they cannot be written there.
+    pub fn embedded(name: &str, files: &[(&str, &[u8])]) -> Result<Self, Error> {
+        let written = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Write { path, source }
+        };
+        let temporary = std::env::temp_dir();
+        let folder = tempfile::tempdir().map_err(written(&temporary))?;
+        for (file, bytes) in files {
+            let path = folder.path().join(file);
+            std::fs::write(&path, bytes).map_err(written(&path))?;
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            place: Place::Unpacked(folder),
+        })
+    }
+
     /// The folder or id it was opened by.
     pub fn name(&self) -> &str {
         &self.name
@@ -69,11 +93,13 @@ impl Checkpoint {
     /// # Errors
     /// If the hub cannot be reached or refuses.
     pub fn optional(&self, name: &str) -> Result<Option<PathBuf>, Error> {
+        let there = |folder: &Path| {
+            let path = folder.join(name);
+            Ok(path.is_file().then_some(path))
+        };
         match &self.place {
-            Place::Folder(folder) => {
-                let path = folder.join(name);
-                Ok(path.is_file().then_some(path))
-            }
+            Place::Folder(folder) => there(folder),
+            Place::Unpacked(folder) => there(folder.path()),
             Place::Hub(remote) => remote.get(name),
         }
     }
@@ -147,10 +173,14 @@ impl Checkpoint {
     /// # Errors
     /// As [`weights`](Self::weights).
     pub fn weights_of(&self, folder: &str) -> Result<Weights, Error> {
-        match &self.place {
-            Place::Folder(root) if folder.is_empty() => Weights::open(root),
-            Place::Folder(root) => Weights::open(&root.join(folder)),
-            Place::Hub(_) => self.fetched(folder),
+        let root = match &self.place {
+            Place::Folder(root) => root,
+            Place::Unpacked(root) => root.path(),
+            Place::Hub(_) => return self.fetched(folder),
+        };
+        match folder.is_empty() {
+            true => Weights::open(root),
+            false => Weights::open(&root.join(folder)),
         }
     }
 
@@ -175,5 +205,24 @@ impl Checkpoint {
             self.file(&below(&shard))?;
         }
         Weights::open(&index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn embedded_files_are_there_as_long_as_their_checkpoint() {
+        let files: [(&str, &[u8]); 2] = [("config.json", b"{\"a\": 1}"), ("notes.txt", b"x")];
+        let checkpoint = Checkpoint::embedded("mine", &files).unwrap();
+        assert_eq!(checkpoint.name(), "mine");
+        assert_eq!(checkpoint.config().unwrap()["a"], 1);
+        assert!(checkpoint.optional("vocab.txt").unwrap().is_none());
+        let path = checkpoint.file("notes.txt").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"x");
+        assert!(checkpoint.weights().is_err());
+        drop(checkpoint);
+        assert!(!path.exists());
     }
 }

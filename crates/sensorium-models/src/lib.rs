@@ -15,6 +15,7 @@ mod fit;
 mod published;
 pub mod ready;
 pub mod siglip;
+pub mod tower;
 pub mod vit;
 
 pub use error::Error;

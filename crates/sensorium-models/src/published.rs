@@ -8,6 +8,7 @@ use sensorium_hub::{Allow, Checkpoint, KeyMap, LoadReport, Weights};
 use serde_json::Value;
 
 use crate::Error;
+use crate::bert::{MODULES, SentenceConfig};
 
 /// A module that the hub's checkpoints are loaded into.
 ///
@@ -109,20 +110,51 @@ impl<M: Published> Loaded<M> {
     /// # Errors
     /// If a file cannot be read or written.
     pub fn save(&self, checkpoint: &Checkpoint, folder: &Path) -> Result<(), Error> {
-        let written = |source| sensorium_hub::Error::Write {
-            path: folder.to_owned(),
-            source,
-        };
-        std::fs::create_dir_all(folder).map_err(written)?;
-        for name in BESIDE {
-            if let Some(path) = checkpoint.optional(name)? {
-                std::fs::copy(path, folder.join(name)).map_err(written)?;
-            }
-        }
+        copy_files(checkpoint, folder)?;
         let map = M::key_map(&self.config).prefixes([self.report.prefix.as_str()]);
         sensorium_hub::save(&self.model, &map, &folder.join("model.safetensors"))?;
         Ok(())
     }
+}
+
+/// Copies the files of a checkpoint that are no weights into a folder, those of its modules included.
+pub(crate) fn copy_files(checkpoint: &Checkpoint, folder: &Path) -> Result<(), Error> {
+    let mut names: Vec<String> = BESIDE.iter().map(|name| (*name).to_owned()).collect();
+    if checkpoint.optional(MODULES)?.is_some() {
+        SentenceConfig::read(|name| {
+            names.push(name.to_owned());
+            Ok(checkpoint.json(name)?)
+        })?;
+    }
+    for name in names {
+        let Some(path) = checkpoint.optional(&name)? else {
+            continue;
+        };
+        let to = folder.join(name);
+        let written = |source| sensorium_hub::Error::Write {
+            path: to.clone(),
+            source,
+        };
+        std::fs::create_dir_all(to.parent().unwrap_or(folder)).map_err(written)?;
+        std::fs::copy(path, &to).map_err(written)?;
+    }
+    Ok(())
+}
+
+/// A tower with a checkpoint's weights, which may hold more than it, or without `weights` as it is laid out.
+pub(crate) fn tower<M: Published>(
+    checkpoint: &Checkpoint,
+    weights: Option<&Weights>,
+    init: impl Fn(&M::Config) -> Result<M, Error>,
+) -> Result<M, Error> {
+    let config = M::parse("config.json", &checkpoint.config()?)?;
+    let laid_out = init(&config)?;
+    let Some(weights) = weights else {
+        return Ok(laid_out);
+    };
+    let rest = Allow::nothing().unused();
+    let (tower, _) = sensorium_hub::load(laid_out, weights, &M::key_map(&config), &rest)?;
+    Ok(tower)
 }
 
 /// A map of renames alone.

@@ -63,6 +63,7 @@ impl Bench {
 
     fn model(&self, device: &Device) -> RecipeModel {
         build(&self.recipe, &self.rows.processors, self.classes, device)
+            .expect("its encoders are its own")
     }
 
     /// Time of `steps` steps, after one that is not counted.

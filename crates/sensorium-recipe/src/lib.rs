@@ -16,6 +16,7 @@
 
 pub mod builtin;
 mod dataset;
+mod encoder;
 mod error;
 mod evaluate;
 mod feed;
@@ -30,8 +31,10 @@ mod registry;
 mod report;
 mod saved;
 mod session;
+mod table;
 mod validate;
 
+pub use encoder::{EncoderOrTower, OrTower, OwnOrTower, Refused};
 pub use error::Error;
 pub use evaluate::{Answer, Measure};
 pub use feed::TrainFeed;
@@ -45,3 +48,4 @@ pub use saved::{Measured, Part, SavedModel, Scored};
 /// Raw content to ask a model about; re-exported so that users of this crate need no other.
 pub use sensorium_core::Source;
 pub use session::{Finished, Options, RunMetrics, resume, train};
+pub use table::EncoderTable;

@@ -1,9 +1,12 @@
 //! The modalities a recipe can name: the one list to extend. `cargo xtask new-modality` adds a line.
 
+use sensorium_models::tower::{ImageTowers, TextTowers};
+
+use crate::encoder::OrTower;
 use crate::registry::modalities;
 
 modalities! {
-    text: sensorium_text::TextKit,
-    image: sensorium_vision::ImageKit,
+    text: OrTower<TextTowers>,
+    image: OrTower<ImageTowers>,
     audio: sensorium_audio::AudioKit,
 }

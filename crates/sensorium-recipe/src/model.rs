@@ -5,8 +5,8 @@ use burn::tensor::{Bool, Device, Int, Tensor};
 use sensorium_core::{Composite, seed};
 use sensorium_fusion::{AnyFusion, ClassHead};
 
-use crate::Recipe;
 use crate::modalities::{Encoders, Processors};
+use crate::{Error, Recipe};
 
 /// What a recipe builds: parameter paths begin with `encoders`, `fusion` and `head`.
 pub type RecipeModel = Composite<Encoders, AnyFusion, ClassHead>;
@@ -15,25 +15,32 @@ pub type RecipeModel = Composite<Encoders, AnyFusion, ClassHead>;
 ///
 /// It is initialised on the host from the recipe's seed and then moved, so that every backend starts
 /// from the same weights.
+///
+/// # Errors
+/// If an encoder's checkpoint cannot be read, or does not fit.
 pub fn build(
     recipe: &Recipe,
     processors: &Processors,
     classes: usize,
     device: &Device,
-) -> RecipeModel {
+) -> Result<RecipeModel, Error> {
     let host = sensorium_runtime::host(device);
     host.seed(seed::derive(recipe.train.seed, &[seed::of_name("weights")]));
     let encoders = recipe.encoders.init(processors, &host);
+    let encoders = encoders.map_err(|(modality, reason)| Error::Modality {
+        what: format!("encoders.{modality}"),
+        reason,
+    })?;
     let fusion = recipe.fusion.build(&encoders.widths(), &host);
     let d_fused = sensorium_core::Fusion::d_output(&fusion);
     let head = recipe.head.build(d_fused, classes, &host);
     let model = Composite::new(encoders, fusion, head);
     model.visit(&mut Draw);
-    if host == *device {
+    Ok(if host == *device {
         model
     } else {
         model.fork(device)
-    }
+    })
 }
 
 /// Parameters are drawn when first looked at; looking at all of them in their order makes the draw

@@ -94,12 +94,31 @@ macro_rules! modalities {
                 Ok(processors)
             }
 
-            /// Freshly initialised encoders for what `processors` prepare.
-            pub fn init(&self, processors: &Processors, device: &Device) -> Encoders {
-                Encoders {
-                    $($name: self.$name.as_ref().zip(processors.$name.as_ref()).map(
-                        |(config, processor)| <$kit>::encoder(config, processor, device),
-                    ),)+
+            /// The encoders that training begins with, for what `processors` prepare.
+            ///
+            /// # Errors
+            /// The modality whose encoder cannot be read, and why.
+            pub fn init(
+                &self,
+                processors: &Processors,
+                device: &Device,
+            ) -> Result<Encoders, (Modality, Refusal)> {
+                Ok(Encoders {
+                    $($name: match (&self.$name, &processors.$name) {
+                        (Some(config), Some(processor)) => {
+                            let encoder = <$kit>::encoder(config, processor, device);
+                            let refused = |error| (<$kit as ModalityKit>::MODALITY, Refusal::from(error));
+                            Some(encoder.map_err(refused)?)
+                        }
+                        _ => None,
+                    },)+
+                })
+            }
+
+            /// The same tables with absolute paths.
+            pub fn absolute(self) -> Self {
+                Self {
+                    $($name: self.$name.map(<$kit>::absolute),)+
                 }
             }
         }

@@ -100,7 +100,7 @@ impl SavedModel {
                 what: format!("opening {}", dir.display()),
                 reason,
             })?;
-        let model = build(&config.recipe, &processors, config.labels.len(), device);
+        let model = build(&config.recipe, &processors, config.labels.len(), device)?;
         let model = sensorium_train::import_weights(&model, &dir.join("model.safetensors"))?;
         Ok(Self {
             config,

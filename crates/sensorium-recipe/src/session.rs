@@ -85,6 +85,7 @@ pub fn train(
     if let Some(path) = &mut recipe.data.path {
         *path = crate::dataset::absolute(path);
     }
+    recipe.encoders = recipe.encoders.absolute();
     let (data, processors, parts) = read(&recipe, observer)?;
     let folder = RunFolder::create(out, &recipe.name)?;
     folder.write("recipe.toml", recipe.to_toml().as_bytes())?;
@@ -198,7 +199,8 @@ fn finish(
     let (recipe, folder, test_rows) = (&run.recipe, run.folder, &run.parts.test);
     let classes = run.data.labels.names().to_vec();
     let outcome = learn(&run, &classes, options.device, observer)?;
-    let model = outcome.learner.model;
+    // What was added to a tower's weights is now part of them.
+    let model = outcome.learner.model.materialize();
     let measure = Measure {
         classes: &classes,
         device: options.device,
@@ -240,7 +242,7 @@ fn learn(
     observer: &mut dyn Observer,
 ) -> Result<Outcome<Trained>, Error> {
     let recipe = &run.recipe;
-    let model = build(recipe, &run.processors, classes.len(), device);
+    let model = build(recipe, &run.processors, classes.len(), device)?;
     let objective = CrossEntropy::new().with_label_smoothing(recipe.objective.label_smoothing);
     let feed = TrainFeed {
         rows: run.parts.train.clone(),

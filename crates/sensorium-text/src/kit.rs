@@ -140,9 +140,18 @@ impl ModalityKit for TextKit {
         Ok(config.processor(Tokenizer::open(&dir.join(FILE))?))
     }
 
-    fn encoder(config: &TextConfig, processor: &TextProcessor, device: &Device) -> TextEncoder {
+    fn encoder(
+        config: &TextConfig,
+        processor: &TextProcessor,
+        device: &Device,
+    ) -> Result<TextEncoder, Error> {
+        let encoder = config.encoder(processor.tokenizer().vocab_size());
+        Ok(encoder.init(device))
+    }
+
+    fn absolute(mut config: TextConfig) -> TextConfig {
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        config.tokenizer = config.tokenizer.map(absolute);
         config
-            .encoder(processor.tokenizer().vocab_size())
-            .init(device)
     }
 }

@@ -5,7 +5,7 @@ use sensorium_core::SampleRng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::need;
-use crate::{Error, ImageSample, PrepareConfig};
+use crate::{Error, ImageSample};
 
 /// How much a training image may be changed. By default not at all; mild values are named at each.
 ///
@@ -52,12 +52,12 @@ impl AugmentConfig {
         within("augment.erase", self.erase, 1.0)
     }
 
-    /// Changes a sample that was prepared by `prepare`. The same generator makes the same change, and
-    /// one setting does not alter what another draws.
+    /// Changes a sample in which black and white are these numbers, by channel. The same generator makes the same change,
+    /// and one setting does not alter what another draws.
     pub(crate) fn apply(
         &self,
         mut sample: ImageSample,
-        prepare: &PrepareConfig,
+        black_and_white: &[[f32; 2]],
         rng: &mut SampleRng,
     ) -> ImageSample {
         if *self == Self::default() {
@@ -67,7 +67,7 @@ impl AugmentConfig {
         if self.shift > 0.0 || self.zoom > 0.0 || self.rotate_deg > 0.0 || self.flip {
             sample = self.place(&sample, &draw);
         }
-        self.light(&mut sample, prepare, &draw, rng);
+        self.light(&mut sample, black_and_white, &draw, rng);
         if draw.erase_chance < self.erase {
             erase(&mut sample, &draw);
         }
@@ -105,7 +105,7 @@ impl AugmentConfig {
     fn light(
         &self,
         sample: &mut ImageSample,
-        prepare: &PrepareConfig,
+        black_and_white: &[[f32; 2]],
         draw: &Draw,
         rng: &mut SampleRng,
     ) {
@@ -114,18 +114,17 @@ impl AugmentConfig {
         }
         let [_, height, width] = sample.dims();
         let contrast = 1.0 + self.contrast * draw.contrast;
-        let (means, stds) = (prepare.channel_mean(), prepare.channel_std());
         let planes = sample.pixels_mut().chunks_exact_mut(height * width);
-        for ((plane, mean), std) in planes.zip(means).zip(stds) {
+        for (plane, [black, white]) in planes.zip(black_and_white) {
+            let all_light = white - black;
             let middle = plane.iter().sum::<f32>() / plane.len() as f32;
-            let brightness = self.brightness * draw.brightness / std;
-            let (black, white) = (-mean / std, (1.0 - mean) / std);
+            let brightness = self.brightness * draw.brightness * all_light;
             for pixel in plane {
                 let mut value = (*pixel - middle) * contrast + middle + brightness;
                 if self.noise > 0.0 {
-                    value += normal(rng) * self.noise / std;
+                    value += normal(rng) * self.noise * all_light;
                 }
-                *pixel = value.clamp(black, white);
+                *pixel = value.clamp(*black, *white);
             }
         }
     }

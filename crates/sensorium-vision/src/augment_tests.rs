@@ -3,7 +3,7 @@
 use sensorium_core::seed;
 
 use super::*;
-use crate::Normalize;
+use crate::{Normalize, PrepareConfig};
 
 const SIZE: usize = 8;
 
@@ -23,7 +23,11 @@ fn sample() -> ImageSample {
 
 fn apply(config: AugmentConfig, seed_: u64) -> ImageSample {
     config.validate().expect("valid");
-    config.apply(sample(), &prepare(), &mut seed::rng(seed_, &[]))
+    config.apply(
+        sample(),
+        &prepare().black_and_white(),
+        &mut seed::rng(seed_, &[]),
+    )
 }
 
 fn difference(a: &ImageSample, b: &ImageSample) -> f32 {

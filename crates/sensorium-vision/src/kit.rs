@@ -155,8 +155,12 @@ impl ModalityKit for ImageKit {
         Self::fit(config, &mut std::iter::empty())
     }
 
-    fn encoder(config: &ImageConfig, _processor: &ImageProcessor, device: &Device) -> Vit {
-        config.vit().init(device)
+    fn encoder(
+        config: &ImageConfig,
+        _processor: &ImageProcessor,
+        device: &Device,
+    ) -> Result<Vit, Error> {
+        Ok(config.vit().init(device))
     }
 }
 

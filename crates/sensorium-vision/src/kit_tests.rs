@@ -36,7 +36,7 @@ fn a_table_makes_what_fits_each_other() {
         let mut rng: SampleRng = seed::rng(1, &[]);
         let changed = processor.augment(sample.clone(), &mut rng);
         assert_ne!(changed, sample);
-        let encoder = ImageKit::encoder(&config, &processor, &device);
+        let encoder = ImageKit::encoder(&config, &processor, &device).unwrap();
         let tokens = encoder.encode(processor.collate(&[Some(&sample), None], &device));
         assert_eq!(tokens.dims(), [2, 5, 8]);
         assert_eq!(ImageKit::MODALITY, Vit::MODALITY);

@@ -142,6 +142,14 @@ impl PrepareConfig {
         self.per_channel(values)
     }
 
+    /// What black and white become, by channel.
+    pub(crate) fn black_and_white(&self) -> Vec<[f32; 2]> {
+        let channels = self.channel_mean().into_iter().zip(self.channel_std());
+        channels
+            .map(|(mean, std)| [-mean / std, (1.0 - mean) / std])
+            .collect()
+    }
+
     fn per_channel(&self, values: &[f32]) -> Vec<f32> {
         match values {
             [one] => vec![*one; self.channels],

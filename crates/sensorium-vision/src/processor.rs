@@ -132,7 +132,8 @@ impl Processor for ImageProcessor {
     }
 
     fn augment(&self, sample: ImageSample, rng: &mut SampleRng) -> ImageSample {
-        self.augment.apply(sample, &self.prepare, rng)
+        self.augment
+            .apply(sample, &self.prepare.black_and_white(), rng)
     }
 
     fn collate(&self, samples: &[Option<&ImageSample>], device: &Device) -> ImageBatch {

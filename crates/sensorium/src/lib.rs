@@ -1,7 +1,7 @@
 //! A multimodal toolkit on Burn: encode, fuse, train and ship models of text, images and sound.
 //!
-//! This crate re-exports the others behind one feature each: `text`, `vision`, `audio`, `train` (with data and
-//! evaluation) and `recipe`, all on by default; and the backends `flex` (on by default), `wgpu`, `libtorch` and `cuda`.
+//! This crate re-exports the others behind one feature each: `text`, `vision`, `audio`, `models` (published
+//! families and their checkpoints), `train` (with data and evaluation) and `recipe`, all on by default; and the backends `flex` (on by default), `wgpu`, `libtorch` and `cuda`.
 //!
 //! ```
 //! use sensorium::{fusion::ConcatFusionConfig, prelude::*, vision::{IMAGE, ImageBatch, VitConfig}};
@@ -25,6 +25,10 @@ pub use sensorium_audio as audio;
 pub use sensorium_data as data;
 #[cfg(feature = "train")]
 pub use sensorium_eval as eval;
+#[cfg(feature = "models")]
+pub use sensorium_hub as hub;
+#[cfg(feature = "models")]
+pub use sensorium_models as models;
 #[cfg(feature = "recipe")]
 pub use sensorium_recipe as recipe;
 #[cfg(feature = "text")]

@@ -55,8 +55,8 @@ impl ModalityKit for TemplateKit {
         config: &TemplateConfig,
         processor: &TemplateProcessor,
         device: &Device,
-    ) -> TemplateEncoder {
-        TemplateEncoder::new(config, processor.patch_len(), device)
+    ) -> Result<TemplateEncoder, TemplateError> {
+        Ok(TemplateEncoder::new(config, processor.patch_len(), device))
     }
 }
 

@@ -16,7 +16,7 @@
 //! let short = processor.process(&sources[1])?;
 //!
 //! let device = Device::flex();
-//! let encoder = TemplateKit::encoder(&config, &processor, &device);
+//! let encoder = TemplateKit::encoder(&config, &processor, &device)?;
 //! let tokens = encoder.encode(processor.collate(&[Some(&long), Some(&short)], &device));
 //! assert_eq!(tokens.dims(), [2, 3, 16]); // 5 rows are 3 patches of 2
 //! # Ok::<(), sensorium_template::TemplateError>(())

@@ -2,6 +2,7 @@
 
 mod jsonl;
 mod npy;
+mod parquet;
 mod screen;
 
 use std::fs::File;
@@ -44,6 +45,7 @@ pub fn open(out: Option<&Path>, json: bool) -> anyhow::Result<Box<dyn Sink>> {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
     Ok(match extension {
         "jsonl" => Box::new(jsonl::Jsonl::new(Aside::create(path)?)),
+        "parquet" => Box::new(parquet::Parquet::new(Aside::create(path)?)?),
         "npy" => Box::new(npy::Npy::new(Aside::create(path)?)),
         _ => {
             let problem = format!(
@@ -58,6 +60,8 @@ pub fn open(out: Option<&Path>, json: bool) -> anyhow::Result<Box<dyn Sink>> {
 /// A file that is written beside its name and renamed to it when it is whole.
 struct Aside {
     file: Option<BufWriter<File>>,
+    /// Whether it was renamed.
+    whole: bool,
     part: PathBuf,
     path: PathBuf,
 }
@@ -71,28 +75,40 @@ impl Aside {
             .with_context(|| format!("{}: cannot be written", part.display()))?;
         Ok(Self {
             file: Some(BufWriter::new(file)),
+            whole: false,
             part,
             path: path.to_owned(),
         })
     }
 
     fn file(&mut self) -> &mut BufWriter<File> {
-        self.file.as_mut().expect("open until it is finished")
+        self.file.as_mut().expect("it is not taken")
+    }
+
+    /// For a writer that wants the file for itself, and is to put it back.
+    fn take(&mut self) -> BufWriter<File> {
+        self.file.take().expect("it is taken once")
+    }
+
+    fn put_back(&mut self, file: BufWriter<File>) {
+        self.file = Some(file);
     }
 
     fn finish(mut self) -> anyhow::Result<()> {
+        let file = self.take();
         let failed = || format!("{}: cannot be written", self.path.display());
-        let file = self.file.take().expect("open until it is finished");
         let file = file.into_inner().map_err(|error| error.into_error());
         let file = file.with_context(failed)?;
         file.sync_all().with_context(failed)?;
-        std::fs::rename(&self.part, &self.path).with_context(failed)
+        std::fs::rename(&self.part, &self.path).with_context(failed)?;
+        self.whole = true;
+        Ok(())
     }
 }
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        if self.file.take().is_some() {
+        if !self.whole {
             // Left behind at worst, under a name that says so.
             let _ = std::fs::remove_file(&self.part);
         }

@@ -1,17 +1,10 @@
 //! A small data set and recipe, and the command to run on them.
 
+mod command;
+
 use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
-
-/// The command, in a folder.
-pub fn sensorium(dir: &Path) -> Command {
-    let mut command = Command::cargo_bin("sensorium").expect("the binary is built with its tests");
-    command
-        .current_dir(dir)
-        .args(["--backend", "flex", "--quiet"]);
-    command
-}
+pub use command::sensorium;
 
 /// A recipe over text and pictures that trains in a second.
 pub const RECIPE: &str = r#"

@@ -27,6 +27,7 @@ mod tests;
 pub use config::{BertConfig, BertKind};
 pub use heads::{BertForMaskedLm, BertForSequenceClassification};
 pub use model::{BertEmbeddings, BertInput, BertModel};
+pub(crate) use sentence::MODULES;
 pub use sentence::{
     Dense, DenseActivation, DenseConfig, Pooling, SentenceConfig, SentenceEncoder,
     SentenceProcessor,

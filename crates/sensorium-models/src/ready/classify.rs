@@ -7,9 +7,7 @@ use sensorium_hub::Checkpoint;
 use sensorium_text::{TextProcessor, TextSample};
 use sensorium_vision::{ImageSample, PublishedImageProcessor};
 
-use super::image::processor as image_processor;
-use super::text::processor as text_processor;
-use super::{Scoring, unfit};
+use super::{Scoring, image_processor, text_processor, unfit};
 use crate::bert::BertForSequenceClassification;
 use crate::dino::Dinov2ForImageClassification;
 use crate::family::head;

@@ -3,12 +3,16 @@
 
 mod classify;
 mod image;
+#[cfg(test)]
+mod tests;
 mod text;
 mod zero_shot;
 
 pub use classify::{Classifier, Prepared};
 pub use image::ImageEmbedder;
+pub(crate) use image::image_processor;
 pub use text::TextEmbedder;
+pub(crate) use text::{text_processor, tokenizer};
 pub use zero_shot::{Scoring, ZeroShot};
 
 use burn::tensor::Tensor;
@@ -21,7 +25,7 @@ pub fn unit_rows(vectors: Tensor<2>) -> Tensor<2> {
     crate::clip::unit(vectors)
 }
 
-fn unfit(checkpoint: &Checkpoint, problem: String) -> Error {
+pub(crate) fn unfit(checkpoint: &Checkpoint, problem: String) -> Error {
     Error::Unfit {
         model: checkpoint.name().to_owned(),
         problem,

@@ -7,11 +7,11 @@ mod steps;
 mod tests;
 
 use burn::tensor::Device;
-use sensorium_core::{Processor, Source};
+use sensorium_core::{Processor, SampleRng, Source};
 
 use crate::decode::{Limits, decode};
 use crate::processor::stack;
-use crate::{Error, ImageBatch, ImageSample, Picture};
+use crate::{AugmentConfig, Error, ImageBatch, ImageSample, Picture};
 use steps::Steps;
 
 /// Decodes and prepares images as a model's `preprocessor_config.json` says: to RGB, resize, centre crop,
@@ -52,6 +52,7 @@ pub struct PublishedImageProcessor {
     /// Each byte's number once rescaled and normalised, by channel.
     values: [[f32; 256]; 3],
     limits: Limits,
+    augment: AugmentConfig,
     source: String,
 }
 
@@ -69,6 +70,7 @@ impl PublishedImageProcessor {
             steps,
             values,
             limits: Limits::default(),
+            augment: AugmentConfig::default(),
             source: json.to_owned(),
         })
     }
@@ -77,6 +79,16 @@ impl PublishedImageProcessor {
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// How samples are randomly changed in training; by default not at all.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key that cannot work.
+    pub fn with_augment(mut self, augment: AugmentConfig) -> Result<Self, Error> {
+        augment.validate()?;
+        self.augment = augment;
+        Ok(self)
     }
 
     /// `[channels, height, width]` of every sample.
@@ -113,6 +125,11 @@ impl Processor for PublishedImageProcessor {
 
     fn process(&self, source: &Source) -> Result<ImageSample, Error> {
         Ok(self.prepare(decode(source, &self.limits)?))
+    }
+
+    fn augment(&self, sample: ImageSample, rng: &mut SampleRng) -> ImageSample {
+        let ends = self.values.map(|v| [v[0].min(v[255]), v[0].max(v[255])]);
+        self.augment.apply(sample, &ends, rng)
     }
 
     fn collate(&self, samples: &[Option<&ImageSample>], device: &Device) -> ImageBatch {

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-pub(super) const MODULES: &str = "modules.json";
+pub(crate) const MODULES: &str = "modules.json";
 pub(super) const CONFIG: &str = "config.json";
 pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 

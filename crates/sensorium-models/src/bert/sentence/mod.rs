@@ -10,6 +10,7 @@ mod tests;
 
 pub use config::SentenceConfig;
 pub use dense::{Dense, DenseActivation, DenseConfig};
+pub(crate) use files::MODULES;
 pub use pooling::Pooling;
 pub use processor::SentenceProcessor;
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use sensorium_core::{Processor, SampleRng, Source};
-use sensorium_text::{Error, TextBatch, TextProcessor, TextSample, Tokenizer};
+use sensorium_text::{AugmentConfig, Error, TextBatch, TextProcessor, TextSample, Tokenizer};
 
 use super::SentenceConfig;
 
@@ -23,6 +23,12 @@ impl SentenceProcessor {
             text: TextProcessor::new(tokenizer, config.max_tokens),
             lower_case: config.lower_case,
         }
+    }
+
+    /// Changes texts in training.
+    pub fn with_augment(mut self, augment: AugmentConfig) -> Self {
+        self.text = self.text.with_augment(augment);
+        self
     }
 
     /// What splits the texts.

@@ -1,0 +1,331 @@
+//! `embed`, `classify` and `inspect` on a published checkpoint: the one of the recipe clip-digits.
+
+#[path = "common/command.rs"]
+mod command;
+
+use std::path::{Path, PathBuf};
+
+use command::sensorium;
+use serde_json::Value;
+
+fn here(path: &str) -> String {
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    path.display().to_string()
+}
+
+fn model() -> String {
+    here("../../recipes/tiny-clip")
+}
+
+fn picture(name: &str) -> String {
+    here(&format!("../sensorium-models/tests/fixtures/ready/{name}"))
+}
+
+/// Runs a command and returns its JSON.
+fn json(dir: &Path, args: &[&str]) -> Value {
+    let out = sensorium(dir).args(args).arg("--json").assert().success();
+    serde_json::from_slice(&out.get_output().stdout).expect("one JSON document")
+}
+
+fn vectors(json: &Value) -> Vec<Vec<f64>> {
+    let numbers = |e: &Value| {
+        e["vector"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|x| x.as_f64().unwrap())
+            .collect()
+    };
+    json["embeddings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(numbers)
+        .collect()
+}
+
+#[test]
+fn texts_and_images_are_embedded_in_order_and_by_length_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, a, b) = (model(), picture("wide.png"), picture("tall.png"));
+    let args = [
+        "embed",
+        "--model",
+        &model,
+        "--image",
+        &a,
+        &b,
+        "--text",
+        "it is odd",
+        "it is even",
+    ];
+    let found = json(dir.path(), &args);
+    let said: Vec<(&str, &str)> = found["embeddings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| {
+            (
+                e["modality"].as_str().unwrap(),
+                e["input"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("text", "it is odd"),
+        ("text", "it is even"),
+        ("image", &a),
+        ("image", &b),
+    ];
+    assert_eq!(said, expected);
+    for vector in vectors(&found) {
+        assert_eq!(vector.len(), 24);
+        let length = vector.iter().map(|x| x * x).sum::<f64>().sqrt();
+        assert!((length - 1.0).abs() < 1e-5, "{length}");
+    }
+    // However they are batched, the vectors are the same; raw ones are longer or shorter.
+    let singly = json(dir.path(), &[&args[..], &["--batch", "1"]].concat());
+    for (a, b) in vectors(&found)
+        .iter()
+        .flatten()
+        .zip(vectors(&singly).iter().flatten())
+    {
+        assert!((a - b).abs() < 1e-5);
+    }
+    let raw = json(dir.path(), &[&args[..], &["--raw"]].concat());
+    assert!(
+        vectors(&raw)
+            .iter()
+            .any(|v| (v.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() > 0.01)
+    );
+
+    // For a person: a line each, and how alike they are.
+    let out = sensorium(dir.path()).args(args).assert().success();
+    let text = String::from_utf8(out.get_output().stdout.clone()).unwrap();
+    assert!(
+        text.contains("24 numbers  it is odd") && text.contains("cosine"),
+        "{text}"
+    );
+    assert!(text.contains(" 1.000 "), "{text}");
+}
+
+#[test]
+fn many_inputs_come_from_standard_input_and_go_to_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = model();
+    let names = ["wide.png", "exact.png", "tall.png", "alpha.png", "tiny.png"];
+    let mut lines: Vec<String> = names
+        .iter()
+        .cycle()
+        .take(23)
+        .map(|name| picture(name))
+        .collect();
+    std::fs::write(dir.path().join("broken.png"), b"\x89PNG\r\n\x1a\n no").unwrap();
+    lines.insert(7, "broken.png".to_owned());
+    let whole: Vec<&String> = lines.iter().filter(|line| *line != "broken.png").collect();
+    let input = lines.join("\n");
+    let embed = |out: &str, rest: &[&str]| {
+        sensorium(dir.path())
+            .args([
+                "embed", "--model", &model, "--image", "-", "--batch", "4", "--out", out,
+            ])
+            .args(rest)
+            .write_stdin(input.clone())
+            .assert()
+    };
+
+    let out = embed("out.jsonl", &["--on-error", "skip"]).success();
+    let said = String::from_utf8(out.get_output().stderr.clone()).unwrap();
+    assert!(
+        said.contains("skipped: broken.png: ") && said.contains("skipped 1 of 24"),
+        "{said}"
+    );
+    let text = std::fs::read_to_string(dir.path().join("out.jsonl")).unwrap();
+    let rows: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let order: Vec<&str> = rows
+        .iter()
+        .map(|row| row["input"].as_str().unwrap())
+        .collect();
+    assert_eq!(order, whole);
+
+    embed("out.npy", &["--on-error", "skip"]).success();
+    let bytes = std::fs::read(dir.path().join("out.npy")).unwrap();
+    assert!(bytes.starts_with(
+        b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (23, 24), }"
+    ));
+    assert_eq!(bytes.len(), 128 + 23 * 24 * 4);
+    let numbers = bytes[128..]
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|b| f32::from_le_bytes(*b));
+    let expected = rows
+        .iter()
+        .flat_map(|row| row["vector"].as_array().unwrap().iter());
+    for (found, expected) in numbers.zip(expected) {
+        assert!((f64::from(found) - expected.as_f64().unwrap()).abs() < 1e-6);
+    }
+
+    embed("out.parquet", &["--on-error", "skip"]).success();
+    let bytes = std::fs::read(dir.path().join("out.parquet")).unwrap();
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+
+    // Without it the first broken one ends the work, and nothing is left of the file.
+    let out = embed("fails.jsonl", &[]).code(1);
+    let said = String::from_utf8(out.get_output().stderr.clone()).unwrap();
+    assert!(
+        said.starts_with("error: broken.png: ") && said.lines().count() == 1,
+        "{said}"
+    );
+    let left: Vec<_> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert_eq!(left.len(), 4, "{left:?}");
+}
+
+#[test]
+fn images_are_classified_by_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, image) = (model(), picture("wide.png"));
+    let args = [
+        "classify",
+        "--model",
+        &model,
+        "--image",
+        &image,
+        "--labels",
+        "cat,dog,rocket",
+    ];
+    let found = json(dir.path(), &args);
+    let scores = found["results"][0]["scores"].as_array().unwrap();
+    assert_eq!(found["results"][0]["input"], Value::from(image.as_str()));
+    assert_eq!(scores.len(), 3);
+    let numbers: Vec<f64> = scores
+        .iter()
+        .map(|s| s["score"].as_f64().unwrap())
+        .collect();
+    assert!((numbers.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+    assert!(numbers.is_sorted_by(|a, b| a >= b));
+    let top = json(dir.path(), &[&args[..], &["--top-k", "1"]].concat());
+    assert_eq!(top["results"][0]["scores"].as_array().unwrap().len(), 1);
+
+    let out = sensorium(dir.path()).args(args).assert().success();
+    let text = String::from_utf8(out.get_output().stdout.clone()).unwrap();
+    assert!(
+        text.contains("rocket") && text.contains("wide.png"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_checkpoint_is_inspected_as_folder_and_as_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let found = json(dir.path(), &["inspect", &model()]);
+    assert_eq!(found["family"], "CLIP");
+    assert_eq!(found["loads"], true);
+    assert_eq!(found["tensors"].as_array().unwrap().len(), 78);
+    let out = sensorium(dir.path())
+        .args(["inspect", &model()])
+        .assert()
+        .success();
+    let text = String::from_utf8(out.get_output().stdout.clone()).unwrap();
+    for expected in [
+        "family      CLIP",
+        "loads       yes",
+        "vision_model",
+        "F16",
+        "self_attn",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+    let file = format!("{}/model.safetensors", model());
+    let found = json(dir.path(), &["inspect", &file]);
+    assert_eq!(
+        (&found["family"], &found["loads"]),
+        (&Value::Null, &Value::Null)
+    );
+
+    // What would not load is listed, and that is what was asked for: no error.
+    let broken = dir.path().join("broken");
+    std::fs::create_dir(&broken).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        let bytes = std::fs::read(format!("{}/{name}", model())).unwrap();
+        std::fs::write(broken.join(name), bytes).unwrap();
+    }
+    let config = std::fs::read_to_string(broken.join("config.json")).unwrap();
+    std::fs::write(
+        broken.join("config.json"),
+        config.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"),
+    )
+    .unwrap();
+    let found = json(dir.path(), &["inspect", "broken"]);
+    assert_eq!(found["loads"], false);
+    let problems: Vec<&str> = found["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p.as_str().unwrap())
+        .collect();
+    assert!(
+        problems
+            .iter()
+            .any(|p| p.contains("missing: text_model.encoder.layers.2.")),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn wrong_use_is_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = model();
+    let image = picture("wide.png");
+    let check = |args: &[&str], code: i32, expected: &str| {
+        let out = sensorium(dir.path()).args(args).assert().code(code);
+        let said = String::from_utf8(out.get_output().stderr.clone()).unwrap();
+        assert!(
+            said.starts_with("error: ") && said.contains(expected),
+            "{args:?}: {said}"
+        );
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    };
+    check(&["embed", "--model", &model], 2, "give --text or --image");
+    check(
+        &["embed", "--model", &model, "--text", "a", "--out", "x.csv"],
+        2,
+        "use .parquet, .jsonl or .npy",
+    );
+    check(
+        &[
+            "embed",
+            "--model",
+            &model,
+            "--text",
+            "a",
+            "--out",
+            "no/such/x.npy",
+        ],
+        1,
+        "cannot be written",
+    );
+    check(
+        &["embed", "--model", &model, "--image", "none.png"],
+        1,
+        "none.png",
+    );
+    check(
+        &["embed", "--model", "no-such-folder", "--text", "a"],
+        1,
+        "no-such-folder",
+    );
+    check(
+        &["classify", "--model", &model, "--image", &image],
+        2,
+        "give it labels",
+    );
+    check(&["inspect", "none.safetensors"], 1, "none.safetensors");
+}

@@ -1,0 +1,146 @@
+//! From files and sentences to what Transformers makes of them, with the checkpoint of the recipe clip-digits.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Tensor};
+use sensorium_core::Source;
+use sensorium_hub::{Checkpoint, Weights};
+use sensorium_testkit::{devices, floats};
+use serde::Deserialize;
+
+use super::{Classifier, ImageEmbedder, Scoring, TextEmbedder, ZeroShot};
+
+/// What `tools/parity/models/tiny_clip.py` wrote.
+#[derive(Deserialize)]
+struct Inputs {
+    images: Vec<String>,
+    texts: Vec<String>,
+}
+
+fn here(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn checkpoint() -> Checkpoint {
+    Checkpoint::folder(&here("../../recipes/tiny-clip"))
+}
+
+fn inputs() -> (Inputs, Weights) {
+    let text = std::fs::read(here("tests/fixtures/ready/inputs.json")).expect("a fixture");
+    let reference = Weights::open(&here("tests/fixtures/ready/reference.safetensors"));
+    (
+        serde_json::from_slice(&text).expect("JSON"),
+        reference.expect("a fixture"),
+    )
+}
+
+#[track_caller]
+fn check(reference: &Weights, name: &str, found: &Tensor<2>, tolerance: f32) {
+    let expected = reference.get(name).expect(name);
+    assert_eq!(expected.shape, found.dims());
+    let expected = expected.to_f32().expect("floats");
+    for (found, expected) in floats(found).iter().zip(&expected) {
+        let difference = (found - expected).abs();
+        assert!(difference <= tolerance, "{name}: {found}, not {expected}");
+    }
+}
+
+#[test]
+fn files_and_sentences_are_embedded_and_scored_as_by_the_reference() {
+    let (inputs, reference) = inputs();
+    for device in devices() {
+        let texts = TextEmbedder::open(&checkpoint(), &device).expect("a text tower");
+        let prepare = |text: &String| texts.prepare(&Source::text(text.as_str())).unwrap();
+        let samples: Vec<_> = inputs.texts.iter().map(prepare).collect();
+        check(&reference, "text_embeds", &texts.embed(&samples), 1e-4);
+
+        let labels = ZeroShot::open(&checkpoint(), &inputs.texts, "{}", &device).expect("a CLIP");
+        assert_eq!(labels.scoring(), Scoring::Softmax);
+        let file = |name: &String| Source::path(here("tests/fixtures/ready").join(name));
+        let prepare = |name: &String| labels.images().prepare(&file(name)).unwrap();
+        let samples: Vec<_> = inputs.images.iter().map(prepare).collect();
+        let embeds = labels.images().embed(&samples);
+        check(&reference, "image_embeds", &embeds, 1e-4);
+        check(&reference, "probabilities", &labels.scores(&samples), 1e-4);
+    }
+}
+
+#[test]
+fn a_batch_gives_what_its_inputs_give_alone() {
+    let (inputs, _) = inputs();
+    for device in devices() {
+        let texts = TextEmbedder::open(&checkpoint(), &device).unwrap();
+        let prepare = |text: &String| texts.prepare(&Source::text(text.as_str())).unwrap();
+        let samples: Vec<_> = inputs.texts.iter().map(prepare).collect();
+        let alone: Vec<Tensor<2>> = samples.chunks(1).map(|one| texts.embed(one)).collect();
+        let together = texts.embed(&samples);
+        sensorium_testkit::assert_close(&together, &Tensor::cat(alone, 0), 1e-5);
+    }
+}
+
+#[test]
+fn what_a_model_cannot_do_is_said() {
+    let device = Device::flex();
+    let fixture = |name: &str| Checkpoint::folder(&here("tests/fixtures").join(name));
+    let check = |error: crate::Error, expected: &str| {
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    let labels = ["a".to_owned()];
+    check(
+        ZeroShot::open(&fixture("vit"), &labels, "{}", &device).unwrap_err(),
+        "ViT does not score labels in words; CLIP and SigLIP do",
+    );
+    check(
+        ZeroShot::open(&checkpoint(), &[], "{}", &device).unwrap_err(),
+        "there is no label to choose",
+    );
+    check(
+        Classifier::open(&checkpoint(), &device).unwrap_err(),
+        "CLIP has no classes of its own: give it labels",
+    );
+    check(
+        Classifier::open(&fixture("vit"), &device).unwrap_err(),
+        "this ViT has no head of classes",
+    );
+    check(
+        TextEmbedder::open(&fixture("vit"), &device).unwrap_err(),
+        "ViT takes images, not texts",
+    );
+    check(
+        ImageEmbedder::open(&fixture("vit"), &device).unwrap_err(),
+        "preprocessor_config.json",
+    );
+}
+
+#[test]
+fn a_classifier_answers_with_the_models_own_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        let from = here("tests/fixtures/vit-classification").join(name);
+        std::fs::copy(from, folder.path().join(name)).unwrap();
+    }
+    let settings =
+        r#"{"image_processor_type": "ViTImageProcessor", "size": {"height": 8, "width": 8}}"#;
+    std::fs::write(folder.path().join("preprocessor_config.json"), settings).unwrap();
+    let image = Source::path(here("tests/fixtures/ready/wide.png"));
+    for device in devices() {
+        let model = Classifier::open(&Checkpoint::folder(folder.path()), &device).unwrap();
+        assert_eq!(model.labels(), ["cat", "dog", "bird"]);
+        assert!(model.takes_images());
+        let prepared = model.prepare(&image).unwrap();
+        let scores = floats(&model.scores(&[prepared.clone(), prepared]));
+        assert_eq!(scores.len(), 6);
+        assert!((scores[..3].iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        assert_eq!(scores[..3], scores[3..]);
+    }
+    // The images that its file makes must be the model's.
+    let settings = settings.replace('8', "12");
+    std::fs::write(folder.path().join("preprocessor_config.json"), settings).unwrap();
+    let error = Classifier::open(&Checkpoint::folder(folder.path()), &Device::flex()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("12 x 12 pixels, but config.json says 8 x 8"),
+        "{error}"
+    );
+}

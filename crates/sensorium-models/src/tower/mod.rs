@@ -1,0 +1,102 @@
+//! Towers as encoders of a model one puts together: out of a checkpoint, with as much of it left to train as one likes.
+
+mod image;
+mod kit;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tune;
+
+pub use image::ImageTower;
+pub use kit::{ImageTowers, TextTowers, TowerImages, TowerKit, TowerTexts};
+pub use text::{TextPreparation, TextTower};
+pub use tune::{LoraConfig, LoraLayers, Tune};
+
+use sensorium_hub::Weights;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::need;
+use crate::{Error, Family};
+
+/// What a tower hands on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// A vector for each patch or token, as the last layer leaves them.
+    #[default]
+    Tokens,
+    /// The model's own embedding as the only token: CLIP's projected, SigLIP's pooled, a sentence encoder's as its
+    /// `modules.json` says, ViT's and DINOv2's class token.
+    Embedding,
+}
+
+/// A tower, where it comes from, and how it is trained.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TowerConfig {
+    /// A folder in the hub's layout, or a hub's model: `owner/name`, or `owner/name@revision`.
+    pub from: String,
+    /// What it hands on.
+    #[serde(default)]
+    pub output: Output,
+    /// Which of its weights training changes.
+    #[serde(default)]
+    pub tune: Tune,
+    /// With [`Tune::Lora`]: how large the changes may be, and where.
+    #[serde(default)]
+    pub lora: LoraConfig,
+}
+
+impl TowerConfig {
+    /// A frozen tower that hands on all tokens.
+    pub fn new(from: impl Into<String>) -> Self {
+        Self {
+            from: from.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Which of its weights training changes.
+    pub fn with_tune(mut self, tune: Tune) -> Self {
+        self.tune = tune;
+        self
+    }
+
+    /// What it hands on.
+    pub fn with_output(mut self, output: Output) -> Self {
+        self.output = output;
+        self
+    }
+
+    /// Refuses what cannot work.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn validate(&self) -> Result<(), Error> {
+        need(!self.from.trim().is_empty(), "recipe", "from", || {
+            "is empty: name a folder, or a model of the hub such as openai/clip-vit-base-patch32"
+                .to_owned()
+        })?;
+        self.lora.validate()
+    }
+}
+
+/// Whether a CLIP tower's checkpoint holds its projection; without weights, whether its files say so.
+fn projects(family: Family, config: &Value, weights: Option<&Weights>) -> bool {
+    let [text, vision] = ["text_projection.weight", "visual_projection.weight"];
+    match weights {
+        Some(weights) => {
+            let name = match family {
+                Family::ClipText => text,
+                Family::ClipVision => vision,
+                _ => return true,
+            };
+            crate::published::holds(weights, name)
+        }
+        None => {
+            let class = config["architectures"][0].as_str().unwrap_or_default();
+            family == Family::Clip || class.ends_with("WithProjection")
+        }
+    }
+}

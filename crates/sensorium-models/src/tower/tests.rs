@@ -1,0 +1,220 @@
+use std::path::Path;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use sensorium_core::Encoder;
+use sensorium_hub::Checkpoint;
+use sensorium_testkit::{assert_close, check_gradients, devices, parameter_snapshot, random};
+use sensorium_text::TextBatch;
+use sensorium_vision::ImageBatch;
+
+use super::{ImageTower, LoraConfig, LoraLayers, Output, TextTower, TowerConfig, Tune};
+
+fn checkpoint(name: &str) -> Checkpoint {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    Checkpoint::folder(&fixtures.join(name))
+}
+
+const VISION: [&str; 5] = ["vit", "dinov2-registers", "clip", "clip-vision", "siglip"];
+const TEXT: [&str; 5] = ["bert", "sentence", "clip", "clip-text", "siglip"];
+const OUTPUTS: [Output; 2] = [Output::Tokens, Output::Embedding];
+
+fn images(device: &Device) -> ImageBatch {
+    ImageBatch::dense(random([2, 3, 8, 8], 5, device))
+}
+
+/// Two texts, the second shorter, ids within the smallest vocabulary; 22 ends CLIP's.
+fn texts(device: &Device) -> TextBatch {
+    let ids = Tensor::from_data([[3, 9, 4, 7, 22], [7, 5, 22, 1, 1]], device);
+    let no = false;
+    let pad = [[no, no, no, no, no], [no, no, no, true, true]];
+    TextBatch {
+        ids,
+        pad: Tensor::from_data(pad, device),
+    }
+}
+
+/// A loss that depends on every number, on each differently.
+fn uneven(embeds: Tensor<3>) -> Tensor<1> {
+    let weights = random(embeds.dims(), 9, &embeds.device());
+    (embeds * weights).sum()
+}
+
+#[test]
+fn every_parameter_of_every_tower_trains() {
+    for device in devices() {
+        for output in OUTPUTS {
+            for name in VISION {
+                let tower = ImageTower::load(&checkpoint(name), output, &device).expect(name);
+                check_gradients(tower, |tower| {
+                    let images = images(&device.clone().autodiff());
+                    uneven(tower.encode(images).embeds)
+                });
+            }
+            for name in TEXT {
+                let tower = TextTower::load(&checkpoint(name), output, &device).expect(name);
+                check_gradients(tower, |tower| {
+                    let texts = texts(&device.clone().autodiff());
+                    uneven(tower.encode(texts).zero_padding().embeds)
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn an_embedding_is_the_only_token() {
+    for device in devices() {
+        for name in VISION {
+            let tower = ImageTower::load(&checkpoint(name), Output::Embedding, &device).unwrap();
+            let tokens = tower.encode(images(&device));
+            assert_eq!(tokens.dims(), [2, 1, tower.d_output()], "{name}");
+            assert_close(
+                &tokens.embeds.squeeze_dim(1),
+                &tower.embed(images(&device)),
+                0.0,
+            );
+        }
+        for name in TEXT {
+            let tower = TextTower::load(&checkpoint(name), Output::Embedding, &device).unwrap();
+            let tokens = tower.encode(texts(&device));
+            assert_eq!(tokens.dims(), [2, 1, tower.d_output()], "{name}");
+            assert_close(
+                &tokens.embeds.squeeze_dim(1),
+                &tower.embed(texts(&device)),
+                0.0,
+            );
+        }
+    }
+}
+
+/// Paths of the parameters that train.
+fn trainable<M: Module>(module: &M) -> Vec<String> {
+    #[derive(Default)]
+    struct Paths {
+        path: Vec<String>,
+        found: Vec<String>,
+    }
+    impl ModuleVisitor for Paths {
+        fn enter_module(&mut self, name: &str, _holder: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _holder: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if param.is_require_grad() {
+                self.found.push(self.path.join("."));
+            }
+        }
+    }
+    let mut paths = Paths::default();
+    module.clone().train().visit(&mut paths);
+    paths.found
+}
+
+#[test]
+fn frozen_and_low_rank_towers_begin_as_the_checkpoint_and_train_what_they_say() {
+    for device in devices() {
+        let whole = ImageTower::load(&checkpoint("clip"), Output::Tokens, &device).unwrap();
+        let expected = whole.encode(images(&device)).embeds;
+        let lora = LoraConfig {
+            rank: 2,
+            alpha: 4.0,
+            layers: LoraLayers::Attention,
+        };
+
+        let frozen = Tune::Frozen.apply(whole.clone(), &lora);
+        assert_close(&frozen.encode(images(&device)).embeds, &expected, 0.0);
+        assert!(trainable(&frozen).is_empty());
+
+        let tuned = Tune::Lora.apply(whole.clone(), &lora);
+        assert_close(&tuned.encode(images(&device)).embeds, &expected, 1e-6);
+        let paths = trainable(&tuned);
+        // Four matrices in each of two layers, two factors each.
+        assert_eq!(paths.len(), 2 * 4 * 2, "{paths:?}");
+        let in_attention = |path: &String| path.contains(".attention.") && path.contains(".lora.");
+        assert!(paths.iter().all(in_attention), "{paths:?}");
+
+        let all = LoraConfig {
+            layers: LoraLayers::All,
+            ..lora
+        };
+        let tuned = Tune::Lora.apply(whole, &all);
+        assert_eq!(
+            trainable(&tuned).len(),
+            2 * 6 * 2,
+            "the feed-forward part has two more"
+        );
+        check_lora_gradients(tuned, &device);
+    }
+}
+
+/// Once `b` is no longer zero, both factors of every addition have a gradient.
+fn check_lora_gradients(tower: ImageTower, device: &Device) {
+    struct Nudge;
+    impl ModuleMapper for Nudge {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let trains = param.is_require_grad();
+            param.map(|value| {
+                let moved = value.detach() + 0.01;
+                if trains { moved.require_grad() } else { moved }
+            })
+        }
+    }
+    check_gradients(tower.train().map(&mut Nudge), |tower| {
+        uneven(tower.encode(images(&device.clone().autodiff())).embeds)
+    });
+}
+
+#[test]
+fn what_is_laid_out_has_the_loaded_towers_parameters() {
+    let device = Device::flex();
+    for output in OUTPUTS {
+        for name in VISION {
+            let loaded = ImageTower::load(&checkpoint(name), output, &device).unwrap();
+            let laid_out = ImageTower::lay_out(&checkpoint(name), output, &device).unwrap();
+            assert_eq!(
+                parameter_snapshot(&loaded),
+                parameter_snapshot(&laid_out),
+                "{name}"
+            );
+        }
+        for name in TEXT {
+            let loaded = TextTower::load(&checkpoint(name), output, &device).unwrap();
+            let laid_out = TextTower::lay_out(&checkpoint(name), output, &device).unwrap();
+            assert_eq!(
+                parameter_snapshot(&loaded),
+                parameter_snapshot(&laid_out),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_tower_cannot_be_is_said() {
+    let device = Device::flex();
+    let check = |error: crate::Error, expected: &str| {
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    check(
+        ImageTower::load(&checkpoint("bert"), Output::Tokens, &device).unwrap_err(),
+        "BERT takes texts, not images",
+    );
+    check(
+        TextTower::load(&checkpoint("vit"), Output::Tokens, &device).unwrap_err(),
+        "ViT takes images, not texts",
+    );
+    check(
+        ImageTower::load(&checkpoint("siglip-headless"), Output::Embedding, &device).unwrap_err(),
+        "has no head that pools",
+    );
+    check(
+        TowerConfig::default().validate().unwrap_err(),
+        "recipe: from: is empty",
+    );
+    let mut config = TowerConfig::new("a/b");
+    config.lora.rank = 0;
+    check(config.validate().unwrap_err(), "lora.rank: 0 must be 1");
+}
