@@ -1,3 +1,5 @@
+//! A published tower as an encoder: its output, what is left to train, and its names, for each family.
+
 use std::path::Path;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
