@@ -1,20 +1,17 @@
 """Makes the pictures, the settings and the results that the tests of published processors compare with.
 
-    python -m venv venv
-    venv/bin/pip install pillow==12.3.0 numpy==2.4.6 transformers==5.23.0 tokenizers==0.23.3 safetensors==0.8.0
-    venv/bin/python tools/parity/processors.py images crates/sensorium-vision/tests/fixtures/published
-    venv/bin/python tools/parity/processors.py texts crates/sensorium-text/tests/fixtures/published
+    pip install -r tools/parity/requirements.txt
+    python tools/parity/processors.py
 
-`images`: `pictures/NAME.png` are small pictures (seed 11) of each kind; `CASE.json` is a
+Images, under crates/sensorium-vision/tests/fixtures/published: `pictures/NAME.png` are small pictures (seed 11) of each kind; `CASE.json` is a
 `preprocessor_config.json`, and `CASE.safetensors` holds what Transformers' own class (its Pillow backend) makes
 of each picture, opened by `load_image`. Pillow must be older than 13, which resizes columns before rows where the
 height shrinks much more than the width: checkpoints were made with the older ones.
 
-`texts`: see `processors_text.py` beside this file.
+Texts, under crates/sensorium-text/tests/fixtures/published: see `processors_text.py` beside this file.
 """
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +24,10 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+from processors_text import texts
+
+CRATES = Path(__file__).parents[2] / "crates"
 
 CLASSES = {
     "CLIP": CLIPImageProcessorPil,
@@ -190,10 +191,5 @@ def images(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    what, folder = sys.argv[1:]
-    if what == "images":
-        images(Path(folder))
-    else:
-        from processors_text import texts
-
-        texts(Path(folder))
+    images(CRATES / "sensorium-vision/tests/fixtures/published")
+    texts(CRATES / "sensorium-text/tests/fixtures/published")

@@ -6,7 +6,6 @@ batches are padded to if it is fixed, and the ids and masks.
 """
 
 import json
-import shutil
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -116,11 +115,16 @@ def write(path: Path, content: dict) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
+def kept(path: Path, tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer that is there already: training breaks ties as it pleases, and numbers pieces otherwise each time."""
+    return Tokenizer.from_file(str(path)) if path.exists() else tokenizer
+
+
 def texts(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
     for case, (tokenizer, kind, config, special, positions, fixed) in CASES.items():
         place = folder / case
-        place.mkdir(parents=True)
+        place.mkdir(parents=True, exist_ok=True)
+        tokenizer = kept(place / "tokenizer.json", tokenizer)
         tokenizer.save(str(place / "tokenizer.json"))
         if config is not None:
             write(place / "tokenizer_config.json", {**config, "tokenizer_class": kind.__name__})

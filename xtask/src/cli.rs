@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::backend::Backend;
 use crate::check::Step;
+use crate::parity::Parity;
 use crate::setup::What;
 
 #[derive(Parser)]
@@ -90,6 +91,8 @@ pub(crate) enum Task {
     },
     /// Add a crate for a new kind of input, out of a working template
     NewModality(NewModality),
+    /// Compare published models and their preparation with the reference implementations
+    Parity(Parity),
     /// Run the benchmarks
     #[command(
         after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --backend libtorch -- train_step"

@@ -10,6 +10,7 @@ mod check;
 mod cli;
 mod examples;
 mod modality;
+mod parity;
 mod run;
 mod setup;
 mod test;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         cli::Task::Check { steps } => check::run(&steps),
         cli::Task::Setup { what, cuda } => setup::run(what, cuda),
         cli::Task::NewModality(args) => modality::run(&args),
+        cli::Task::Parity(options) => parity::run(&options),
         cli::Task::Bench { backend, args } => bench::run(backend, &args),
         cli::Task::Docs { open } => check::docs(open),
     };

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::backend::Backend;
 use crate::cargo::{self, Workspace};
-use crate::{examples, setup};
+use crate::{examples, parity, setup};
 
 /// Where recordings by people are looked for that are too large for the repository.
 const RECORDINGS: &str = "../shared/data";
@@ -73,6 +73,7 @@ fn tests(workspace: &Workspace, set: Backend, args: &[OsString]) -> Result<Comma
     let mut command = workspace.cargo("test", set)?;
     command.arg("--no-fail-fast");
     command.env("SENSORIUM_TEST_BACKENDS", set.members().join(","));
+    parity::tell(&mut command);
     let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
     let names_package = words
         .iter()
@@ -125,6 +126,11 @@ fn left_out(workspace: &Workspace, set: Backend, args: &[OsString]) -> Vec<Strin
         lines.push("cuda (`cargo xtask test --backend cuda`)".to_owned());
     } else if missing("cuda") {
         lines.push("cuda (no NVIDIA GPU here)".to_owned());
+    }
+    if parity::locate().is_none() {
+        lines.push(
+            "a published model's real weights (`cargo xtask parity --full minilm`)".to_owned(),
+        );
     }
     if !workspace.root.join(RECORDINGS).is_dir() {
         lines.push(format!(

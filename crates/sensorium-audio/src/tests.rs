@@ -171,7 +171,7 @@ struct Cases {
 }
 
 #[test]
-fn features_equal_librosa() {
+fn parity_with_librosa() {
     let Cases { cases } =
         serde_json::from_str(include_str!("../tests/fixtures/log_mel.json")).unwrap();
     for case in cases {

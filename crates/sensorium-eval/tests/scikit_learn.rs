@@ -41,7 +41,7 @@ fn samples(case: &Value) -> Vec<(usize, Vec<f32>)> {
 }
 
 #[test]
-fn equal_to_scikit_learn() {
+fn parity_with_scikit_learn() {
     let fixture: Value = serde_json::from_str(FIXTURE).unwrap();
     let cases = fixture["cases"].as_array().unwrap();
     assert!(cases.len() >= 10);

@@ -12,6 +12,8 @@ pub mod dino;
 mod error;
 mod family;
 mod fit;
+#[cfg(test)]
+mod parity;
 mod published;
 pub mod ready;
 pub mod siglip;

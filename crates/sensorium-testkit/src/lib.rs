@@ -1,19 +1,21 @@
 //! For tests only: the same questions asked of every module, on every backend compiled in.
 //!
 //! [`devices`] says where to ask; [`check_gradients`] that every parameter trains; [`assert_close`]
-//! that two results are the same. Test data is made on the host, because backends draw different
+//! that two results are the same, and [`Reference`] that a published model is what it is elsewhere. Test data is made on the host, because backends draw different
 //! random numbers from the same seed.
 
 mod agree;
 mod close;
 mod data;
 mod gradients;
+mod parity;
 mod snapshot;
 
 pub use agree::check_same_on_all;
 pub use close::{assert_close, max_difference};
 pub use data::{bools, floats, ints, random};
 pub use gradients::{check_gradients, untrained_parameters};
+pub use parity::{PARITY, Reference};
 pub use snapshot::parameter_snapshot;
 
 use burn::tensor::Device;

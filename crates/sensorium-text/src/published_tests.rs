@@ -81,7 +81,7 @@ fn equals_the_reference(case: &Path) {
 }
 
 #[test]
-fn every_case_equals_the_reference() {
+fn parity_with_transformers_of_every_setting() {
     let mut cases = 0;
     for entry in std::fs::read_dir(folder()).expect("fixtures") {
         equals_the_reference(&entry.expect("an entry").path());

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn it_equals_the_reference() {
+    fn parity_with_pytorch() {
         for device in devices() {
             let table: Vec<f32> = (0..12).map(|i| (i * 7 % 12) as f32 / 4.0 - 1.0).collect();
             let table = Tensor::from_data(TensorData::new(table, [12, 1]), &device);

@@ -31,7 +31,7 @@ const FILTERS: [(Filter, &str); 4] = [
 ];
 
 #[test]
-fn exact_sizes_equal_pillow() {
+fn parity_with_pillow_at_exact_sizes() {
     for (filter, name) in FILTERS {
         for (width, height) in [(16, 16), (50, 31), (37, 9), (80, 60)] {
             let found = resize(&fixture("source-rgb", 3), width, height, filter);
@@ -45,7 +45,7 @@ fn exact_sizes_equal_pillow() {
 }
 
 #[test]
-fn resizing_and_cropping_equals_pillow() {
+fn parity_with_pillow_resizing_and_cropping() {
     for (mode, channels) in [("rgb", 3), ("grey", 1)] {
         for (edge, size) in [(16, 16), (20, 15), (40, 33)] {
             let source = fixture(&format!("source-{mode}"), channels);

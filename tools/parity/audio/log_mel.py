@@ -1,6 +1,6 @@
 """Log-mel features of a sweep by librosa, for crates/sensorium-audio/tests/fixtures/log_mel.json.
 
-    python -m venv venv && venv/bin/pip install librosa==0.11.0 && venv/bin/python tools/parity/audio/log_mel.py
+    pip install -r tools/parity/requirements.txt && python tools/parity/audio/log_mel.py
 """
 
 import json

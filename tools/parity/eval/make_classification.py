@@ -1,7 +1,7 @@
 """Makes crates/sensorium-eval/tests/fixtures/classification.json with scikit-learn and SciPy.
 
-    python -m venv venv && venv/bin/pip install -r tools/parity/eval/requirements.txt
-    venv/bin/python tools/parity/eval/make_classification.py
+    pip install -r tools/parity/requirements.txt
+    python tools/parity/eval/make_classification.py
 
 Seed 20260.  Scores are distinct within a sample and multiples of 1/1024, so that float32 holds them exactly and
 no answer hangs on how ties are broken.

@@ -1,6 +1,6 @@
 """Makes the BERT, RoBERTa and sentence encoder cases under crates/sensorium-models/tests/fixtures.
 
-    pip install torch==2.9.0 transformers==4.57.1 sentence-transformers==5.1.2 safetensors==0.7.0
+    pip install -r tools/parity/requirements.txt
     python tools/parity/models/bert.py
 
 Seed 20263.  Each case is a tiny checkpoint in the hub's layout with random weights, and `reference.safetensors` with
@@ -83,12 +83,8 @@ def save(folder, tensors):
     save_file({name: t.detach().clone().contiguous() for name, t in tensors.items()}, folder / "reference.safetensors")
 
 
-def checkpoint(name, kind, config):
-    model = kind(config).eval()
-    random_vectors(model)
-    folder = FIXTURES / name
-    model.save_pretrained(folder)
-    given = inputs(config)
+def results(model, given):
+    """Hidden states and the outputs of a tower or head."""
     with torch.no_grad():
         out = model(
             input_ids=given["input.ids"],
@@ -96,9 +92,14 @@ def checkpoint(name, kind, config):
             token_type_ids=given["input.types"],
             output_hidden_states=True,
         )
-    tensors = given | {f"hidden.{i}": state for i, state in enumerate(out.hidden_states)}
+    tensors = {f"hidden.{i}": state for i, state in enumerate(out.hidden_states)}
     answer = {"pooled": out.pooler_output} if "pooler_output" in out else {"logits": out.logits}
-    save(folder, tensors | answer)
+    return tensors | answer
+
+
+def checkpoint(folder, model, given):
+    model.save_pretrained(folder)
+    save(folder, given | results(model, given))
 
 
 def sentence(name):
@@ -139,7 +140,9 @@ def sentence(name):
 def main():
     torch.manual_seed(20263)
     for name, (kind, config) in CASES.items():
-        checkpoint(name, kind, config)
+        model = kind(config).eval()
+        random_vectors(model)
+        checkpoint(FIXTURES / name, model, inputs(config))
     sentence("sentence")
 
 

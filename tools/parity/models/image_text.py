@@ -1,16 +1,15 @@
 """Makes tiny CLIP and SigLIP checkpoints with random weights, inputs, and every layer's output.
 
-    python -m venv venv && venv/bin/pip install torch==2.9.0 transformers==5.23.0 safetensors==0.7.0
-    venv/bin/python tools/parity/models/image_text.py crates/sensorium-models/tests/fixtures
+    pip install -r tools/parity/requirements.txt
+    python tools/parity/models/image_text.py
 
-Each case becomes a folder: `config.json` and `model.safetensors` as `save_pretrained` writes them, and
+Each case becomes a folder under crates/sensorium-models/tests/fixtures: `config.json` and `model.safetensors` as `save_pretrained` writes them, and
 `reference.safetensors` with `input.pixels`, `input.ids`, `input.mask` (1 = not padding), and of each tower
 `hidden.0` (what the blocks take) to `hidden.N`, `last_hidden_state` and `pooler_output`; of a whole model
 these stand under `text.` and `vision.`, beside `text_embeds`, `image_embeds` (not normalised) and
 `logits_per_image`. SigLIP takes no mask: its texts are filled up with padding, which it attends to. Seed 7.
 """
 
-import sys
 from pathlib import Path
 
 import torch
@@ -32,7 +31,7 @@ from transformers import (
     SiglipVisionModel,
 )
 
-from vision_towers import randomize
+from vision_towers import FIXTURES, randomize
 
 BLOCKS = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
 IMAGE = BLOCKS | {"image_size": 8, "patch_size": 4}
@@ -74,44 +73,40 @@ def siglip(text: dict, vision: dict) -> SiglipConfig:
     return SiglipConfig(text_config=text, vision_config=vision)
 
 
-# name: (model, config, ids, mask, [height, width] of the input, whether positions are resampled)
+# name: (model, config, ids, mask, [height, width] of the input; positions are resampled where that is not the model's)
 CASES = {
-    "clip": (CLIPModel, clip(ENDING, IMAGE), ENDED, ENDED_MASK, [8, 8], False),
+    "clip": (CLIPModel, clip(ENDING, IMAGE), ENDED, ENDED_MASK, [8, 8]),
     "clip-odd": (
         CLIPModel,
         clip(ODD_TEXT | {"eos_token_id": 2}, ODD_IMAGE),
         LARGEST,
         LARGEST_MASK,
         [11, 11],
-        False,
     ),
-    "clip-resized": (CLIPModel, clip(ENDING, IMAGE | {"image_size": 12}), ENDED, ENDED_MASK, [20, 9], True),
-    "clip-text": (CLIPTextModel, CLIPTextConfig(**ENDING), ENDED, ENDED_MASK, None, False),
+    "clip-resized": (CLIPModel, clip(ENDING, IMAGE | {"image_size": 12}), ENDED, ENDED_MASK, [20, 9]),
+    "clip-text": (CLIPTextModel, CLIPTextConfig(**ENDING), ENDED, ENDED_MASK, None),
     "clip-text-projection": (
         CLIPTextModelWithProjection,
         CLIPTextConfig(**ENDING, **PROJECTION),
         ENDED,
         ENDED_MASK,
         None,
-        False,
     ),
-    "clip-vision": (CLIPVisionModel, CLIPVisionConfig(**IMAGE), None, None, [8, 8], False),
+    "clip-vision": (CLIPVisionModel, CLIPVisionConfig(**IMAGE), None, None, [8, 8]),
     "clip-vision-projection": (
         CLIPVisionModelWithProjection,
         CLIPVisionConfig(**IMAGE, **PROJECTION),
         None,
         None,
         [8, 8],
-        False,
     ),
-    "siglip": (SiglipModel, siglip(TEXT, IMAGE), FILLED, FILLED_MASK, [8, 8], False),
+    "siglip": (SiglipModel, siglip(TEXT, IMAGE), FILLED, FILLED_MASK, [8, 8]),
     "siglip-odd": (
         SiglipModel,
         siglip(ODD_TEXT | {"projection_size": 16}, ODD_IMAGE),
         FILLED,
         FILLED_MASK,
         [11, 11],
-        False,
     ),
     "siglip-resized": (
         SiglipVisionModel,
@@ -119,16 +114,14 @@ CASES = {
         None,
         None,
         [20, 9],
-        True,
     ),
-    "siglip-text": (SiglipTextModel, SiglipTextConfig(**TEXT), FILLED, FILLED_MASK, None, False),
+    "siglip-text": (SiglipTextModel, SiglipTextConfig(**TEXT), FILLED, FILLED_MASK, None),
     "siglip-headless": (
         SiglipVisionModel,
         SiglipVisionConfig(**IMAGE | {"vision_use_head": False}),
         None,
         None,
         [8, 8],
-        False,
     ),
 }
 
@@ -141,36 +134,50 @@ def tower(out, prefix: str) -> dict:
     return tensors
 
 
-def make(name: str, root: Path) -> None:
-    kind, config, ids, mask, size, resized = CASES[name]
-    torch.manual_seed(7)
-    model = kind._from_config(config, attn_implementation="eager").eval()
-    randomize(model)
+def results(model, given: dict) -> dict:
+    """Hidden states of each tower, and the outputs."""
+    config = model.config
     whole = hasattr(config, "text_config")
-    text, image, tensors = {}, {}, {}
-    if ids is not None:
-        text["input_ids"] = tensors["input.ids"] = torch.tensor(ids)
-        tensors["input.mask"] = torch.tensor(mask)
-        if "siglip" not in name:
-            text["attention_mask"] = tensors["input.mask"]
-    if size is not None:
-        channels = (config.vision_config if whole else config).num_channels
-        image["pixel_values"] = tensors["input.pixels"] = torch.randn(2, channels, *size)
-        image["interpolate_pos_encoding"] = resized
+    text, image = {}, {}
+    if "input.ids" in given:
+        text["input_ids"] = given["input.ids"]
+        if "siglip" not in config.model_type:
+            text["attention_mask"] = given["input.mask"]
+    if "input.pixels" in given:
+        image["pixel_values"] = given["input.pixels"]
+        side = (config.vision_config if whole else config).image_size
+        image["interpolate_pos_encoding"] = list(given["input.pixels"].shape[2:]) != [side, side]
     with torch.no_grad():
-        if whole:
-            tensors |= tower(model.text_model(**text, output_hidden_states=True), "text.")
-            tensors |= tower(model.vision_model(**image, output_hidden_states=True), "vision.")
-            tensors["text_embeds"] = model.get_text_features(**text).pooler_output
-            tensors["image_embeds"] = model.get_image_features(**image).pooler_output
-            tensors["logits_per_image"] = model(**text, **image).logits_per_image
-        else:
-            tensors |= tower(model(**text, **image, output_hidden_states=True), "")
-    folder = root / name
+        if not whole:
+            return tower(model(**text, **image, output_hidden_states=True), "")
+        tensors = tower(model.text_model(**text, output_hidden_states=True), "text.")
+        tensors |= tower(model.vision_model(**image, output_hidden_states=True), "vision.")
+        tensors["text_embeds"] = model.get_text_features(**text).pooler_output
+        tensors["image_embeds"] = model.get_image_features(**image).pooler_output
+        tensors["logits_per_image"] = model(**text, **image).logits_per_image
+    return tensors
+
+
+def checkpoint(folder: Path, model, given: dict) -> None:
     model.save_pretrained(folder)
+    tensors = given | results(model, given)
     save_file({k: v.contiguous().clone() for k, v in tensors.items()}, folder / "reference.safetensors")
 
 
+def main() -> None:
+    for name, (kind, config, ids, mask, size) in CASES.items():
+        torch.manual_seed(7)
+        model = kind._from_config(config, attn_implementation="eager").eval()
+        randomize(model)
+        given = {}
+        if ids is not None:
+            given["input.ids"] = torch.tensor(ids)
+            given["input.mask"] = torch.tensor(mask)
+        if size is not None:
+            vision = getattr(config, "vision_config", config)
+            given["input.pixels"] = torch.randn(2, vision.num_channels, *size)
+        checkpoint(FIXTURES / name, model, given)
+
+
 if __name__ == "__main__":
-    for case in CASES:
-        make(case, Path(sys.argv[1]))
+    main()

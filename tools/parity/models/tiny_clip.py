@@ -1,16 +1,16 @@
 """Makes recipes/tiny-clip: a CLIP with random weights, as small as it goes, for the recipe clip-digits.
 
-    python -m venv venv && venv/bin/pip install torch==2.9.0 transformers==5.23.0 safetensors==0.7.0 tokenizers
-    venv/bin/python tools/parity/models/tiny_clip.py recipes/tiny-clip crates/sensorium-models/tests/fixtures/ready
+    pip install -r tools/parity/requirements.txt
+    python tools/parity/models/tiny_clip.py
 
-The second folder gets a few small pictures and texts, and what Transformers makes of them with this checkpoint:
-`image_embeds` and `text_embeds` (not normalised), and `probabilities` of the texts for each picture. Seed 7. Weights are written in half precision. The tokenizer is CLIP's kind (byte pairs, a mark at the end of each word),
+crates/sensorium-models/tests/fixtures/ready gets a few small pictures and texts, and what Transformers makes of them with
+this checkpoint: `image_embeds` and `text_embeds` (not normalised), and `probabilities` of the texts for each picture.
+Seed 7. Weights are written in half precision. The tokenizer is CLIP's kind (byte pairs, a mark at the end of each word),
 its merges learned from the hints of av-digits, which are read out of crates/sensorium-data/src/av_digits/hints.rs.
 """
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,10 @@ from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, PreTrainedTokenizerFast
 
-HINTS = Path(__file__).parents[3] / "crates/sensorium-data/src/av_digits/hints.rs"
+ROOT = Path(__file__).parents[3]
+HINTS = ROOT / "crates/sensorium-data/src/av_digits/hints.rs"
+CHECKPOINT = ROOT / "recipes/tiny-clip"
+CASE = ROOT / "crates/sensorium-models/tests/fixtures/ready"
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 BLOCKS = {"hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
 POSITIONS = 32
@@ -48,7 +51,9 @@ def tokenizer() -> Tokenizer:
 
 def main(out: Path) -> None:
     torch.manual_seed(7)
-    words = tokenizer()
+    # Training breaks ties as it pleases, and numbers pieces otherwise each time.
+    there = out / "tokenizer.json"
+    words = Tokenizer.from_file(str(there)) if there.exists() else tokenizer()
     ids = {"bos_token_id": words.token_to_id(BEGIN), "eos_token_id": words.token_to_id(END)}
     text = BLOCKS | ids | {
         "vocab_size": words.get_vocab_size(),
@@ -127,5 +132,5 @@ def reference(checkpoint: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
-    reference(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(CHECKPOINT)
+    reference(CHECKPOINT, CASE)

@@ -1,15 +1,14 @@
 """Makes tiny ViT and DINOv2 checkpoints with random weights, inputs, and every layer's output.
 
-    python -m venv venv && venv/bin/pip install torch==2.9.0 transformers==5.23.0 safetensors==0.7.0
-    venv/bin/python tools/parity/models/vision_towers.py crates/sensorium-models/tests/fixtures
+    pip install -r tools/parity/requirements.txt
+    python tools/parity/models/vision_towers.py
 
-Each case becomes a folder: `config.json` and `model.safetensors` as `save_pretrained` writes them, and
+Each case becomes a folder under crates/sensorium-models/tests/fixtures: `config.json` and `model.safetensors` as `save_pretrained` writes them, and
 `reference.safetensors` with `input.pixels`, `hidden.0` (the embeddings) to `hidden.N`, `last_hidden_state`,
 and `pooler_output` or `logits`. Seed 7. Weights are larger than a fresh model's, so that no layer is near
 the identity.
 """
 
-import sys
 from pathlib import Path
 
 import torch
@@ -26,6 +25,7 @@ from transformers import (
     ViTModel,
 )
 
+FIXTURES = Path(__file__).parents[3] / "crates/sensorium-models/tests/fixtures"
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "image_size": 8, "patch_size": 4}
 VIT = SMALL | {"intermediate_size": 24}
 DINO = SMALL | {"mlp_ratio": 2}
@@ -120,26 +120,34 @@ def randomize(model: torch.nn.Module) -> None:
         value.data.copy_(noise)
 
 
-def make(name: str, root: Path) -> None:
-    kind, config, size, arguments = CASES[name]
-    torch.manual_seed(7)
-    model = kind._from_config(config, attn_implementation="eager").eval()
-    randomize(model)
-    pixels = torch.randn(2, config.num_channels, *size)
+def results(model, given: dict, **arguments) -> dict:
+    """Hidden states and the outputs of a tower or classifier."""
+    pixels = given["input.pixels"]
     with torch.no_grad():
         out = model(pixels, output_hidden_states=True, **arguments)
-        tensors = {"input.pixels": pixels}
-        tensors |= {f"hidden.{i}": hidden for i, hidden in enumerate(out.hidden_states)}
+        tensors = {f"hidden.{i}": hidden for i, hidden in enumerate(out.hidden_states)}
         tower = getattr(model, model.base_model_prefix, model)
         tensors["last_hidden_state"] = tower(pixels, **arguments).last_hidden_state
     for output in ("pooler_output", "logits"):
         if getattr(out, output, None) is not None:
             tensors[output] = getattr(out, output)
-    folder = root / name
+    return tensors
+
+
+def checkpoint(folder: Path, model, given: dict, **arguments) -> None:
     model.save_pretrained(folder)
+    tensors = given | results(model, given, **arguments)
     save_file({k: v.contiguous().clone() for k, v in tensors.items()}, folder / "reference.safetensors")
 
 
+def main() -> None:
+    for name, (kind, config, size, arguments) in CASES.items():
+        torch.manual_seed(7)
+        model = kind._from_config(config, attn_implementation="eager").eval()
+        randomize(model)
+        pixels = torch.randn(2, config.num_channels, *size)
+        checkpoint(FIXTURES / name, model, {"input.pixels": pixels}, **arguments)
+
+
 if __name__ == "__main__":
-    for case in CASES:
-        make(case, Path(sys.argv[1]))
+    main()

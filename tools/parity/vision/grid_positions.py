@@ -1,7 +1,7 @@
 """Prints the resampled grids that sensorium-vision's test of `resample_grid` compares with.
 
-    python -m venv venv && venv/bin/pip install torch==2.9.0
-    venv/bin/python tools/parity/vision/grid_positions.py
+    pip install -r tools/parity/requirements.txt
+    python tools/parity/vision/grid_positions.py
 
 The table is a formula, so that the test makes the same: place i of a 3 x 4 grid holds ((i * 7) % 12) / 4 - 1.
 """

@@ -1,13 +1,12 @@
 """Makes the files of each kind that sensorium-vision's tests decode, with Pillow's own result beside them.
 
-    python -m venv venv && venv/bin/pip install pillow==13.0.0 numpy==2.4.6
-    venv/bin/python tools/parity/vision/pillow_convert.py crates/sensorium-vision/tests/fixtures
+    pip install -r tools/parity/requirements.txt
+    python tools/parity/vision/pillow_convert.py
 
 `NAME.EXT` is the file and `NAME-EXT-pillow.png` what Pillow's `convert("RGB")` makes of it (after
 `exif_transpose`). The picture is four blocks of colour, so that what JPEG loses stays small.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -78,4 +77,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(__file__).parents[3] / "crates/sensorium-vision/tests/fixtures")

@@ -1,14 +1,13 @@
 """Makes the images and the results of Pillow's resizing that sensorium-vision's tests compare with.
 
-    python -m venv venv && venv/bin/pip install pillow==13.0.0 numpy==2.4.6
-    venv/bin/python tools/parity/vision/pillow_resize.py crates/sensorium-vision/tests/fixtures
+    pip install -r tools/parity/requirements.txt
+    python tools/parity/vision/pillow_resize.py
 
 Images are noise on a gradient (seed 7), small, as PNG, which loses nothing. `FILTER-WxH-MODE.png` is
 MODE's image resized to exactly W x H; `crop-EDGE-SIZE-MODE.png` has its shorter side resized to EDGE
 and the centre of SIZE x SIZE cut out as transformers' image processors do.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -60,4 +59,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(__file__).parents[3] / "crates/sensorium-vision/tests/fixtures")

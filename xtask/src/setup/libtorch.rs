@@ -7,7 +7,6 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -117,7 +116,7 @@ fn ours() -> Result<PathBuf> {
 fn fetch(scratch: &Path, cuda: bool) -> Result<PathBuf> {
     let site = scratch.join("site");
     fs::create_dir_all(&site)?;
-    let mut pip = pip(scratch)?;
+    let mut pip = super::python::pip(scratch)?;
     pip.args([
         "install",
         "--progress-bar",
@@ -206,39 +205,6 @@ fn put(made: &Path, place: &Path) -> Result<()> {
         fs::remove_dir_all(place)?;
     }
     fs::rename(made, place).with_context(|| format!("cannot move it to {}", place.display()))
-}
-
-/// The system's pip, or one in a virtual environment where the system has none.
-fn pip(scratch: &Path) -> Result<Command> {
-    let python = "python3";
-    let works = |program: &Path| {
-        Command::new(program)
-            .args(["-m", "pip", "--version"])
-            .output()
-            .is_ok_and(|output| output.status.success())
-    };
-    let mut program = PathBuf::from(python);
-    if !works(&program) {
-        let venv = scratch.join("venv");
-        let made = Command::new(python)
-            .args(["-m", "venv"])
-            .arg(&venv)
-            .output();
-        program = venv.join("bin/python");
-        match made {
-            Err(_) => bail!(
-                "setting libtorch up needs python3 (3.10 or newer) to fetch PyTorch from PyPI: install it"
-            ),
-            Ok(_) if !works(&program) => bail!(
-                "python3 has neither pip nor venv: install them (Debian and Ubuntu: `apt-get install python3-pip \
-                 python3-venv`)"
-            ),
-            Ok(_) => {}
-        }
-    }
-    let mut command = Command::new(program);
-    command.args(["-m", "pip", "--disable-pip-version-check"]);
-    Ok(command)
 }
 
 #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! `setup`: puts on the machine what a backend needs beyond Rust.
 
 pub(crate) mod libtorch;
+pub(crate) mod python;
 pub(crate) mod wgpu;
 
 use std::path::PathBuf;
@@ -32,7 +33,7 @@ pub(crate) fn run(what: What, cuda: bool) -> Result<ExitCode> {
 }
 
 /// Where things are kept between builds: `SENSORIUM_CACHE`, or `sensorium` in the user's cache folder.
-fn cache() -> Result<PathBuf> {
+pub(crate) fn cache() -> Result<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(dir) = set("SENSORIUM_CACHE") {
         return Ok(PathBuf::from(dir));

@@ -66,7 +66,7 @@ fn find<'a>(json: &'a Value, tower: &str) -> Option<(String, &'a Value)> {
 }
 
 /// Whether a file is of both towers.
-fn is_whole(json: &Value) -> bool {
+pub(crate) fn is_whole(json: &Value) -> bool {
     let kind = json.get("model_type").and_then(Value::as_str);
     let whole = matches!(kind, Some("clip" | "siglip"));
     whole || [TEXT, VISION].iter().any(|tower| json.get(tower).is_some())

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use sensorium_core::Source;
-use sensorium_hub::{Checkpoint, Weights};
-use sensorium_testkit::{devices, floats};
+use sensorium_hub::Checkpoint;
+use sensorium_testkit::{Reference, devices, floats};
 use serde::Deserialize;
 
 use super::{Classifier, ImageEmbedder, Scoring, TextEmbedder, ZeroShot};
@@ -25,24 +25,11 @@ fn checkpoint() -> Checkpoint {
     Checkpoint::folder(&here("../../recipes/tiny-clip"))
 }
 
-fn inputs() -> (Inputs, Weights) {
-    let text = std::fs::read(here("tests/fixtures/ready/inputs.json")).expect("a fixture");
-    let reference = Weights::open(&here("tests/fixtures/ready/reference.safetensors"));
-    (
-        serde_json::from_slice(&text).expect("JSON"),
-        reference.expect("a fixture"),
-    )
-}
-
-#[track_caller]
-fn check(reference: &Weights, name: &str, found: &Tensor<2>, tolerance: f32) {
-    let expected = reference.get(name).expect(name);
-    assert_eq!(expected.shape, found.dims());
-    let expected = expected.to_f32().expect("floats");
-    for (found, expected) in floats(found).iter().zip(&expected) {
-        let difference = (found - expected).abs();
-        assert!(difference <= tolerance, "{name}: {found}, not {expected}");
-    }
+fn inputs() -> (Inputs, Reference) {
+    let case = here("tests/fixtures/ready");
+    let text = std::fs::read(case.join("inputs.json")).expect("a fixture");
+    let inputs = serde_json::from_slice(&text).expect("JSON");
+    (inputs, Reference::open(&case))
 }
 
 #[test]
@@ -52,7 +39,7 @@ fn files_and_sentences_are_embedded_and_scored_as_by_the_reference() {
         let texts = TextEmbedder::open(&checkpoint(), &device).expect("a text tower");
         let prepare = |text: &String| texts.prepare(&Source::text(text.as_str())).unwrap();
         let samples: Vec<_> = inputs.texts.iter().map(prepare).collect();
-        check(&reference, "text_embeds", &texts.embed(&samples), 1e-4);
+        reference.check("text_embeds", &texts.embed(&samples));
 
         let labels = ZeroShot::open(&checkpoint(), &inputs.texts, "{}", &device).expect("a CLIP");
         assert_eq!(labels.scoring(), Scoring::Softmax);
@@ -60,8 +47,8 @@ fn files_and_sentences_are_embedded_and_scored_as_by_the_reference() {
         let prepare = |name: &String| labels.images().prepare(&file(name)).unwrap();
         let samples: Vec<_> = inputs.images.iter().map(prepare).collect();
         let embeds = labels.images().embed(&samples);
-        check(&reference, "image_embeds", &embeds, 1e-4);
-        check(&reference, "probabilities", &labels.scores(&samples), 1e-4);
+        reference.check("image_embeds", &embeds);
+        reference.check("probabilities", &labels.scores(&samples));
     }
 }
 

@@ -24,7 +24,7 @@ mod heads;
 pub(crate) mod keys;
 mod model;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 pub use config::{PoolerActivation, VitConfig};
 pub use embeddings::VitEmbeddings;

@@ -65,7 +65,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn every_kind_of_file_equals_pillow() {
+fn parity_with_pillow_of_every_kind_of_file() {
     let exact = [
         "exif6.png",
         "exif6.webp",

@@ -70,7 +70,7 @@ fn equals_the_reference(case: &str) {
 }
 
 #[test]
-fn every_case_equals_the_reference() {
+fn parity_with_transformers_of_every_setting() {
     let mut cases = 0;
     for entry in std::fs::read_dir(folder()).expect("fixtures") {
         let path = entry.expect("an entry").path();

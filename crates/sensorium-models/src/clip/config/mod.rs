@@ -57,6 +57,16 @@ fn logit_scale() -> f64 {
     2.6592
 }
 
+/// The width of the embeddings that a whole CLIP's file gives both towers: what stands in a tower's own part counts for a
+/// tower alone, and published files often leave it at another width.
+fn whole_width(file: &str, json: &Value) -> Result<Option<usize>, Error> {
+    if !nested::is_whole(json) {
+        return Ok(None);
+    }
+    let beside: Beside = config::parse(file, &nested::beside(json))?;
+    Ok(Some(beside.d_embed))
+}
+
 impl ClipConfig {
     /// Two towers that embed into the width of the text tower's embedding.
     pub fn new(text: ClipTextConfig, vision: ClipVisionConfig) -> Self {
@@ -99,10 +109,13 @@ impl ClipConfig {
     /// If a key has the wrong type, or a value that cannot work.
     pub fn parse(file: &str, json: &Value) -> Result<Self, Error> {
         let beside: Beside = config::parse(file, &nested::beside(json))?;
+        let text: ClipTextConfig = nested::parse(file, json, nested::TEXT)?;
+        let vision: ClipVisionConfig = nested::parse(file, json, nested::VISION)?;
+        let d_embed = beside.d_embed;
         let config = Self {
-            text: nested::parse(file, json, nested::TEXT)?,
-            vision: nested::parse(file, json, nested::VISION)?,
-            d_embed: beside.d_embed,
+            text: ClipTextConfig { d_embed, ..text },
+            vision: ClipVisionConfig { d_embed, ..vision },
+            d_embed,
             logit_scale: beside.logit_scale,
             other: beside.other,
         };
@@ -119,10 +132,11 @@ impl ClipConfig {
     }
 
     fn validate_as(&self, file: &str) -> Result<(), Error> {
+        // First, for the towers have the same.
+        size(file, "projection_dim", self.d_embed, WIDEST)?;
         self.text.validate_as(&nested::place(file, nested::TEXT))?;
         self.vision
             .validate_as(&nested::place(file, nested::VISION))?;
-        size(file, "projection_dim", self.d_embed, WIDEST)?;
         let scale = self.logit_scale;
         need(scale.is_finite(), file, "logit_scale_init_value", || {
             format!("{scale} must be finite")

@@ -111,7 +111,10 @@ impl ClipTextConfig {
     /// # Errors
     /// If a key has the wrong type, or a value that cannot work.
     pub fn parse(file: &str, json: &Value) -> Result<Self, Error> {
-        let config: Self = nested::parse(file, json, nested::TEXT)?;
+        let mut config: Self = nested::parse(file, json, nested::TEXT)?;
+        if let Some(width) = super::whole_width(file, json)? {
+            config.d_embed = width;
+        }
         config.validate_as(&nested::place_in(file, json, nested::TEXT))?;
         Ok(config)
     }

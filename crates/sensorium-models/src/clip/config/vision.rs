@@ -113,7 +113,10 @@ impl ClipVisionConfig {
     /// # Errors
     /// If a key has the wrong type, or a value that cannot work.
     pub fn parse(file: &str, json: &Value) -> Result<Self, Error> {
-        let config: Self = nested::parse(file, json, nested::VISION)?;
+        let mut config: Self = nested::parse(file, json, nested::VISION)?;
+        if let Some(width) = super::whole_width(file, json)? {
+            config.d_embed = width;
+        }
         config.validate_as(&nested::place_in(file, json, nested::VISION))?;
         Ok(config)
     }

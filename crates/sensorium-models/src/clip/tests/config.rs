@@ -7,6 +7,23 @@ use sensorium_testkit::devices;
 use serde_json::{Value, json};
 
 use crate::clip::{ClipConfig, ClipTextConfig, ClipVisionConfig};
+use crate::parity::Case;
+
+#[test]
+fn a_tower_can_be_taken_from_a_whole_models_configuration() {
+    let case = Case::fixture("clip");
+    let whole = ClipConfig::parse("clip", &case.config).expect("a config");
+    let text = ClipTextConfig::parse("clip", &case.config).expect("a config");
+    let vision = ClipVisionConfig::parse("clip", &case.config).expect("a config");
+    // The parts of this file say 512.
+    assert_eq!((whole.d_embed, text.d_embed, vision.d_embed), (6, 6, 6));
+    assert_eq!((text, vision), (whole.text, whole.vision));
+
+    let mut alone = case.config["vision_config"].clone();
+    alone["projection_dim"] = json!(7);
+    let alone = ClipVisionConfig::parse("clip", &alone).expect("a config");
+    assert_eq!(alone.d_embed, 7);
+}
 
 #[test]
 fn what_a_file_leaves_out_is_as_in_the_first_checkpoint() {

@@ -1,7 +1,6 @@
 //! What must hold of every DINOv2: shapes, gradients, absence, batches, other sizes of images, names of parameters.
 
 mod config;
-mod parity;
 
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Tensor};

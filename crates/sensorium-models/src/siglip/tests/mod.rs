@@ -1,7 +1,6 @@
 //! What must hold of SigLIP: shapes, gradients, padding and absence, batches, names of parameters.
 
 mod config;
-mod parity;
 
 use burn::tensor::{Bool, Device, Tensor};
 use sensorium_core::nn::Activation;

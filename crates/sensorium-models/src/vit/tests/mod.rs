@@ -1,8 +1,6 @@
 //! What must hold of every ViT: shapes, gradients, absence, batches, other sizes of images, names of parameters.
 
 mod config;
-mod parity;
-pub(crate) mod reference;
 
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Tensor};
