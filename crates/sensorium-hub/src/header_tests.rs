@@ -117,6 +117,8 @@ fn names_stand_there_once() {
     assert!(refused(&format!("{{{w},{w}}}"), 1).contains("w stands there twice"));
     let twice = r#"{"w":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}}"#;
     assert!(refused(twice, 1).contains("duplicate field"));
+    let metadata = r#"{"__metadata__":{"format":"pt","format":"tf"}}"#;
+    assert!(refused(metadata, 0).contains("format stands there twice"));
 }
 
 #[test]

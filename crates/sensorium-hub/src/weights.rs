@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::error::shown;
 use crate::header::{self, Header};
 use crate::mapped;
+use crate::once::Once;
 use crate::{Dtype, Error};
 
 /// The names that published folders give their weights.
@@ -100,13 +101,14 @@ impl TensorView<'_> {
 /// `model.safetensors.index.json`
 #[derive(Deserialize)]
 struct Index {
-    weight_map: BTreeMap<String, String>,
+    /// Tensor → the name of its shard.
+    weight_map: Once<String>,
 }
 
 impl Index {
     /// The shards' names, each a plain file beside the index.
     fn files(&self, path: &Path) -> Result<Vec<&str>, Error> {
-        let mut files: Vec<&str> = self.weight_map.values().map(String::as_str).collect();
+        let mut files: Vec<&str> = self.weight_map.0.values().map(String::as_str).collect();
         files.sort_unstable();
         files.dedup();
         files
@@ -198,7 +200,7 @@ impl Weights {
             .map(|file| Shard::open(&folder.join(file)))
             .collect::<Result<Vec<_>, _>>()?;
         let weights = Self::of_shards(path, shards)?;
-        for (tensor, file) in &index.weight_map {
+        for (tensor, file) in &index.weight_map.0 {
             let found = weights
                 .places
                 .get(tensor)

@@ -100,6 +100,8 @@ fn an_index_that_its_shards_do_not_bear_out_is_refused() {
         twice.contains("tensor a: is in ") && twice.contains(" too"),
         "{twice}"
     );
+    let both = files(br#"{"weight_map":{"a":"1","a":"2"}}"#).refused("i.json");
+    assert!(both.contains("a stands there twice"), "{both}");
     let absent = files(&index(&[("a", "3")])).refused("i.json");
     assert!(absent.contains("3: cannot be read"), "{absent}");
     assert!(
