@@ -38,7 +38,10 @@ pub(crate) struct Header {
 pub(crate) fn parse(path: &Path, file: &[u8]) -> Result<Header, Error> {
     let json = json(path, file)?;
     let data = PREFIX + json.len();
-    let Once(entries) = serde_json::from_slice(json).map_err(|error| {
+    // The whole of it: a reader of JSON does not look into what it skips.
+    let text = str::from_utf8(json)
+        .map_err(|error| Error::broken(path, format!("its header is no text: {error}")))?;
+    let Once(entries) = serde_json::from_str(text).map_err(|error| {
         Error::broken(path, format!("its header is no list of tensors: {error}"))
     })?;
     let mut header = Header::default();

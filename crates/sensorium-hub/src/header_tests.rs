@@ -154,6 +154,15 @@ fn a_long_or_wild_name_makes_a_short_line() {
 }
 
 #[test]
+fn a_header_is_text_also_where_it_is_skipped() {
+    let header = b"{\"w\":{\"x\":\"\xff\",\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}";
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(header);
+    let message = read(&bytes).unwrap_err().to_string();
+    assert!(message.contains("its header is no text"), "{message}");
+}
+
+#[test]
 fn cut_anywhere_it_is_refused() {
     let whole = file(GOOD, 12);
     for end in 0..whole.len() {

@@ -132,9 +132,11 @@ fn read_index(path: &Path) -> Result<Index, Error> {
         let problem = format!("has {size} bytes, more than the {LARGEST_INDEX} an index may have");
         return Err(Error::broken(path, problem));
     }
-    let text = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-    serde_json::from_slice(&text)
-        .map_err(|error| Error::broken(path, format!("is no index of shards: {error}")))
+    let no_index = |why: &str| Error::broken(path, format!("is no index of shards: {why}"));
+    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+    // The whole of it: a reader of JSON does not look into what it skips.
+    let text = str::from_utf8(&bytes).map_err(|error| no_index(&error.to_string()))?;
+    serde_json::from_str(text).map_err(|error| no_index(&error.to_string()))
 }
 
 impl Weights {

@@ -102,6 +102,8 @@ fn an_index_that_its_shards_do_not_bear_out_is_refused() {
     );
     let both = files(br#"{"weight_map":{"a":"1","a":"2"}}"#).refused("i.json");
     assert!(both.contains("a stands there twice"), "{both}");
+    let skipped = files(b"{\"metadata\":\"\xff\",\"weight_map\":{}}").refused("i.json");
+    assert!(skipped.contains("is no index of shards"), "{skipped}");
     let absent = files(&index(&[("a", "3")])).refused("i.json");
     assert!(absent.contains("3: cannot be read"), "{absent}");
     assert!(
