@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::MapAccess;
 
-use crate::error::shown;
+use crate::error::{shortened, shown};
 use crate::once::{Named, Once};
 use crate::{Dtype, Error};
 
@@ -42,6 +42,7 @@ pub(crate) fn parse(path: &Path, file: &[u8]) -> Result<Header, Error> {
     let text = str::from_utf8(json)
         .map_err(|error| Error::broken(path, format!("its header is no text: {error}")))?;
     let Once(entries) = serde_json::from_str(text).map_err(|error| {
+        let error = shortened(&error.to_string());
         Error::broken(path, format!("its header is no list of tensors: {error}"))
     })?;
     let mut header = Header::default();
@@ -127,6 +128,7 @@ fn check_places(
 
 /// A tensor as the header has it.
 #[derive(Deserialize)]
+#[serde(expecting = "a tensor's dtype, shape and data_offsets")]
 struct RawTensor {
     dtype: String,
     shape: Vec<u64>,
@@ -171,9 +173,10 @@ impl RawTensor {
         }
         if stop - start != size {
             return fault(format!(
-                "its place has {} bytes, but {} of shape {shape:?} takes {size}",
+                "its place has {} bytes, but {} of shape {} takes {size}",
                 stop - start,
-                dtype.name()
+                dtype.name(),
+                shortened(&format!("{shape:?}"))
             ));
         }
         Ok(Entry {

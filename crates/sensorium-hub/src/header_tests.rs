@@ -154,6 +154,23 @@ fn a_long_or_wild_name_makes_a_short_line() {
 }
 
 #[test]
+fn what_a_header_holds_is_not_repeated_at_length() {
+    let text = format!(r#"{{"w":["U8","{}",[0,0]]}}"#, "x\\n".repeat(5000));
+    let shape = format!(r#"{{"w":["U8",[9{}],[0,0]]}}"#, ",1".repeat(5000));
+    for (header, start, end) in [
+        (text, "no list of tensors: invalid type", "column 15013"),
+        (shape, "of shape [9, 1, 1, ", "takes 9"),
+    ] {
+        let message = refused(&header, 0);
+        assert!(
+            message.contains(start) && message.ends_with(end),
+            "{message}"
+        );
+        assert!(message.len() < 600 && message.contains('…'), "{message}");
+    }
+}
+
+#[test]
 fn a_header_is_text_also_where_it_is_skipped() {
     let header = b"{\"w\":{\"x\":\"\xff\",\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}";
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use crate::error::shown;
+use crate::error::{shortened, shown};
 use crate::header::{self, Header};
 use crate::mapped;
 use crate::once::Once;
@@ -23,6 +23,9 @@ const PICKLED: [&str; 5] = ["bin", "pt", "pth", "ckpt", "pkl"];
 
 /// The largest index that is read, in bytes: those of the largest published models have some megabytes.
 const LARGEST_INDEX: u64 = 64 << 20;
+
+/// The longest name of a file that common systems take, in bytes.
+const LONGEST_NAME: usize = 255;
 
 /// All tensors of a checkpoint, by name.
 ///
@@ -100,6 +103,7 @@ impl TensorView<'_> {
 
 /// `model.safetensors.index.json`
 #[derive(Deserialize)]
+#[serde(expecting = "a weight_map of tensors and their shards")]
 struct Index {
     /// Tensor → the name of its shard.
     weight_map: Once<String>,
@@ -136,7 +140,7 @@ fn read_index(path: &Path) -> Result<Index, Error> {
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
     // The whole of it: a reader of JSON does not look into what it skips.
     let text = str::from_utf8(&bytes).map_err(|error| no_index(&error.to_string()))?;
-    serde_json::from_str(text).map_err(|error| no_index(&error.to_string()))
+    serde_json::from_str(text).map_err(|error| no_index(&shortened(&error.to_string())))
 }
 
 impl Weights {
@@ -303,7 +307,7 @@ impl Shard {
     }
 }
 
-/// A shard must be a file beside its index: no folder, no way up, no other drive.
+/// A shard must be a file beside its index: no folder, no way up, no other drive, and a name that can be shown.
 fn refuse_outside(index: &Path, file: &str) -> Result<(), Error> {
     let mut parts = Path::new(file).components();
     let plain = matches!(
@@ -311,12 +315,13 @@ fn refuse_outside(index: &Path, file: &str) -> Result<(), Error> {
         (Some(Component::Normal(_)), None)
     );
     // A separator of another system is no name either.
-    match plain && !file.contains(['/', '\\', ':', '\0']) {
+    let sayable = file.len() <= LONGEST_NAME && !file.contains(char::is_control);
+    match plain && sayable && !file.contains(['/', '\\', ':']) {
         true => Ok(()),
         false => Err(Error::broken(
             index,
             format!(
-                "names the shard {:?}, which is not a file beside it",
+                "names the shard \"{}\", which is not a file beside it",
                 shown(file)
             ),
         )),

@@ -74,7 +74,20 @@ fn one_file_or_many_are_one_set_of_tensors() {
 
 #[test]
 fn shards_stay_beside_their_index() {
-    for name in ["../x", "/etc/passwd", "a/b", "..", ".", "", "a\\b", "c:x"] {
+    let long = "x".repeat(300);
+    for name in [
+        "../x",
+        "/etc/passwd",
+        "a/b",
+        "..",
+        ".",
+        "",
+        "a\\b",
+        "c:x",
+        "a\nb",
+        "a\0",
+        &long,
+    ] {
         let folder = Folder::new(&[("i.json", &index(&[("a", name)]))]);
         let message = folder.refused("i.json");
         assert!(
