@@ -163,6 +163,33 @@ impl Weights {
         }
     }
 
+    /// Reads a safetensors file that is in memory: part of the program, or unpacked from an archive. `path` stands for it in
+    /// messages and need not exist; `bytes` is a `Vec<u8>`, what `include_bytes!` gives, or another owner of bytes, and is not
+    /// copied.
+    ///
+    /// ```
+    /// use sensorium_hub::Weights;
+    ///
+    /// # const HEADER: &[u8; 62] = br#"{"scale":{"dtype":"F16","shape":[1,2],"data_offsets":[0,4]}}  "#;
+    /// # let file = [&62u64.to_le_bytes()[..], HEADER, &[0, 0x3c, 0, 0xc0]].concat();
+    /// # macro_rules! include_bytes { ($name:literal) => { file } }
+    /// let weights = Weights::from_bytes("scale.safetensors", include_bytes!("scale.safetensors"))?;
+    /// let scale = weights.get("scale").expect("it is in the file");
+    /// assert_eq!(scale.to_f32()?, [1.0, -2.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If they break the format or are cut off.
+    pub fn from_bytes(
+        path: impl Into<PathBuf>,
+        bytes: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<Self, Error> {
+        let path = path.into();
+        let shard = Shard::read(&path, Bytes::from_owner(bytes))?;
+        Self::of_shards(&path, vec![shard])
+    }
+
     fn open_folder(folder: &Path) -> Result<Self, Error> {
         for name in [SINGLE, INDEX] {
             let path = folder.join(name);
@@ -240,12 +267,12 @@ impl Weights {
         })
     }
 
-    /// What was opened: a file, or an index.
+    /// What was opened: a file, or an index; for bytes, what stands for them.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The files that hold the tensors.
+    /// The files that hold the tensors; for bytes, what stands for them.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.shards.iter().map(|shard| shard.path.as_path())
     }
@@ -297,7 +324,10 @@ impl Weights {
 
 impl Shard {
     fn open(path: &Path) -> Result<Self, Error> {
-        let map = mapped::map(path)?;
+        Self::read(path, mapped::map(path)?)
+    }
+
+    fn read(path: &Path, map: Bytes) -> Result<Self, Error> {
         let header = header::parse(path, &map)?;
         Ok(Self {
             path: path.to_owned(),
