@@ -131,7 +131,7 @@ fn check_places(
 #[serde(expecting = "a tensor's dtype, shape and data_offsets")]
 struct RawTensor {
     dtype: String,
-    shape: Vec<u64>,
+    shape: Vec<usize>,
     data_offsets: (u64, u64),
 }
 
@@ -145,16 +145,9 @@ impl RawTensor {
                 shown(&self.dtype)
             ));
         };
-        let shape: Option<Vec<usize>> = self
-            .shape
-            .iter()
-            .map(|n| usize::try_from(*n).ok())
-            .collect();
-        let size = shape.as_ref().and_then(|shape| {
-            let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d))?;
-            count.checked_mul(dtype.size())
-        });
-        let (Some(shape), Some(size)) = (shape, size) else {
+        let shape = self.shape;
+        let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        let Some(size) = count.and_then(|count| count.checked_mul(dtype.size())) else {
             return fault("its shape has more numbers than can be counted".to_owned());
         };
         let place = |offset: u64| usize::try_from(offset).ok()?.checked_add(data);
