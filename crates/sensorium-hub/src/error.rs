@@ -125,13 +125,23 @@ impl Error {
 /// A name from a file, short and on one line whatever it holds.
 pub(crate) fn shown(name: &str) -> String {
     const LONGEST: usize = 120;
-    let mut shown: String = name
-        .chars()
-        .take(LONGEST)
-        .flat_map(char::escape_debug)
-        .collect();
-    if name.chars().nth(LONGEST).is_some() {
+    let mut escaped = name.chars().flat_map(char::escape_debug);
+    let mut shown: String = escaped.by_ref().take(LONGEST).collect();
+    if escaped.next().is_some() {
         shown.push('…');
     }
     shown
+}
+
+/// What may repeat a long piece of a file, shortened in its middle: a reader of JSON says at the end where that piece stands.
+pub(crate) fn shortened(text: &str) -> String {
+    const HEAD: usize = 160;
+    const TAIL: usize = 80;
+    let length = text.chars().count();
+    if length <= HEAD + TAIL {
+        return text.to_owned();
+    }
+    let head = text.chars().take(HEAD);
+    let tail = text.chars().skip(length - TAIL);
+    head.chain(['…']).chain(tail).collect()
 }

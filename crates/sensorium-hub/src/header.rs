@@ -2,14 +2,14 @@
 //! that fill the rest exactly, in some order, without hole or overlap.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::MapAccess;
 
-use crate::error::shown;
+use crate::error::{shortened, shown};
+use crate::once::{Named, Once};
 use crate::{Dtype, Error};
 
 /// The longest header that is read, in bytes: the reference implementation's limit.
@@ -38,7 +38,11 @@ pub(crate) struct Header {
 pub(crate) fn parse(path: &Path, file: &[u8]) -> Result<Header, Error> {
     let json = json(path, file)?;
     let data = PREFIX + json.len();
-    let Raw(entries) = serde_json::from_slice(json).map_err(|error| {
+    // The whole of it: a reader of JSON does not look into what it skips.
+    let text = str::from_utf8(json)
+        .map_err(|error| Error::broken(path, format!("its header is no text: {error}")))?;
+    let Once(entries) = serde_json::from_str(text).map_err(|error| {
+        let error = shortened(&error.to_string());
         Error::broken(path, format!("its header is no list of tensors: {error}"))
     })?;
     let mut header = Header::default();
@@ -124,9 +128,10 @@ fn check_places(
 
 /// A tensor as the header has it.
 #[derive(Deserialize)]
+#[serde(expecting = "a tensor's dtype, shape and data_offsets")]
 struct RawTensor {
     dtype: String,
-    shape: Vec<u64>,
+    shape: Vec<usize>,
     data_offsets: (u64, u64),
 }
 
@@ -140,16 +145,9 @@ impl RawTensor {
                 shown(&self.dtype)
             ));
         };
-        let shape: Option<Vec<usize>> = self
-            .shape
-            .iter()
-            .map(|n| usize::try_from(*n).ok())
-            .collect();
-        let size = shape.as_ref().and_then(|shape| {
-            let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d))?;
-            count.checked_mul(dtype.size())
-        });
-        let (Some(shape), Some(size)) = (shape, size) else {
+        let shape = self.shape;
+        let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        let Some(size) = count.and_then(|count| count.checked_mul(dtype.size())) else {
             return fault("its shape has more numbers than can be counted".to_owned());
         };
         let place = |offset: u64| usize::try_from(offset).ok()?.checked_add(data);
@@ -168,9 +166,10 @@ impl RawTensor {
         }
         if stop - start != size {
             return fault(format!(
-                "its place has {} bytes, but {} of shape {shape:?} takes {size}",
+                "its place has {} bytes, but {} of shape {} takes {size}",
                 stop - start,
-                dtype.name()
+                dtype.name(),
+                shortened(&format!("{shape:?}"))
             ));
         }
         Ok(Entry {
@@ -186,40 +185,12 @@ enum RawValue {
     Tensor(RawTensor),
 }
 
-/// The header's entries; JSON readers would silently keep the last of two of one name.
-struct Raw(BTreeMap<String, RawValue>);
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Entries)
-    }
-}
-
-struct Entries;
-
-impl<'de> Visitor<'de> for Entries {
-    type Value = Raw;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map from names to tensors")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
-        let mut entries = BTreeMap::new();
-        while let Some(name) = map.next_key::<String>()? {
-            if entries.contains_key(&name) {
-                return Err(de::Error::custom(format!(
-                    "{} stands there twice",
-                    shown(&name)
-                )));
-            }
-            let value = match name.as_str() {
-                "__metadata__" => RawValue::Metadata(map.next_value()?),
-                _ => RawValue::Tensor(map.next_value()?),
-            };
-            entries.insert(name, value);
+impl Named for RawValue {
+    fn read<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Self, A::Error> {
+        match name {
+            "__metadata__" => Ok(Self::Metadata(map.next_value::<Once<String>>()?.0)),
+            _ => Ok(Self::Tensor(map.next_value()?)),
         }
-        Ok(Raw(entries))
     }
 }
 

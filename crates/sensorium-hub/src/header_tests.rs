@@ -117,6 +117,8 @@ fn names_stand_there_once() {
     assert!(refused(&format!("{{{w},{w}}}"), 1).contains("w stands there twice"));
     let twice = r#"{"w":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}}"#;
     assert!(refused(twice, 1).contains("duplicate field"));
+    let metadata = r#"{"__metadata__":{"format":"pt","format":"tf"}}"#;
+    assert!(refused(metadata, 0).contains("format stands there twice"));
 }
 
 #[test]
@@ -149,6 +151,32 @@ fn a_long_or_wild_name_makes_a_short_line() {
     let header = format!(r#"{{"{name}":{{"dtype":"?","shape":[],"data_offsets":[0,0]}}}}"#);
     let message = refused(&header, 0);
     assert!(message.len() < 600 && !message.contains('\n'), "{message}");
+}
+
+#[test]
+fn what_a_header_holds_is_not_repeated_at_length() {
+    let text = format!(r#"{{"w":["U8","{}",[0,0]]}}"#, "x\\n".repeat(5000));
+    let shape = format!(r#"{{"w":["U8",[9{}],[0,0]]}}"#, ",1".repeat(5000));
+    for (header, start, end) in [
+        (text, "no list of tensors: invalid type", "column 15013"),
+        (shape, "of shape [9, 1, 1, ", "takes 9"),
+    ] {
+        let message = refused(&header, 0);
+        assert!(
+            message.contains(start) && message.ends_with(end),
+            "{message}"
+        );
+        assert!(message.len() < 600 && message.contains('…'), "{message}");
+    }
+}
+
+#[test]
+fn a_header_is_text_also_where_it_is_skipped() {
+    let header = b"{\"w\":{\"x\":\"\xff\",\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}";
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(header);
+    let message = read(&bytes).unwrap_err().to_string();
+    assert!(message.contains("its header is no text"), "{message}");
 }
 
 #[test]

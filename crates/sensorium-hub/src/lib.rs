@@ -31,6 +31,7 @@ mod keymap;
 mod load;
 mod mapped;
 mod mismatch;
+mod once;
 mod pattern;
 mod remote;
 mod save;

@@ -8,9 +8,10 @@ use std::path::{Component, Path, PathBuf};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use crate::error::shown;
+use crate::error::{shortened, shown};
 use crate::header::{self, Header};
 use crate::mapped;
+use crate::once::Once;
 use crate::{Dtype, Error};
 
 /// The names that published folders give their weights.
@@ -22,6 +23,9 @@ const PICKLED: [&str; 5] = ["bin", "pt", "pth", "ckpt", "pkl"];
 
 /// The largest index that is read, in bytes: those of the largest published models have some megabytes.
 const LARGEST_INDEX: u64 = 64 << 20;
+
+/// The longest name of a file that common systems take, in bytes.
+const LONGEST_NAME: usize = 255;
 
 /// All tensors of a checkpoint, by name.
 ///
@@ -99,14 +103,16 @@ impl TensorView<'_> {
 
 /// `model.safetensors.index.json`
 #[derive(Deserialize)]
+#[serde(expecting = "a weight_map of tensors and their shards")]
 struct Index {
-    weight_map: BTreeMap<String, String>,
+    /// Tensor → the name of its shard.
+    weight_map: Once<String>,
 }
 
 impl Index {
     /// The shards' names, each a plain file beside the index.
     fn files(&self, path: &Path) -> Result<Vec<&str>, Error> {
-        let mut files: Vec<&str> = self.weight_map.values().map(String::as_str).collect();
+        let mut files: Vec<&str> = self.weight_map.0.values().map(String::as_str).collect();
         files.sort_unstable();
         files.dedup();
         files
@@ -130,9 +136,11 @@ fn read_index(path: &Path) -> Result<Index, Error> {
         let problem = format!("has {size} bytes, more than the {LARGEST_INDEX} an index may have");
         return Err(Error::broken(path, problem));
     }
-    let text = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-    serde_json::from_slice(&text)
-        .map_err(|error| Error::broken(path, format!("is no index of shards: {error}")))
+    let no_index = |why: &str| Error::broken(path, format!("is no index of shards: {why}"));
+    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+    // The whole of it: a reader of JSON does not look into what it skips.
+    let text = str::from_utf8(&bytes).map_err(|error| no_index(&error.to_string()))?;
+    serde_json::from_str(text).map_err(|error| no_index(&shortened(&error.to_string())))
 }
 
 impl Weights {
@@ -153,6 +161,33 @@ impl Weights {
             _ if PICKLED.contains(&extension) => Err(pickle(path)),
             _ => Self::of_shards(path, vec![Shard::open(path)?]),
         }
+    }
+
+    /// Reads a safetensors file that is in memory: part of the program, or unpacked from an archive. `path` stands for it in
+    /// messages and need not exist; `bytes` is a `Vec<u8>`, what `include_bytes!` gives, or another owner of bytes, and is not
+    /// copied.
+    ///
+    /// ```
+    /// use sensorium_hub::Weights;
+    ///
+    /// # const HEADER: &[u8; 62] = br#"{"scale":{"dtype":"F16","shape":[1,2],"data_offsets":[0,4]}}  "#;
+    /// # let file = [&62u64.to_le_bytes()[..], HEADER, &[0, 0x3c, 0, 0xc0]].concat();
+    /// # macro_rules! include_bytes { ($name:literal) => { file } }
+    /// let weights = Weights::from_bytes("scale.safetensors", include_bytes!("scale.safetensors"))?;
+    /// let scale = weights.get("scale").expect("it is in the file");
+    /// assert_eq!(scale.to_f32()?, [1.0, -2.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If they break the format or are cut off.
+    pub fn from_bytes(
+        path: impl Into<PathBuf>,
+        bytes: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<Self, Error> {
+        let path = path.into();
+        let shard = Shard::read(&path, Bytes::from_owner(bytes))?;
+        Self::of_shards(&path, vec![shard])
     }
 
     fn open_folder(folder: &Path) -> Result<Self, Error> {
@@ -198,7 +233,7 @@ impl Weights {
             .map(|file| Shard::open(&folder.join(file)))
             .collect::<Result<Vec<_>, _>>()?;
         let weights = Self::of_shards(path, shards)?;
-        for (tensor, file) in &index.weight_map {
+        for (tensor, file) in &index.weight_map.0 {
             let found = weights
                 .places
                 .get(tensor)
@@ -232,12 +267,12 @@ impl Weights {
         })
     }
 
-    /// What was opened: a file, or an index.
+    /// What was opened: a file, or an index; for bytes, what stands for them.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The files that hold the tensors.
+    /// The files that hold the tensors; for bytes, what stands for them.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.shards.iter().map(|shard| shard.path.as_path())
     }
@@ -289,7 +324,10 @@ impl Weights {
 
 impl Shard {
     fn open(path: &Path) -> Result<Self, Error> {
-        let map = mapped::map(path)?;
+        Self::read(path, mapped::map(path)?)
+    }
+
+    fn read(path: &Path, map: Bytes) -> Result<Self, Error> {
         let header = header::parse(path, &map)?;
         Ok(Self {
             path: path.to_owned(),
@@ -299,7 +337,7 @@ impl Shard {
     }
 }
 
-/// A shard must be a file beside its index: no folder, no way up, no other drive.
+/// A shard must be a file beside its index: no folder, no way up, no other drive, and a name that can be shown.
 fn refuse_outside(index: &Path, file: &str) -> Result<(), Error> {
     let mut parts = Path::new(file).components();
     let plain = matches!(
@@ -307,12 +345,13 @@ fn refuse_outside(index: &Path, file: &str) -> Result<(), Error> {
         (Some(Component::Normal(_)), None)
     );
     // A separator of another system is no name either.
-    match plain && !file.contains(['/', '\\', ':', '\0']) {
+    let sayable = file.len() <= LONGEST_NAME && !file.contains(char::is_control);
+    match plain && sayable && !file.contains(['/', '\\', ':']) {
         true => Ok(()),
         false => Err(Error::broken(
             index,
             format!(
-                "names the shard {:?}, which is not a file beside it",
+                "names the shard \"{}\", which is not a file beside it",
                 shown(file)
             ),
         )),

@@ -74,7 +74,20 @@ fn one_file_or_many_are_one_set_of_tensors() {
 
 #[test]
 fn shards_stay_beside_their_index() {
-    for name in ["../x", "/etc/passwd", "a/b", "..", ".", "", "a\\b", "c:x"] {
+    let long = "x".repeat(300);
+    for name in [
+        "../x",
+        "/etc/passwd",
+        "a/b",
+        "..",
+        ".",
+        "",
+        "a\\b",
+        "c:x",
+        "a\nb",
+        "a\0",
+        &long,
+    ] {
         let folder = Folder::new(&[("i.json", &index(&[("a", name)]))]);
         let message = folder.refused("i.json");
         assert!(
@@ -100,6 +113,10 @@ fn an_index_that_its_shards_do_not_bear_out_is_refused() {
         twice.contains("tensor a: is in ") && twice.contains(" too"),
         "{twice}"
     );
+    let both = files(br#"{"weight_map":{"a":"1","a":"2"}}"#).refused("i.json");
+    assert!(both.contains("a stands there twice"), "{both}");
+    let skipped = files(b"{\"metadata\":\"\xff\",\"weight_map\":{}}").refused("i.json");
+    assert!(skipped.contains("is no index of shards"), "{skipped}");
     let absent = files(&index(&[("a", "3")])).refused("i.json");
     assert!(absent.contains("3: cannot be read"), "{absent}");
     assert!(
