@@ -109,10 +109,17 @@ impl Checkpoint {
     /// # Errors
     /// If it is not, or the hub cannot be reached or refuses.
     pub fn file(&self, name: &str) -> Result<PathBuf, Error> {
-        self.optional(name)?.ok_or_else(|| Error::NoFile {
-            model: self.name.clone(),
-            file: name.to_owned(),
-        })
+        self.optional(name)?.ok_or_else(|| self.lacks(name))
+    }
+
+    fn lacks(&self, file: &str) -> Error {
+        match &self.place {
+            Place::Hub(remote) => remote.lacks(file),
+            _ => Error::NoFile {
+                model: self.name.clone(),
+                file: file.to_owned(),
+            },
+        }
     }
 
     /// A file's text, or `None` if there is none.
@@ -154,10 +161,8 @@ impl Checkpoint {
     /// # Errors
     /// If there is none, or it is no JSON.
     pub fn config(&self) -> Result<Value, Error> {
-        self.json("config.json")?.ok_or_else(|| Error::NoFile {
-            model: self.name.clone(),
-            file: "config.json".to_owned(),
-        })
+        let config = self.json("config.json")?;
+        config.ok_or_else(|| self.lacks("config.json"))
     }
 
     /// The model's tensors.
@@ -176,7 +181,7 @@ impl Checkpoint {
         let root = match &self.place {
             Place::Folder(root) => root,
             Place::Unpacked(root) => root.path(),
-            Place::Hub(_) => return self.fetched(folder),
+            Place::Hub(remote) => return self.fetched(remote, folder),
         };
         match folder.is_empty() {
             true => Weights::open(root),
@@ -184,7 +189,7 @@ impl Checkpoint {
         }
     }
 
-    fn fetched(&self, folder: &str) -> Result<Weights, Error> {
+    fn fetched(&self, remote: &Remote, folder: &str) -> Result<Weights, Error> {
         let below = |name: &str| match folder {
             "" => name.to_owned(),
             folder => format!("{folder}/{name}"),
@@ -193,18 +198,30 @@ impl Checkpoint {
             return Weights::open(&path);
         }
         let Some(index) = self.optional(&below(INDEX))? else {
-            if let Some(path) = self.optional(&below("pytorch_model.bin"))? {
-                return Weights::open(&path); // says what to do
+            // Gigabytes that would only be refused stay where they are.
+            for pickled in ["pytorch_model.bin", "pytorch_model.bin.index.json"] {
+                if remote.has(&below(pickled))? {
+                    return Err(pickle_on_hub(&self.name, &below(pickled)));
+                }
             }
-            return Err(Error::NoFile {
-                model: self.name.clone(),
-                file: below(SINGLE),
-            });
+            return Err(self.lacks(&below(SINGLE)));
         };
         for shard in shard_names(&index)? {
             self.file(&below(&shard))?;
         }
         Weights::open(&index)
+    }
+}
+
+fn pickle_on_hub(model: &str, file: &str) -> Error {
+    let (id, _) = model.split_once('@').unwrap_or((model, ""));
+    let folder = id.rsplit('/').next().unwrap_or(id);
+    Error::Pickle {
+        path: Path::new(model).join(file),
+        command: format!(
+            "python -c \"from transformers import AutoModel as M, AutoTokenizer as T; \
+             M.from_pretrained('{id}').save_pretrained('{folder}'); T.from_pretrained('{id}').save_pretrained('{folder}')\""
+        ),
     }
 }
 

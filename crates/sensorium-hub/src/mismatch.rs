@@ -4,8 +4,11 @@ use std::fmt;
 
 use crate::error::shown;
 
-/// The most names of a kind that a message lists.
-const LISTED: usize = 16;
+/// The most names of a kind that a message lists: more than published models have tensors.
+const LISTED: usize = 2000;
+/// Names are compared, for the nearest, up to this many pairs and this length: a file may hold any number of any length.
+const COMPARED: usize = 200_000;
+const LONGEST: usize = 256;
 
 /// All that is missing, left over or of another shape.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,17 +43,17 @@ pub struct Unfit {
 }
 
 impl Mismatch {
-    /// Names the nearest of all that is `unused` for what is missing, as far as a message lists it, and tells of those
-    /// left over that are `told`.
+    /// Names the nearest of all that is `unused` for what is missing, and tells of those left over that are `told`.
     pub(crate) fn new(
         missing: Vec<String>,
         unfit: Vec<Unfit>,
         unused: &[String],
         told: &[String],
     ) -> Self {
+        let compared = COMPARED / unused.len().max(1);
         let missing = missing.into_iter().enumerate();
         let missing = missing.map(|(i, name)| Missing {
-            nearest: (i < LISTED).then(|| nearest(&name, unused)).flatten(),
+            nearest: (i < compared).then(|| nearest(&name, unused)).flatten(),
             name,
         });
         Self {
@@ -68,7 +71,8 @@ impl Mismatch {
 fn nearest(missing: &str, unused: &[String]) -> Option<String> {
     // Names of a checkpoint are long and much alike; one that is far off says nothing.
     const ALIKE: f64 = 0.6;
-    let all = unused.iter().map(|name| {
+    let short = unused.iter().filter(|name| name.len() <= LONGEST);
+    let all = short.map(|name| {
         let likeness = strsim::normalized_damerau_levenshtein(missing, name);
         (likeness, name)
     });

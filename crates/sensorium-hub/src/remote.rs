@@ -67,9 +67,11 @@ impl RemoteOptions {
 /// A model of a hub.
 pub(crate) struct Remote {
     model: String,
+    cache: PathBuf,
+    repo: Repo,
     cached: CacheRepo,
     /// Nothing where only what is cached may be used.
-    repo: Option<ApiRepo>,
+    api: Option<(Api, ApiRepo)>,
     progress: bool,
 }
 
@@ -91,41 +93,87 @@ impl Remote {
                     .to_owned(),
             });
         }
-        let repo = || Repo::with_revision(id.to_owned(), RepoType::Model, revision.to_owned());
+        let repo = Repo::with_revision(id.to_owned(), RepoType::Model, revision.to_owned());
         let api = match options.offline {
             true => None,
             false => Some(api(options).map_err(|error| told(model, "", &error))?),
         };
         Ok(Self {
             model: model.to_owned(),
-            cached: Cache::new(options.cache.clone()).repo(repo()),
-            repo: api.map(|api| api.repo(repo())),
+            cache: options.cache.clone(),
+            cached: Cache::new(options.cache.clone()).repo(repo.clone()),
+            api: api.map(|api| {
+                let files = api.repo(repo.clone());
+                (api, files)
+            }),
+            repo,
             progress: options.progress,
         })
     }
 
     /// A file of the model, fetched if it is not cached; `None` if there is none of this name.
+    ///
+    /// That there is none is remembered, as Python's tools do: a model that is cached once needs the hub no more.
     pub(crate) fn get(&self, name: &str) -> Result<Option<PathBuf>, Error> {
-        if !is_plain(name) {
-            return Err(Error::Model {
-                model: self.model.clone(),
-                problem: format!("the file name {name:?} leaves the model's folder"),
-            });
-        }
+        self.refuse_outside(name)?;
         if let Some(path) = self.cached.get(name) {
             return Ok(Some(path));
         }
-        let Some(repo) = &self.repo else {
+        if self.absent(name).is_some_and(|mark| mark.exists()) {
+            return Ok(None);
+        }
+        let Some((_, files)) = &self.api else {
             return self.known_offline();
         };
         let mut size = Expected::new(self.progress);
-        match repo.download_with_progress(name, &mut size) {
+        match files.download_with_progress(name, &mut size) {
             Ok(path) => {
                 whole(&path, size.bytes).inspect_err(|_| discard(&path))?;
                 Ok(Some(path))
             }
-            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) if is_missing(&error) => {
+                self.remember_absent(name);
+                Ok(None)
+            }
             Err(error) => Err(told(&self.model, name, &error)),
+        }
+    }
+
+    /// Whether the hub has a file of this name, which is not fetched.
+    pub(crate) fn has(&self, name: &str) -> Result<bool, Error> {
+        self.refuse_outside(name)?;
+        if self.cached.get(name).is_some() {
+            return Ok(true);
+        }
+        let Some((api, files)) = &self.api else {
+            return Ok(false);
+        };
+        match api.metadata(&files.url(name)) {
+            Ok(_) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(told(&self.model, name, &error)),
+        }
+    }
+
+    /// What to say of a file that must be there and is not.
+    pub(crate) fn lacks(&self, file: &str) -> Error {
+        let known = self.absent(file).is_some_and(|mark| mark.exists());
+        match self.api.is_none() && !known {
+            true => self.not_cached(file),
+            false => Error::NoFile {
+                model: self.model.clone(),
+                file: file.to_owned(),
+            },
+        }
+    }
+
+    fn refuse_outside(&self, name: &str) -> Result<(), Error> {
+        match is_plain(name) {
+            true => Ok(()),
+            false => Err(Error::Model {
+                model: self.model.clone(),
+                problem: format!("the file name {name:?} leaves the model's folder"),
+            }),
         }
     }
 
@@ -133,10 +181,30 @@ impl Remote {
     fn known_offline(&self) -> Result<Option<PathBuf>, Error> {
         match self.cached.get("config.json") {
             Some(_) => Ok(None),
-            None => Err(Error::Model {
-                model: self.model.clone(),
-                problem: "is not cached, and HF_HUB_OFFLINE forbids to fetch it".to_owned(),
-            }),
+            None => Err(self.not_cached("config.json")),
+        }
+    }
+
+    fn not_cached(&self, file: &str) -> Error {
+        Error::Model {
+            model: self.model.clone(),
+            problem: format!("{file} is not cached, and HF_HUB_OFFLINE forbids to fetch it"),
+        }
+    }
+
+    /// Where it is marked that the hub has no file of this name; nowhere before anything of the model is cached.
+    fn absent(&self, name: &str) -> Option<PathBuf> {
+        let model = self.cache.join(self.repo.folder_name());
+        let commit = std::fs::read_to_string(model.join("refs").join(self.repo.revision())).ok()?;
+        let commit = commit.trim();
+        is_plain(commit).then(|| model.join(".no_exist").join(commit).join(name))
+    }
+
+    fn remember_absent(&self, name: &str) {
+        if let Some(mark) = self.absent(name) {
+            // What cannot be remembered is asked for again.
+            let folder = mark.parent().unwrap_or(&self.cache);
+            let _ = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&mark, ""));
         }
     }
 }

@@ -167,16 +167,29 @@ fn files_are_fetched_once_and_used_offline_after() {
 
     let model = Checkpoint::open_with("owner/name", &options).unwrap();
     assert!(model.optional("tokenizer.json").unwrap().is_none());
+    // That there is none is known from now on, without asking.
+    let count = || hub.asked.lock().unwrap().len();
+    let before = count();
+    assert!(model.optional("tokenizer.json").unwrap().is_none());
+    assert!(model.file("tokenizer.json").is_err());
+    assert_eq!(count(), before);
     options.offline = true;
     options.endpoint = None;
     let model = Checkpoint::open_with("owner/name", &options).unwrap();
     assert_eq!(model.weights().unwrap().len(), 1);
     assert!(model.optional("tokenizer.json").unwrap().is_none());
+    let error = model.file("tokenizer.json").unwrap_err().to_string();
+    assert_eq!(error, "owner/name: has no tokenizer.json");
+    let error = model.file("vocab.txt").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "owner/name: vocab.txt is not cached, and HF_HUB_OFFLINE forbids to fetch it"
+    );
     let other = Checkpoint::open_with("owner/other", &options).unwrap();
     let error = other.config().unwrap_err().to_string();
     assert_eq!(
         error,
-        "owner/other: is not cached, and HF_HUB_OFFLINE forbids to fetch it"
+        "owner/other: config.json is not cached, and HF_HUB_OFFLINE forbids to fetch it"
     );
 }
 
@@ -203,7 +216,11 @@ fn half_a_download_or_a_damaged_one_never_passes_for_a_whole_one() {
         let hub = served.start();
         let model = Checkpoint::open_with("owner/name", &options(&hub, cache.path())).unwrap();
         let error = model.weights().unwrap_err().to_string();
-        assert!(!error.is_empty());
+        let expected = match damaged {
+            true => "is not what the hub has (its SHA-256 differs); it was not kept, try again",
+            false => "owner/name: model.safetensors: ",
+        };
+        assert!(error.contains(expected), "{error}");
         // The next time, from a sound hub, all is well.
         let sound = Served::of(&[("config.json", CONFIG), ("model.safetensors", &weights())]);
         let hub = sound.start();
@@ -249,12 +266,20 @@ fn the_hubs_refusals_are_told() {
 }
 
 #[test]
-fn a_pickle_on_a_hub_is_refused() {
-    let cache = tempfile::tempdir().unwrap();
-    let hub = Served::of(&[("config.json", CONFIG), ("pytorch_model.bin", b"PK")]).start();
-    let model = Checkpoint::open_with("owner/name", &options(&hub, cache.path())).unwrap();
-    let error = model.weights().unwrap_err().to_string();
-    assert!(error.contains("is a pickle"), "{error}");
+fn a_pickle_on_a_hub_is_refused_without_fetching_it() {
+    for file in ["pytorch_model.bin", "pytorch_model.bin.index.json"] {
+        let cache = tempfile::tempdir().unwrap();
+        let hub = Served::of(&[("config.json", CONFIG), (file, &[b'x'; 5000])]).start();
+        let model = Checkpoint::open_with("owner/name", &options(&hub, cache.path())).unwrap();
+        model.config().unwrap();
+        let error = model.weights().unwrap_err().to_string();
+        let expected = format!("owner/name/{file}: is a pickle");
+        assert!(error.starts_with(&expected), "{error}");
+        assert!(error.contains("from_pretrained('owner/name')"), "{error}");
+        let model = cache.path().join("models--owner--name");
+        let snapshot = model.join("snapshots/c0ffee");
+        assert!(snapshot.join("config.json").exists() && !snapshot.join(file).exists());
+    }
 }
 
 #[test]

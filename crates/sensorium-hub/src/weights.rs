@@ -206,7 +206,10 @@ impl Weights {
             let extension = Path::new(name.as_str()).extension();
             extension.is_some_and(|e| PICKLED.iter().any(|p| e == *p))
         };
-        if let Some(name) = names.iter().find(pickled) {
+        // The weights' own names first: a folder may hold the state of an optimizer too.
+        let is_model = |name: &&String| name.starts_with("pytorch_model");
+        let mut found = names.iter().filter(pickled);
+        if let Some(name) = found.clone().find(is_model).or_else(|| found.next()) {
             return Err(pickle(&folder.join(name)));
         }
         let found = match names.len() {
@@ -358,18 +361,41 @@ fn refuse_outside(index: &Path, file: &str) -> Result<(), Error> {
     }
 }
 
+/// Refuses a pickle with the line that converts it; of shards, all into one file.
 fn pickle(path: &Path) -> Error {
-    let from = path.display();
-    let to = path.with_file_name(SINGLE);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let files = match name.starts_with("pytorch_model-") {
+        true => format!(
+            "glob.glob({})",
+            quoted(&path.with_file_name("pytorch_model-*.bin"))
+        ),
+        false => format!("[{}]", quoted(path)),
+    };
+    let to = quoted(&path.with_file_name(SINGLE));
     let command = format!(
-        "python -c \"import torch; from safetensors.torch import save_file; \
-         save_file({{k: v.contiguous().clone() for k, v in torch.load('{from}', map_location='cpu', weights_only=True).items()}}, '{}', {{'format': 'pt'}})\"",
-        to.display()
+        "python -c \"import glob, torch; from safetensors.torch import save_file; \
+         save_file({{k: v.contiguous().clone() for f in {files} for k, v in \
+         torch.load(f, map_location='cpu', weights_only=True).items()}}, {to}, {{'format': 'pt'}})\""
     );
     Error::Pickle {
         path: path.to_owned(),
         command,
     }
+}
+
+/// A path as a string of Python within double quotes of the shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let mut quoted = String::from("'");
+    for c in text.chars() {
+        match c {
+            '\'' | '\\' => quoted.extend(['\\', '\\', c]),
+            '"' | '$' | '`' => quoted.extend(['\\', c]),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('\'');
+    quoted
 }
 
 #[cfg(test)]

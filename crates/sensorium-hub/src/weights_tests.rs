@@ -148,6 +148,31 @@ fn a_pickle_is_refused_with_what_converts_it() {
 }
 
 #[test]
+fn the_models_pickle_is_meant_and_all_of_its_shards() {
+    let folder = Folder::new(&[("optimizer.pt", b""), ("pytorch_model.bin", b"")]);
+    let message = folder.refused("");
+    assert!(
+        message.contains("pytorch_model.bin: is a pickle"),
+        "{message}"
+    );
+    let shards = [
+        "pytorch_model-00001-of-00002.bin",
+        "pytorch_model-00002-of-00002.bin",
+    ];
+    let message = Folder::new(&shards.map(|name| (name, &b""[..]))).refused("");
+    assert!(message.contains("pytorch_model-*.bin')"), "{message}");
+    assert!(message.contains("glob.glob('"), "{message}");
+}
+
+#[test]
+fn a_path_is_quoted_for_python_within_the_shells_quotes() {
+    let quoted = |path: &str| super::quoted(Path::new(path));
+    assert_eq!(quoted("a/b c.bin"), "'a/b c.bin'");
+    assert_eq!(quoted("it's"), r"'it\\'s'");
+    assert_eq!(quoted(r#"$x`y"z"#), r#"'\$x\`y\"z'"#);
+}
+
+#[test]
 fn a_folder_without_weights_says_what_it_has() {
     assert!(Folder::new(&[]).refused("").contains("it has nothing"));
     let message = Folder::new(&[("config.json", b"{}"), ("README.md", b"")]).refused("");
