@@ -5,9 +5,8 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Bool, Device, Tensor};
 use sensorium_core::nn::{Transformer, TransformerConfig, trunc_normal};
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Modality, Tap, Tokens, assert_shape};
+use sensorium_core::{Encoder, Modality, Tap, Tokens, assert_shape, need};
 
-use crate::error::need;
 use crate::{AUDIO, AudioBatch, Error};
 
 /// Configuration of an [`Ast`].
@@ -53,7 +52,7 @@ impl AstConfig {
             d_model,
             n_layers,
             n_heads,
-            d_ff: 4 * d_model,
+            d_ff: d_model.saturating_mul(4),
             dropout: 0.0,
             drop_path: 0.0,
         }
@@ -78,7 +77,6 @@ impl AstConfig {
     /// # Errors
     /// The key, and what would be right.
     pub fn validate(&self) -> Result<(), Error> {
-        let share = |x: f64| (0.0..1.0).contains(&x);
         need(
             (1..=1 << 20).contains(&self.patch_frames),
             "patch_frames",
@@ -88,29 +86,7 @@ impl AstConfig {
         need(divides, "patch_mels", || {
             format!("{} must divide n_mels = {}", self.patch_mels, self.n_mels)
         })?;
-        need((1..=512).contains(&self.n_layers), "n_layers", || {
-            format!("{} must be 1 to 512", self.n_layers)
-        })?;
-        need((1..=1024).contains(&self.n_heads), "n_heads", || {
-            format!("{} must be 1 to 1024", self.n_heads)
-        })?;
-        let fits =
-            self.d_model > 0 && self.d_model <= 65_536 && self.d_model.is_multiple_of(self.n_heads);
-        need(fits, "d_model", || {
-            format!(
-                "{} must be a multiple of n_heads = {}, at most 65536",
-                self.d_model, self.n_heads
-            )
-        })?;
-        need((1..=1 << 20).contains(&self.d_ff), "d_ff", || {
-            format!("{} must be 1 to 1048576", self.d_ff)
-        })?;
-        need(share(self.dropout), "dropout", || {
-            format!("{} must be at least 0 and below 1", self.dropout)
-        })?;
-        need(share(self.drop_path), "drop_path", || {
-            format!("{} must be at least 0 and below 1", self.drop_path)
-        })
+        Ok(self.transformer().validate()?)
     }
 
     /// Patches over time, and over the bands.
@@ -131,16 +107,19 @@ impl AstConfig {
             patch: LinearConfig::new(self.patch_frames * self.patch_mels, self.d_model)
                 .init(device),
             position: trunc_normal([times, bands, self.d_model], 0.02, device),
-            transformer: TransformerConfig::new(self.d_model, self.n_heads, self.n_layers)
-                .with_d_ff(self.d_ff)
-                .with_dropout(self.dropout)
-                .with_drop_path(self.drop_path)
-                .with_fused_qkv(true)
-                .init(device),
+            transformer: self.transformer().init(device),
             patch_frames: self.patch_frames,
             patch_mels: self.patch_mels,
             d_model: self.d_model,
         }
+    }
+
+    fn transformer(&self) -> TransformerConfig {
+        TransformerConfig::new(self.d_model, self.n_heads, self.n_layers)
+            .with_d_ff(self.d_ff)
+            .with_dropout(self.dropout)
+            .with_drop_path(self.drop_path)
+            .with_fused_qkv(true)
     }
 }
 

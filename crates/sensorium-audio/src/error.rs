@@ -1,6 +1,6 @@
 //! What can be wrong with a sound file, or with the numbers a person asks for.
 
-use sensorium_core::SourceError;
+use sensorium_core::{Misfit, SourceError};
 
 /// Why a sound could not be read, or a configuration cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -84,26 +84,6 @@ pub enum Error {
         max_s: u64,
     },
     /// A value of the configuration cannot work.
-    #[error("{key}: {problem}")]
-    Config {
-        /// The key, as in a recipe's table.
-        key: &'static str,
-        /// What is wrong and what would be right.
-        problem: String,
-    },
-}
-
-/// `Err` naming the key unless a condition holds.
-pub(crate) fn need(
-    holds: bool,
-    key: &'static str,
-    problem: impl FnOnce() -> String,
-) -> Result<(), Error> {
-    if holds {
-        return Ok(());
-    }
-    Err(Error::Config {
-        key,
-        problem: problem(),
-    })
+    #[error(transparent)]
+    Config(#[from] Misfit),
 }

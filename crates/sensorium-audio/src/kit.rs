@@ -96,7 +96,7 @@ impl AudioConfig {
 
     /// The encoder for so many frames.
     pub fn ast(&self, max_frames: usize) -> AstConfig {
-        let d_ff = self.d_ff.unwrap_or(4 * self.d_model);
+        let d_ff = self.d_ff.unwrap_or(self.d_model.saturating_mul(4));
         AstConfig {
             patch_frames: self.patch_frames,
             patch_mels: self.patch_mels.unwrap_or(self.n_mels),

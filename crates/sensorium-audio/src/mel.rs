@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use realfft::{RealFftPlanner, RealToComplex};
+use sensorium_core::need;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::error::need;
 
 /// How a frequency becomes a pitch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,8 @@ impl MelConfig {
                 "{} must be above f_min = {} and at most half the sample rate, {half}",
                 self.f_max, self.f_min
             )
-        })
+        })?;
+        Ok(())
     }
 }
 

@@ -2,10 +2,9 @@
 
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 use rand::RngExt;
-use sensorium_core::{Processor, SampleRng, Source};
+use sensorium_core::{Processor, SampleRng, Source, need};
 use serde::{Deserialize, Serialize};
 
-use crate::error::need;
 use crate::{Error, LogMel, decode, resample};
 
 /// Random changes in training, on the features; all off by default.
@@ -35,7 +34,8 @@ impl AugmentConfig {
         }
         need((0.0..=10.0).contains(&self.noise), "augment.noise", || {
             format!("{} must be 0 to 10", self.noise)
-        })
+        })?;
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod encoder;
 mod gathered;
+mod misfit;
 mod modality;
 mod model;
 pub mod nn;
@@ -17,6 +18,7 @@ mod tokens;
 
 pub use encoder::{Encoder, EncoderSet, ModalityKit, Processor};
 pub use gathered::Gathered;
+pub use misfit::{Misfit, need};
 pub use modality::Modality;
 pub use model::{Composite, Fusion, Head, Logits, Model};
 pub use source::{Source, SourceError};

@@ -3,10 +3,9 @@
 use burn::module::Module;
 use burn::tensor::Device;
 use sensorium_core::nn::PoolKind;
-use sensorium_core::{Fusion, Parts, Tap, Tokens};
+use sensorium_core::{Fusion, Parts, Tap, Tokens, need};
 use serde::{Deserialize, Serialize};
 
-use crate::error::need;
 use crate::{
     ConcatFusion, ConcatFusionConfig, CrossModalTransformer, CrossModalTransformerConfig, Error,
     GatedFusion, GatedFusionConfig, Width,
@@ -97,7 +96,8 @@ impl FusionConfig {
         })?;
         need(share(self.drop_path), "drop_path", || {
             format!("{} must be at least 0 and below 1", self.drop_path)
-        })
+        })?;
+        Ok(())
     }
 
     /// The fusion it names, for modalities of these widths.

@@ -5,11 +5,10 @@ use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::Device;
 use burn::tensor::activation::gelu;
 use sensorium_core::nn::{Pool, PoolConfig, PoolKind};
-use sensorium_core::{Head, Logits, Tap, Tokens};
+use sensorium_core::{Head, Logits, Tap, Tokens, need};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::error::need;
 
 /// A recipe's table `[head]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,7 +36,8 @@ impl HeadConfig {
         )?;
         need((0.0..1.0).contains(&self.dropout), "dropout", || {
             format!("{} must be at least 0 and below 1", self.dropout)
-        })
+        })?;
+        Ok(())
     }
 
     /// A freshly initialised head from `d_model` features to `classes`.

@@ -7,10 +7,10 @@ use sensorium_core::nn::{
     LearnedPositions, NormKind, NormOrder, Transformer, TransformerConfig, sinusoidal,
 };
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Modality, Tap, Tokens};
+use sensorium_core::{Encoder, Modality, Tap, Tokens, need};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, TEXT, TextBatch, error::need};
+use crate::{Error, TEXT, TextBatch};
 
 /// How a token's place is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +65,7 @@ impl TextEncoderConfig {
             d_model,
             n_layers,
             n_heads,
-            d_ff: 4 * d_model,
+            d_ff: d_model.saturating_mul(4),
             positions: Positions::Learned,
             order: NormOrder::Pre,
             dropout: 0.0,
@@ -120,7 +120,6 @@ impl TextEncoderConfig {
     /// # Errors
     /// The key, and what would be right.
     pub fn validate(&self) -> Result<(), Error> {
-        let share = |x: f64| (0.0..1.0).contains(&x);
         need(
             (1..=1 << 24).contains(&self.vocab_size),
             "vocab_size",
@@ -131,35 +130,14 @@ impl TextEncoderConfig {
             "max_tokens",
             || format!("{} must be 1 to 65536", self.max_tokens),
         )?;
-        need((1..=512).contains(&self.n_layers), "n_layers", || {
-            format!("{} must be 1 to 512", self.n_layers)
-        })?;
-        need((1..=1024).contains(&self.n_heads), "n_heads", || {
-            format!("{} must be 1 to 1024", self.n_heads)
-        })?;
-        let fits =
-            self.d_model > 0 && self.d_model <= 65_536 && self.d_model.is_multiple_of(self.n_heads);
-        need(fits, "d_model", || {
-            format!(
-                "{} must be a multiple of n_heads = {}, at most 65536",
-                self.d_model, self.n_heads
-            )
-        })?;
+        self.transformer().validate()?;
         let even =
             self.positions != Positions::Rotary || (self.d_model / self.n_heads).is_multiple_of(2);
         need(even, "positions", || {
             let d_head = self.d_model / self.n_heads;
             format!("rotary positions need an even width a head, not d_model / n_heads = {d_head}")
         })?;
-        need((1..=1 << 20).contains(&self.d_ff), "d_ff", || {
-            format!("{} must be 1 to 1048576", self.d_ff)
-        })?;
-        need(share(self.dropout), "dropout", || {
-            format!("{} must be at least 0 and below 1", self.dropout)
-        })?;
-        need(share(self.drop_path), "drop_path", || {
-            format!("{} must be at least 0 and below 1", self.drop_path)
-        })
+        Ok(())
     }
 
     /// A freshly initialised encoder.
@@ -167,7 +145,6 @@ impl TextEncoderConfig {
     /// # Panics
     /// If [`validate`](Self::validate) would refuse it.
     pub fn init(&self, device: &Device) -> TextEncoder {
-        let rotary = (self.positions == Positions::Rotary).then_some(10_000.0);
         TextEncoder {
             embedding: EmbeddingConfig::new(self.vocab_size, self.d_model)
                 .with_initializer(Initializer::Normal {
@@ -178,17 +155,21 @@ impl TextEncoderConfig {
             positions: (self.positions == Positions::Learned)
                 .then(|| LearnedPositions::new(self.max_tokens, self.d_model, device)),
             dropout: DropoutConfig::new(self.dropout).init(),
-            transformer: TransformerConfig::new(self.d_model, self.n_heads, self.n_layers)
-                .with_d_ff(self.d_ff)
-                .with_norm(NormKind::Layer)
-                .with_order(self.order)
-                .with_dropout(self.dropout)
-                .with_drop_path(self.drop_path)
-                .with_rotary(rotary)
-                .init(device),
+            transformer: self.transformer().init(device),
             sinusoidal: self.positions == Positions::Sinusoidal,
             d_model: self.d_model,
         }
+    }
+
+    fn transformer(&self) -> TransformerConfig {
+        let rotary = (self.positions == Positions::Rotary).then_some(10_000.0);
+        TransformerConfig::new(self.d_model, self.n_heads, self.n_layers)
+            .with_d_ff(self.d_ff)
+            .with_norm(NormKind::Layer)
+            .with_order(self.order)
+            .with_dropout(self.dropout)
+            .with_drop_path(self.drop_path)
+            .with_rotary(rotary)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can be wrong with a text, a tokenizer file, or the numbers a person asks for.
 
-use sensorium_core::SourceError;
+use sensorium_core::{Misfit, SourceError};
 
 /// Why a text could not be prepared, or a configuration cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -57,26 +57,6 @@ pub enum Error {
         problem: String,
     },
     /// A value of the configuration cannot work.
-    #[error("{key}: {problem}")]
-    Config {
-        /// The key, as in a recipe's table.
-        key: &'static str,
-        /// What is wrong and what would be right.
-        problem: String,
-    },
-}
-
-/// `Err` naming the key unless a condition holds.
-pub(crate) fn need(
-    holds: bool,
-    key: &'static str,
-    problem: impl FnOnce() -> String,
-) -> Result<(), Error> {
-    if holds {
-        return Ok(());
-    }
-    Err(Error::Config {
-        key,
-        problem: problem(),
-    })
+    #[error(transparent)]
+    Config(#[from] Misfit),
 }

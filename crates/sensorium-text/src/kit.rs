@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use sensorium_core::nn::NormOrder;
-use sensorium_core::{Modality, ModalityKit, Source};
+use sensorium_core::{Modality, ModalityKit, Source, need};
 use serde::{Deserialize, Serialize};
 
-use crate::error::need;
 use crate::processor::read;
 use crate::tokenizer::FILE;
 use crate::{
@@ -76,7 +75,7 @@ impl TextConfig {
             self.n_layers,
             self.n_heads,
         )
-        .with_d_ff(self.d_ff.unwrap_or(4 * self.d_model))
+        .with_d_ff(self.d_ff.unwrap_or(self.d_model.saturating_mul(4)))
         .with_positions(self.positions)
         .with_order(self.order)
         .with_dropout(self.dropout)

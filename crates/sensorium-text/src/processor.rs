@@ -2,10 +2,9 @@
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use rand::RngExt;
-use sensorium_core::{Processor, SampleRng, Source};
+use sensorium_core::{Processor, SampleRng, Source, need};
 use serde::{Deserialize, Serialize};
 
-use crate::error::need;
 use crate::{Error, Side, TextSettings, Tokenizer};
 
 /// The longest text that is read, in bytes.

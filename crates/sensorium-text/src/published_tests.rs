@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use sensorium_core::{Processor, Source};
+use sensorium_core::{Misfit, Processor, Source};
 use serde_json::Value;
 
 use crate::{Error, Side, TextBatch, TextProcessor, TextSample, TextSettings, Tokenizer, runtime};
@@ -205,19 +205,19 @@ fn what_cannot_work_is_refused_by_file_and_key() {
     let error = TextProcessor::published(bert(), &strange, 512).expect_err("must be refused");
     assert!(matches!(
         error,
-        Error::Config {
+        Error::Config(Misfit {
             key: "pad_token",
             ..
-        }
+        })
     ));
     let error = TextProcessor::published(bert(), &TextSettings::default(), 0);
     let error = error.expect_err("must be refused");
     assert!(matches!(
         error,
-        Error::Config {
+        Error::Config(Misfit {
             key: "model_max_length",
             ..
-        }
+        })
     ));
 }
 

@@ -1,10 +1,9 @@
 //! Random changes of images in training, each asked for by a number and off without one.
 
 use rand::RngExt;
-use sensorium_core::SampleRng;
+use sensorium_core::{SampleRng, need};
 use serde::{Deserialize, Serialize};
 
-use crate::error::need;
 use crate::{Error, ImageSample};
 
 /// How much a training image may be changed. By default not at all; mild values are named at each.
@@ -49,7 +48,8 @@ impl AugmentConfig {
         within("augment.brightness", self.brightness, 1.0)?;
         within("augment.contrast", self.contrast, 1.0)?;
         within("augment.noise", self.noise, 1.0)?;
-        within("augment.erase", self.erase, 1.0)
+        within("augment.erase", self.erase, 1.0)?;
+        Ok(())
     }
 
     /// Changes a sample in which black and white are these numbers, by channel. The same generator makes the same change,

@@ -1,6 +1,6 @@
 //! What can be wrong with an image file, or with the numbers a person asks for.
 
-use sensorium_core::SourceError;
+use sensorium_core::{Misfit, SourceError};
 
 /// Why an image could not be read, or a configuration cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -84,33 +84,6 @@ pub enum Error {
         problem: String,
     },
     /// A value of the configuration cannot work.
-    #[error("{key}: {problem}")]
-    Config {
-        /// The key, as in a recipe's table.
-        key: &'static str,
-        /// What is wrong and what would be right.
-        problem: String,
-    },
-}
-
-impl Error {
-    pub(crate) fn config(key: &'static str, problem: impl Into<String>) -> Self {
-        Self::Config {
-            key,
-            problem: problem.into(),
-        }
-    }
-}
-
-/// `Err` naming the key unless a condition holds.
-pub(crate) fn need(
-    holds: bool,
-    key: &'static str,
-    problem: impl FnOnce() -> String,
-) -> Result<(), Error> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Error::config(key, problem()))
-    }
+    #[error(transparent)]
+    Config(#[from] Misfit),
 }

@@ -106,7 +106,7 @@ fn what_cannot_work_is_refused_by_key() {
     ];
     for (config, expected) in cases {
         match ImageKit::validate(&config) {
-            Err(Error::Config { key, .. }) => assert_eq!(key, expected),
+            Err(Error::Config(misfit)) => assert_eq!(misfit.key, expected),
             other => panic!("{expected}: {other:?}"),
         }
         assert!(ImageKit::fit(&config, &mut std::iter::empty()).is_err());

@@ -1,8 +1,8 @@
 //! From a decoded picture to the numbers a model takes: size, channels, scale.
 
+use sensorium_core::need;
 use serde::{Deserialize, Serialize};
 
-use crate::error::need;
 use crate::resize::{Filter, Fit, resize, resize_and_crop};
 use crate::{Error, ImageSample, Picture};
 
@@ -207,7 +207,8 @@ impl PrepareConfig {
             self.channel_std().iter().all(|std| *std > 0.0),
             "std",
             || "has a number that is not above 0".to_owned(),
-        )
+        )?;
+        Ok(())
     }
 
     /// Prepares a picture: resize, crop, scale to 0..1, normalise.

@@ -115,7 +115,7 @@ fn what_cannot_work_is_refused_by_key() {
     ];
     for (config, expected) in cases {
         match config.validate() {
-            Err(Error::Config { key, .. }) => assert_eq!(key, expected, "{config:?}"),
+            Err(Error::Config(misfit)) => assert_eq!(misfit.key, expected, "{config:?}"),
             other => panic!("{config:?}: {other:?}"),
         }
     }

@@ -5,11 +5,15 @@ use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::nn::{LearnedPositions, Transformer, TransformerConfig, trunc_normal};
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Modality, Tap, Tokens, assert_shape};
+use sensorium_core::{Encoder, Modality, Tap, Tokens, assert_shape, need};
 
-use crate::error::need;
 use crate::patch::unfold;
 use crate::{Error, IMAGE, ImageBatch};
+
+/// The longest side, as in [`PrepareConfig`](crate::PrepareConfig).
+const MOST_PIXELS: usize = 16_384;
+/// Satellites see in a few hundred bands.
+const MOST_CHANNELS: usize = 1024;
 
 /// Configuration of a [`Vit`].
 #[derive(Clone, Debug)]
@@ -129,42 +133,27 @@ impl VitConfig {
         let Self {
             image_size,
             patch_size,
-            d_model,
-            n_layers,
-            n_heads,
+            channels,
             ..
         } = *self;
-        need(patch_size > 0, "patch_size", || {
-            "0; use 1 or more".to_owned()
-        })?;
         need(
-            image_size > 0 && image_size.is_multiple_of(patch_size),
+            (1..=MOST_PIXELS).contains(&patch_size),
+            "patch_size",
+            || format!("{patch_size}; use 1 to {MOST_PIXELS}"),
+        )?;
+        need(
+            (1..=MOST_PIXELS).contains(&image_size),
             "image_size",
-            || {
-                let up = image_size.next_multiple_of(patch_size).max(patch_size);
-                format!("{image_size} is not a multiple of patch_size {patch_size}; use {up}")
-            },
+            || format!("{image_size}; use 1 to {MOST_PIXELS}"),
         )?;
-        need(self.channels > 0, "channels", || "0; use 3 or 1".to_owned())?;
-        need(n_layers > 0, "n_layers", || "0; use 1 or more".to_owned())?;
-        need(n_heads > 0, "n_heads", || "0; use 1 or more".to_owned())?;
-        need(
-            d_model > 0 && d_model.is_multiple_of(n_heads),
-            "d_model",
-            || {
-                let up = d_model.next_multiple_of(n_heads).max(n_heads);
-                format!("{d_model} cannot be divided among n_heads {n_heads}; use {up}")
-            },
-        )?;
-        need(self.d_ff != Some(0), "d_ff", || {
-            "0; leave it out for 4 * d_model".to_owned()
+        need(image_size.is_multiple_of(patch_size), "image_size", || {
+            let up = image_size.next_multiple_of(patch_size);
+            format!("{image_size} is not a multiple of patch_size {patch_size}; use {up}")
         })?;
-        for (key, share) in [("dropout", self.dropout), ("drop_path", self.drop_path)] {
-            need((0.0..1.0).contains(&share), key, || {
-                format!("{share}; use 0 (off) to below 1")
-            })?;
-        }
-        Ok(())
+        need((1..=MOST_CHANNELS).contains(&channels), "channels", || {
+            format!("{channels}; use 3 or 1, and at most {MOST_CHANNELS}")
+        })?;
+        Ok(self.transformer().validate()?)
     }
 
     /// A freshly initialised encoder.
@@ -176,14 +165,6 @@ impl VitConfig {
             panic!("{error}");
         }
         let Self { d_model, .. } = *self;
-        let mut transformer = TransformerConfig::new(d_model, self.n_heads, self.n_layers)
-            .with_norm_epsilon(self.norm_epsilon)
-            .with_fused_qkv(self.fused_qkv)
-            .with_dropout(self.dropout)
-            .with_drop_path(self.drop_path);
-        if let Some(d_ff) = self.d_ff {
-            transformer = transformer.with_d_ff(d_ff);
-        }
         Vit {
             patch: LinearConfig::new(self.d_patch(), d_model)
                 .with_initializer(Initializer::XavierUniform { gain: 1.0 })
@@ -193,10 +174,22 @@ impl VitConfig {
                 .then(|| trunc_normal([1, d_model], 0.02, device)),
             position: LearnedPositions::new(self.n_tokens(), d_model, device),
             dropout: DropoutConfig::new(self.dropout).init(),
-            transformer: transformer.init(device),
+            transformer: self.transformer().init(device),
             channels: self.channels,
             image_size: self.image_size,
             patch_size: self.patch_size,
+        }
+    }
+
+    fn transformer(&self) -> TransformerConfig {
+        let transformer = TransformerConfig::new(self.d_model, self.n_heads, self.n_layers)
+            .with_norm_epsilon(self.norm_epsilon)
+            .with_fused_qkv(self.fused_qkv)
+            .with_dropout(self.dropout)
+            .with_drop_path(self.drop_path);
+        match self.d_ff {
+            Some(d_ff) => transformer.with_d_ff(d_ff),
+            None => transformer,
         }
     }
 }

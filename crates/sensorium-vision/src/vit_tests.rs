@@ -230,22 +230,44 @@ fn what_cannot_work_is_refused_with_a_way_out() {
             "image_size: 30 is not a multiple of patch_size 8; use 32",
         ),
         (
+            VitConfig::new(usize::MAX, 8, 8, 1, 2),
+            "image_size: 18446744073709551615; use 1 to 16384",
+        ),
+        (
             VitConfig::new(32, 0, 8, 1, 2),
-            "patch_size: 0; use 1 or more",
+            "patch_size: 0; use 1 to 16384",
         ),
         (
             VitConfig::new(32, 8, 10, 1, 4),
-            "d_model: 10 cannot be divided among n_heads 4; use 12",
+            "d_model: 10 must be a multiple of n_heads = 4, at most 65536",
         ),
-        (VitConfig::new(32, 8, 8, 0, 2), "n_layers: 0; use 1 or more"),
-        (VitConfig::new(32, 8, 8, 1, 0), "n_heads: 0; use 1 or more"),
+        (
+            VitConfig::debug().with_channels(usize::MAX),
+            "channels: 18446744073709551615; use 3 or 1, and at most 1024",
+        ),
+        (
+            VitConfig::new(32, 8, 8, 0, 2),
+            "n_layers: 0 must be 1 to 512",
+        ),
+        (
+            VitConfig::new(32, 8, 8, 1_000_000, 2),
+            "n_layers: 1000000 must be 1 to 512",
+        ),
+        (
+            VitConfig::new(32, 8, 8, 1, 0),
+            "n_heads: 0 must be 1 to 1024",
+        ),
+        (
+            VitConfig::new(32, 8, usize::MAX - 1, 1, 2),
+            "d_model: 18446744073709551614 must be a multiple of n_heads = 2, at most 65536",
+        ),
         (
             VitConfig::debug().with_d_ff(0),
-            "d_ff: 0; leave it out for 4 * d_model",
+            "d_ff: 0 must be 1 to 1048576",
         ),
         (
             VitConfig::debug().with_dropout(1.0),
-            "dropout: 1; use 0 (off) to below 1",
+            "dropout: 1 must be at least 0 and below 1",
         ),
     ];
     for (config, message) in cases {

@@ -10,7 +10,7 @@ use super::feed_forward::{Activation, FeedForwardConfig};
 use super::layer_scale::LayerScale;
 use super::norm::{Norm, NormConfig, NormKind};
 use crate::tap::in_layer;
-use crate::{NoTap, Tap, Tokens};
+use crate::{Misfit, NoTap, Tap, Tokens, need};
 
 /// Configuration of a [`Transformer`], and with a context's width of a [`Decoder`].
 #[derive(Clone, Debug)]
@@ -149,6 +149,40 @@ impl TransformerConfig {
     pub fn with_final_norm(mut self, final_norm: bool) -> Self {
         self.final_norm = Some(final_norm);
         self
+    }
+
+    /// Refuses sizes that do not fit each other, or that no machine holds.
+    ///
+    /// # Errors
+    /// The key, and what would be right.
+    pub fn validate(&self) -> Result<(), Misfit> {
+        let Self {
+            d_model,
+            n_heads,
+            n_layers,
+            ..
+        } = *self;
+        need((1..=512).contains(&n_layers), "n_layers", || {
+            format!("{n_layers} must be 1 to 512")
+        })?;
+        need((1..=1024).contains(&n_heads), "n_heads", || {
+            format!("{n_heads} must be 1 to 1024")
+        })?;
+        let fits = (1..=65_536).contains(&d_model) && d_model.is_multiple_of(n_heads);
+        need(fits, "d_model", || {
+            format!("{d_model} must be a multiple of n_heads = {n_heads}, at most 65536")
+        })?;
+        if let Some(d_ff) = self.d_ff {
+            need((1..=1 << 20).contains(&d_ff), "d_ff", || {
+                format!("{d_ff} must be 1 to 1048576")
+            })?;
+        }
+        for (key, share) in [("dropout", self.dropout), ("drop_path", self.drop_path)] {
+            need((0.0..1.0).contains(&share), key, || {
+                format!("{share} must be at least 0 and below 1")
+            })?;
+        }
+        Ok(())
     }
 
     /// A freshly initialised encoder.
