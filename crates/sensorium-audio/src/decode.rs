@@ -1,10 +1,9 @@
 //! From a file to samples: any format, down-mixed to one channel, within bounds.
 
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use sensorium_core::Source;
+use sensorium_core::{Source, quietly};
 use symphonia::core::codecs::audio::AudioDecoderOptions;
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::formats::probe::Hint;
@@ -61,7 +60,7 @@ pub fn decode(source: &Source) -> Result<Sound, Error> {
     check_riff(&name, &bytes)?;
     let extension = source.extension();
     // Demuxers meet hostile bytes; a panic in one of them is this file's error, nobody else's.
-    let decoded = catch_unwind(AssertUnwindSafe(|| run(&name, bytes, extension.as_deref())));
+    let decoded = quietly(|| run(&name, bytes, extension.as_deref()));
     decoded.unwrap_or_else(|_| {
         Err(Error::Broken {
             name,

@@ -5,6 +5,7 @@
 
 mod encoder;
 mod gathered;
+mod guard;
 mod misfit;
 mod modality;
 mod model;
@@ -18,6 +19,7 @@ mod tokens;
 
 pub use encoder::{Encoder, EncoderSet, ModalityKit, Processor};
 pub use gathered::Gathered;
+pub use guard::quietly;
 pub use misfit::{Misfit, need};
 pub use modality::Modality;
 pub use model::{Composite, Fusion, Head, Logits, Model};

@@ -40,6 +40,6 @@ impl Driver {
 
     /// The devices present, best first. A driver library that panics has none.
     pub(crate) fn find(&self) -> Vec<Candidate> {
-        crate::guard::quietly(self.search).unwrap_or_default()
+        sensorium_core::quietly(self.search).unwrap_or_default()
     }
 }

@@ -27,7 +27,6 @@ mod cuda;
 mod driver;
 mod error;
 mod flex;
-mod guard;
 mod libtorch;
 mod open;
 mod survey;

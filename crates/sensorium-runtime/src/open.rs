@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 
 use crate::driver::{Candidate, DRIVERS, Driver};
-use crate::{Backend, Error, Found, Kind, guard};
+use crate::{Backend, Error, Found, Kind};
 
 /// A running device, and what it is.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ fn fastest() -> Result<Opened, Error> {
 /// Devices are lazy: one that cannot start would panic at its first tensor. Waiting for it brings it up.
 fn start(candidate: Candidate) -> Result<Opened, Error> {
     let Candidate { found, device } = candidate;
-    let started = guard::quietly(|| device.sync().map_err(|error| error.to_string()))
+    let started = sensorium_core::quietly(|| device.sync().map_err(|error| error.to_string()))
         .and_then(|result| result);
     match started {
         Ok(()) => Ok(Opened {

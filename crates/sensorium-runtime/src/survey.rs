@@ -24,7 +24,7 @@ impl Found {
     /// With the name the part gives itself, where it has one. Starts the device to ask.
     #[cfg(any(feature = "wgpu", feature = "cuda"))]
     pub(crate) fn named(mut self, device: &burn::tensor::Device) -> Self {
-        let name = crate::guard::quietly(|| device.identity()).ok().flatten();
+        let name = sensorium_core::quietly(|| device.identity()).ok().flatten();
         if let Some(identity) = name.filter(|identity| !identity.name.is_empty()) {
             self.name = identity.name;
         }

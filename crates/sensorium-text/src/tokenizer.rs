@@ -64,7 +64,7 @@ impl Tokenizer {
             reason,
         };
         // The library has been seen to panic on models that contradict themselves.
-        let parsed = std::panic::catch_unwind(|| Inner::from_bytes(bytes))
+        let parsed = sensorium_core::quietly(|| Inner::from_bytes(bytes))
             .map_err(|_| wrong("its parts contradict each other".to_owned()))?;
         let mut inner = parsed.map_err(|error| wrong(error.to_string()))?;
         let added = inner

@@ -35,7 +35,8 @@ const FORWARD: [&str; 5] = [
 /// What a crate may depend on besides its tests; `None` for what puts all together.
 fn may_see(name: &str) -> Option<&'static [&'static str]> {
     Some(match name {
-        "xtask" | "sensorium-core" | "sensorium-runtime" => &[],
+        "xtask" | "sensorium-core" => &[],
+        "sensorium-runtime" => &["sensorium-core"],
         "sensorium-testkit" => &["sensorium-core", "sensorium-runtime"],
         "sensorium-train" => &["sensorium-core", "sensorium-data", "sensorium-eval"],
         "sensorium-data" | "sensorium-eval" | "sensorium-fusion" | "sensorium-hub" => {

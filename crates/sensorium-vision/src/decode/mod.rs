@@ -7,11 +7,10 @@ mod tests;
 mod tests_hostile;
 
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
-use sensorium_core::Source;
+use sensorium_core::{Source, quietly};
 
 use crate::{Error, Picture};
 
@@ -73,7 +72,7 @@ pub fn decode(source: &Source, limits: &Limits) -> Result<Picture, Error> {
     };
     // Decoders are other people's code on a stranger's bytes: should one panic, the file is broken,
     // and the run goes on.
-    catch_unwind(AssertUnwindSafe(|| file.decode(limits)))
+    quietly(|| file.decode(limits))
         .unwrap_or_else(|_| Err(file.broken("the decoder gave up on its content")))
 }
 

@@ -1,7 +1,7 @@
-//! Turns a panic inside a driver library into an error, without its message on the terminal.
+//! Turns a panic inside other people's code into an error, without its message on the terminal.
 //!
-//! Burn's device constructors panic where the machine lacks what they need; a person who asks for a backend deserves a
-//! sentence instead.
+//! Device drivers panic where the machine lacks what they need, and decoders where a file is hostile. The person who asked
+//! deserves one sentence, not that and a thread's last words.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -12,8 +12,15 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`; a panic becomes `Err` with its message.
-pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+/// Runs `work`; a panic in it, on this thread, becomes `Err` with the first line of its message, and is not printed.
+///
+/// Not for our own code: a fault of ours should say where it is.
+///
+/// ```
+/// let last = sensorium_core::quietly(|| [1, 2, 3][..0].last().copied().expect("no number"));
+/// assert_eq!(last, Err("no number".to_owned()));
+/// ```
+pub fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     // Other threads keep the hook they had: theirs are real faults.
     HOOK.call_once(|| {
@@ -36,7 +43,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("its driver panicked");
+        .unwrap_or("it panicked");
     text.lines().next().unwrap_or(text).to_owned()
 }
 
