@@ -41,6 +41,16 @@ pub enum Error {
         /// Bytes there are.
         found: u64,
     },
+    /// The sound ends before its format says that it may.
+    #[error("{name}: is cut off: {}; copy it again", there(*found_s, *announced_s))]
+    EndsEarly {
+        /// File or name.
+        name: String,
+        /// Seconds there are.
+        found_s: f64,
+        /// Seconds by the header, if it says.
+        announced_s: Option<f64>,
+    },
     /// The content breaks its format's rules, or uses a part of it that is not read.
     #[error("{name}: cannot be decoded: {reason}")]
     Broken {
@@ -86,4 +96,12 @@ pub enum Error {
     /// A value of the configuration cannot work.
     #[error(transparent)]
     Config(#[from] Misfit),
+}
+
+/// How much of a sound is there.
+fn there(found_s: f64, announced_s: Option<f64>) -> String {
+    match announced_s {
+        Some(announced_s) => format!("{found_s:.2} of its {announced_s:.2} seconds are there"),
+        None => format!("it ends half-way, after {found_s:.2} seconds of sound"),
+    }
 }

@@ -5,7 +5,9 @@ use rand::RngExt;
 use sensorium_core::{Processor, SampleRng, Source, need};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, LogMel, decode, resample};
+use crate::decode::decode_start;
+use crate::resample::needed;
+use crate::{Error, LogMel, resample};
 
 /// Random changes in training, on the features; all off by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -106,10 +108,12 @@ impl Processor for AudioProcessor {
     type Error = Error;
 
     fn process(&self, source: &Source) -> Result<AudioSample, Error> {
-        let sound = decode(source)?;
-        let samples = resample(&sound, self.mel.config().sample_rate_hz)?;
         // What is cut off would be computed for nothing; what the last frames hear is left.
-        let heard = samples.len().min(self.mel.n_samples(self.max_frames));
+        let rate_hz = self.mel.config().sample_rate_hz;
+        let most = self.mel.n_samples(self.max_frames);
+        let sound = decode_start(source, |from_hz| needed(from_hz, rate_hz, most))?;
+        let samples = resample(&sound, rate_hz)?;
+        let heard = samples.len().min(most);
         let mut features = self.mel.compute(&samples[..heard]);
         let n_mels = self.mel.config().n_mels;
         features.truncate(self.max_frames * n_mels);

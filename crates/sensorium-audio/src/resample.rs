@@ -22,11 +22,11 @@ pub fn resample(sound: &Sound, rate_hz: u32) -> Result<Cow<'_, [f32]>, Error> {
         name: format!("sound of {} Hz", sound.sample_rate_hz),
         reason: format!("cannot be resampled to {rate_hz} Hz: {reason}"),
     };
+    if rate_hz == 0 || sound.sample_rate_hz == 0 {
+        return Err(failed("a rate must be 1 Hz or more".to_owned()));
+    }
     let (from, to) = (sound.sample_rate_hz as usize, rate_hz as usize);
-    // The filter's delay is half a block. An even block makes that whole samples at both rates, so that it
-    // can be cut off without a shift in phase.
-    let least = from / gcd(from, to);
-    let block = 2 * least * (BLOCK / 2).div_ceil(least);
+    let block = block(from, to);
     let window = WindowFunction::BlackmanHarris2;
     let mut resampler = Fft::<f32>::new_custom(from, to, block, 1, 1, window, FixedSync::Input)
         .map_err(|error| failed(error.to_string()))?;
@@ -41,6 +41,27 @@ pub fn resample(sound: &Sound, rate_hz: u32) -> Result<Cow<'_, [f32]>, Error> {
     let expected = (frames as u64 * to as u64).div_ceil(from as u64) as usize;
     samples.resize(expected, 0.0);
     Ok(Cow::Owned(samples))
+}
+
+/// Samples at the rate `from_hz` after which the first `count` at `to_hz` no longer change.
+///
+/// # Panics
+/// If a rate is zero.
+pub(crate) fn needed(from_hz: u32, to_hz: u32, count: usize) -> u64 {
+    if from_hz == to_hz {
+        return count as u64;
+    }
+    let heard = (count as u64).saturating_mul(u64::from(from_hz)) / u64::from(to_hz);
+    // The last one's own block, and the one after it, which the filter's delay reaches into.
+    let margin = 2 * block(from_hz as usize, to_hz as usize) as u64;
+    heard.saturating_add(margin)
+}
+
+/// Samples that are transformed at a time. The filter's delay is half a block. An even block makes that whole samples
+/// at both rates, so that it can be cut off without a shift in phase.
+fn block(from: usize, to: usize) -> usize {
+    let least = from / gcd(from, to);
+    2 * least * (BLOCK / 2).div_ceil(least)
 }
 
 fn gcd(a: usize, b: usize) -> usize {
@@ -93,6 +114,21 @@ mod tests {
             loudest < 0.01,
             "a tone above half the rate comes back at {loudest}"
         );
+    }
+
+    #[test]
+    fn no_rate_is_an_error_and_not_a_panic() {
+        let at = |sample_rate_hz| Sound {
+            samples: vec![0.5; 10],
+            sample_rate_hz,
+        };
+        for (from, to) in [(0, 16_000), (16_000, 0)] {
+            let error = resample(&at(from), to).unwrap_err().to_string();
+            let expected = format!(
+                "sound of {from} Hz: cannot be decoded: cannot be resampled to {to} Hz: a rate must be 1 Hz or more"
+            );
+            assert_eq!(error, expected);
+        }
     }
 
     #[test]

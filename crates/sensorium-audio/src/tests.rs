@@ -78,7 +78,7 @@ fn channels_become_their_mean() {
     );
 }
 
-fn float_wav(samples: &[f32], rate: u32) -> Vec<u8> {
+pub(crate) fn float_wav(samples: &[f32], rate: u32) -> Vec<u8> {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: rate,
