@@ -76,7 +76,15 @@ pub fn run<S: Send + 'static, E: std::error::Error + Send + Sync + 'static>(
     let mut done = Done::default();
     progress.phase("working", total);
     for (i, result) in prepared.enumerate() {
-        match result? {
+        // One that panicked or hung is as bad as one that is refused, but does not say its name.
+        let result = match result {
+            Ok(result) => result.map_err(anyhow::Error::from),
+            Err(error) => Err(anyhow::anyhow!(
+                "{}: {error}",
+                inputs[i].source().describe()
+            )),
+        };
+        match result {
             Ok(sample) => batch.push(inputs[i].clone(), sample),
             Err(error) if args.on_error == OnErrorArg::Skip => {
                 progress.line(&format!("skipped: {error}"));
@@ -84,7 +92,7 @@ pub fn run<S: Send + 'static, E: std::error::Error + Send + Sync + 'static>(
             }
             Err(error) => {
                 progress.phase_end();
-                return Err(error.into());
+                return Err(error);
             }
         }
         if batch.is_full() || i + 1 == total {
@@ -154,5 +162,35 @@ pub fn need_some(inputs: &[Input], options: &str) -> anyhow::Result<()> {
     match inputs.is_empty() {
         true => Err(Misuse(format!("nothing to work on: give {options}")).into()),
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(on_error: OnErrorArg) -> anyhow::Result<Vec<String>> {
+        let inputs = inputs("text", &["one", "two", "three"].map(str::to_owned))?;
+        let args = JobArgs { batch: 2, on_error };
+        let prepare = |source: &Source| -> Result<String, std::fmt::Error> {
+            let name = source.describe();
+            assert!(!name.contains("two"), "two is bad");
+            Ok(name)
+        };
+        let mut seen = Vec::new();
+        run(inputs, &args, &mut Progress::new(true), prepare, |_, s| {
+            seen.extend_from_slice(s);
+            Ok(())
+        })?;
+        Ok(seen)
+    }
+
+    #[test]
+    fn an_input_that_panics_is_that_input_s_error() {
+        let seen = answered(OnErrorArg::Skip).unwrap();
+        assert_eq!(seen, ["text \"one\"", "text \"three\""]);
+        let error = answered(OnErrorArg::Fail).unwrap_err().to_string();
+        let expected = "text \"two\": a worker panicked while preparing it: two is bad";
+        assert_eq!(error, expected);
     }
 }

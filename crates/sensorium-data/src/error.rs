@@ -72,11 +72,17 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// A worker of the pipeline panicked.
-    #[error("a worker panicked while preparing a sample: {reason}")]
+    /// The worker at a job panicked.
+    #[error("a worker panicked while preparing it: {reason}")]
     Worker {
         /// What it said.
         reason: String,
+    },
+    /// A job hung, or was far too much.
+    #[error("took longer than {} s to prepare, and was given up", deadline.as_secs_f64())]
+    TooSlow {
+        /// How long it had.
+        deadline: std::time::Duration,
     },
     /// A raw file of a data set to be made is broken.
     #[error("{}{}: {reason}", path.display(), line.map(|l| format!(":{l}")).unwrap_or_default())]

@@ -35,6 +35,6 @@ pub use error::Error;
 pub use labels::Labels;
 pub use open::{LONGEST_LINE, MOST_ROWS, Opened, open};
 pub use order::order;
-pub use pipeline::in_order;
+pub use pipeline::{DEADLINE, InOrder, in_order};
 pub use split::{SplitConfig, Splits};
 pub use table::{BadRow, OnError, Place, Row, Split, Table};

@@ -1,15 +1,22 @@
-//! Work on many items in parallel, with results in order and bounded memory.
+//! Work on many items in parallel, with results in order, bounded memory and an end to every job.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::Error;
 
+/// How long a job may take, unless another time is given: a file of the largest size read is decoded in a few seconds.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
 /// Runs `work` on every job with `threads` workers and gives the results in the jobs' order. At most
 /// `capacity` results wait to be taken, also when the first job is the slowest. Dropping the iterator
-/// stops the workers after the job at hand; a panic in `work` becomes that job's error.
+/// stops the workers after the job at hand.
+///
+/// A job that panics, or takes longer than the deadline, gives an error in its own place; the others go on. A thread
+/// cannot be stopped from outside: one that hangs is left behind, and a new one takes its place.
 ///
 /// ```
 /// let squares = sensorium_data::in_order((1..=4).collect(), 2, 4, |n: u64| n * n);
@@ -22,32 +29,30 @@ pub fn in_order<J, R>(
     threads: usize,
     capacity: usize,
     work: impl Fn(J) -> R + Send + Sync + 'static,
-) -> impl Iterator<Item = Result<R, Error>>
+) -> InOrder<J, R>
 where
     J: Send + 'static,
     R: Send + 'static,
 {
     let threads = threads.clamp(1, 1024).min(jobs.len().max(1));
-    let queue = Arc::new(Queue::new(jobs.into_iter().collect()));
-    let work = Arc::new(work);
-    for _ in 0..threads {
-        let (queue, work) = (Arc::clone(&queue), Arc::clone(&work));
-        std::thread::spawn(move || {
-            while let Some((job, reply)) = queue.next() {
-                let result = catch_unwind(AssertUnwindSafe(|| work(job)));
-                // Nobody takes the result of an iterator that was dropped.
-                let _ = reply.send(result.map_err(reason));
-            }
-        });
-    }
-    InOrder {
-        queue,
+    let results = InOrder {
+        queue: Arc::new(Queue::new(jobs.into_iter().collect())),
+        work: Arc::new(work),
         capacity: capacity.max(threads),
         waiting: VecDeque::new(),
-    }
+        deadline: DEADLINE,
+    };
+    (0..threads).for_each(|_| results.start_worker());
+    results
 }
 
-type Reply<R> = SyncSender<Result<R, String>>;
+/// What a worker tells of a job.
+enum News<R> {
+    Begun(Instant),
+    Done(Result<R, String>),
+}
+
+type Reply<R> = SyncSender<News<R>>;
 
 /// Jobs not yet begun, and those that may begin.
 struct Queue<J, R> {
@@ -88,14 +93,14 @@ impl<J, R> Queue<J, R> {
     }
 
     /// Lets one more job begin; none when all have begun.
-    fn open(&self) -> Option<Receiver<Result<R, String>>> {
+    fn open(&self) -> Option<Receiver<News<R>>> {
         let mut state = self.lock();
         let Some(job) = state.jobs.pop_front() else {
             state.done = true;
             self.ready.notify_all();
             return None;
         };
-        let (reply, receiver) = sync_channel(1);
+        let (reply, receiver) = sync_channel(2); // begun and done: a worker never waits
         state.open.push_back((job, reply));
         self.ready.notify_one();
         Some(receiver)
@@ -114,13 +119,63 @@ impl<J, R> Queue<J, R> {
     }
 }
 
-struct InOrder<J, R> {
+/// The results of [`in_order`].
+pub struct InOrder<J, R> {
     queue: Arc<Queue<J, R>>,
+    work: Arc<dyn Fn(J) -> R + Send + Sync>,
     capacity: usize,
-    waiting: VecDeque<Receiver<Result<R, String>>>,
+    waiting: VecDeque<Receiver<News<R>>>,
+    deadline: Duration,
 }
 
-impl<J, R> Iterator for InOrder<J, R> {
+impl<J: Send + 'static, R: Send + 'static> InOrder<J, R> {
+    /// Gives each job so long, instead of [`DEADLINE`].
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    fn start_worker(&self) {
+        let (queue, work) = (Arc::clone(&self.queue), Arc::clone(&self.work));
+        std::thread::spawn(move || {
+            while let Some((job, reply)) = queue.next() {
+                // Not silenced: a panic that reaches this is a fault of ours, and should say where it is.
+                let begun = reply.send(News::Begun(Instant::now()));
+                let result = begun.map(|()| catch_unwind(AssertUnwindSafe(|| work(job))));
+                let told = result.map(|r| reply.send(News::Done(r.map_err(reason))));
+                // Nobody takes the result: the iterator was dropped, or another took this worker's place.
+                if !matches!(told, Ok(Ok(()))) {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Waits for a job. Workers take jobs in order and this waits in order, so that a job which is not begun has only
+    /// jobs before it that are done or given up, and a worker to begin it.
+    fn wait(&self, news: &Receiver<News<R>>) -> Result<R, Error> {
+        let gone = || Error::Worker {
+            reason: "it ended early".to_owned(),
+        };
+        let begun = match news.recv().map_err(|_| gone())? {
+            News::Begun(at) => at,
+            News::Done(result) => return result.map_err(|reason| Error::Worker { reason }),
+        };
+        let left = self.deadline.saturating_sub(begun.elapsed());
+        match news.recv_timeout(left) {
+            Ok(News::Done(result)) => result.map_err(|reason| Error::Worker { reason }),
+            Err(RecvTimeoutError::Timeout) => {
+                self.start_worker();
+                Err(Error::TooSlow {
+                    deadline: self.deadline,
+                })
+            }
+            Ok(News::Begun(_)) | Err(RecvTimeoutError::Disconnected) => Err(gone()),
+        }
+    }
+}
+
+impl<J: Send + 'static, R: Send + 'static> Iterator for InOrder<J, R> {
     type Item = Result<R, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -129,10 +184,8 @@ impl<J, R> Iterator for InOrder<J, R> {
         {
             self.waiting.push_back(receiver);
         }
-        let receiver = self.waiting.pop_front()?;
-        let gone = || Err("it ended early".to_owned());
-        let result = receiver.recv().unwrap_or_else(|_| gone());
-        Some(result.map_err(|reason| Error::Worker { reason }))
+        let news = self.waiting.pop_front()?;
+        Some(self.wait(&news))
     }
 }
 
@@ -186,6 +239,33 @@ mod tests {
                 .contains("two is bad")
         );
         assert_eq!(results[2].as_ref().unwrap(), &3);
+    }
+
+    #[test]
+    fn a_job_that_hangs_is_given_up_and_replaced() {
+        // Two of two workers hang until the test ends.
+        let (stop, stopped) = sync_channel::<()>(0);
+        let stopped = Mutex::new(stopped);
+        let hang = move || drop(stopped.lock().map(|waiting| waiting.recv().is_ok()));
+        let results: Vec<_> = in_order((0..8).collect(), 2, 3, move |n: u32| {
+            if n == 1 || n == 2 {
+                hang();
+            }
+            n
+        })
+        .with_deadline(Duration::from_millis(300))
+        .collect();
+        drop(stop);
+        for (n, result) in (0..8).zip(results) {
+            match result {
+                Ok(found) => assert!(found == n && n != 1 && n != 2),
+                Err(error) => {
+                    assert!(n == 1 || n == 2, "{n}: {error}");
+                    let expected = "took longer than 0.3 s to prepare, and was given up";
+                    assert_eq!(error.to_string(), expected);
+                }
+            }
+        }
     }
 
     #[test]

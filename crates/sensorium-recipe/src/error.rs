@@ -43,6 +43,22 @@ pub enum Error {
         /// What its modality said.
         reason: Refusal,
     },
+    /// Preparing a row panicked or took too long.
+    #[error("{place}: {reason} (use --on-error skip to leave such rows out)")]
+    Unprepared {
+        /// File and row.
+        place: String,
+        /// What became of it.
+        reason: sensorium_data::Error,
+    },
+    /// Preparing a batch panicked or took too long, though its rows could be prepared before.
+    #[error("the batch that begins with row {first}: {reason}")]
+    Batch {
+        /// The id of its first row.
+        first: String,
+        /// What became of it.
+        reason: sensorium_data::Error,
+    },
     /// A modality cannot learn from, save or open what it needs.
     #[error("{what}: {reason}")]
     Modality {

@@ -2,12 +2,13 @@
 //! whole for measuring. Workers prepare ahead of the device; only collating happens on its thread.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::RngExt;
 use rand::seq::IteratorRandom;
 use sensorium_core::{Modality, SampleRng, seed};
-use sensorium_data::{in_order, order};
+use sensorium_data::{DEADLINE, in_order, order};
 use sensorium_train::{Batches, BoxError, Fed, Feed};
 
 use crate::Error;
@@ -30,6 +31,7 @@ pub(crate) fn batches_of(
 ) -> impl Iterator<Item = Result<HostBatch, Error>> + use<> {
     let jobs: Vec<Vec<usize>> = order.chunks(size).map(<[usize]>::to_vec).collect();
     let prepared = rows.clone();
+    let firsts = firsts(rows, &jobs);
     in_order(jobs, threads, 2 * threads, move |job: Vec<usize>| {
         let mut batch = HostBatch {
             rows: Vec::with_capacity(job.len()),
@@ -45,7 +47,20 @@ pub(crate) fn batches_of(
         }
         Ok(batch)
     })
-    .map(|job| job?)
+    .with_deadline(deadline(size))
+    .zip(firsts)
+    .map(|(job, first)| job.map_err(|reason| Error::Batch { first, reason })?)
+}
+
+/// A batch has the time of its rows together.
+fn deadline(rows: usize) -> Duration {
+    DEADLINE.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX))
+}
+
+/// The ids of the rows that batches begin with, to name a batch that fails as a whole.
+fn firsts(rows: &Prepared, jobs: &[Vec<usize>]) -> Vec<String> {
+    let firsts = jobs.iter().filter_map(|job| job.first());
+    firsts.map(|row| rows.id(*row).to_owned()).collect()
 }
 
 /// What training reads.
@@ -82,6 +97,7 @@ impl Feed for TrainFeed {
             .skip(from_batch)
             .map(<[usize]>::to_vec)
             .collect();
+        let firsts = firsts(&self.rows, &jobs);
         let (prepared, seed, dropout) = (self.rows.clone(), self.seed, self.modality_dropout);
         let batches = in_order(
             jobs,
@@ -100,9 +116,10 @@ impl Feed for TrainFeed {
                     .collect();
                 Ok::<_, Error>((job, samples?))
             },
-        );
-        Ok(Box::new(batches.map(|job| {
-            let (rows, samples) = job.map_err(Error::from)??;
+        )
+        .with_deadline(deadline(self.size));
+        Ok(Box::new(batches.zip(firsts).map(|(job, first)| {
+            let (rows, samples) = job.map_err(|reason| Error::Batch { first, reason })??;
             Ok(self.collate(&rows, &samples))
         })))
     }

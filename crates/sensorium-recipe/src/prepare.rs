@@ -8,6 +8,7 @@ use sensorium_core::{Modality, Source, seed};
 use sensorium_data::{BadRow, Labels, OnError, Row, in_order};
 
 use crate::modalities::{KNOWN, Processors, Samples};
+use crate::registry::Refusal;
 use crate::{Error, Observer};
 
 /// Rows ready to be batched. Cheap to clone.
@@ -22,7 +23,7 @@ pub struct Prepared {
 struct PreparedRow {
     id: String,
     label: usize,
-    inputs: BTreeMap<Modality, Source>,
+    inputs: Inputs,
     cached: Option<Samples>,
 }
 
@@ -57,50 +58,9 @@ pub fn prepare(
     how: How,
     observer: &mut dyn Observer,
 ) -> Result<Preparing, Error> {
-    observer.phase("preparing", rows.len());
     let shared = Arc::clone(processors);
-    let jobs = in_order(rows, how.threads, 4 * how.threads, move |row: Row| {
-        let inputs = inputs_of(&row);
-        let result = shared.process(&inputs);
-        (row, inputs, result)
-    });
-    let (mut ready, mut bad) = (Vec::new(), Vec::new());
-    for (done, job) in jobs.enumerate() {
-        let (row, inputs, result) = job?;
-        observer.advance(done + 1);
-        match result {
-            Ok(samples) => {
-                let label = match labels.index_of(&row) {
-                    Ok(label) => label,
-                    Err(sensorium_data::Error::Label { reason, .. })
-                        if how.on_error == OnError::Skip =>
-                    {
-                        bad.push(BadRow::new(row.place, "label", reason));
-                        continue;
-                    }
-                    Err(error) => return Err(error.into()),
-                };
-                let cached = (ready.len() < how.cache_rows).then_some(samples);
-                ready.push(PreparedRow {
-                    id: row.id,
-                    label,
-                    inputs,
-                    cached,
-                });
-            }
-            Err((modality, reason)) if how.on_error == OnError::Skip => {
-                bad.push(BadRow::new(row.place, modality.name(), reason.to_string()));
-            }
-            Err((modality, reason)) => {
-                return Err(Error::Row {
-                    place: row.place.to_string(),
-                    modality,
-                    reason,
-                });
-            }
-        }
-    }
-    observer.phase_end();
+    let work = move |inputs: &Inputs| shared.process(inputs);
+    let (ready, bad) = prepare_with(rows, labels, how, observer, work)?;
     Ok(Preparing {
         prepared: Prepared {
             processors: Arc::clone(processors),
@@ -110,8 +70,76 @@ pub fn prepare(
     })
 }
 
+type Inputs = BTreeMap<Modality, Source>;
+
+fn prepare_with(
+    rows: Vec<Row>,
+    labels: &Labels,
+    how: How,
+    observer: &mut dyn Observer,
+    work: impl Fn(&Inputs) -> Result<Samples, (Modality, Refusal)> + Send + Sync + 'static,
+) -> Result<(Vec<PreparedRow>, Vec<BadRow>), Error> {
+    observer.phase("preparing", rows.len());
+    let rows: Arc<[Row]> = rows.into();
+    let shared = Arc::clone(&rows);
+    let jobs = (0..rows.len()).collect();
+    let jobs = in_order(jobs, how.threads, 4 * how.threads, move |row: usize| {
+        let inputs = inputs_of(&shared[row]);
+        let result = work(&inputs);
+        (inputs, result)
+    });
+    let (mut ready, mut bad) = (Vec::new(), Vec::new());
+    for (i, (row, job)) in rows.iter().zip(jobs).enumerate() {
+        observer.advance(i + 1);
+        let error = match job {
+            Ok((inputs, Ok(samples))) => match labels.index_of(row) {
+                Ok(label) => {
+                    let cached = (ready.len() < how.cache_rows).then_some(samples);
+                    ready.push(PreparedRow {
+                        id: row.id.clone(),
+                        label,
+                        inputs,
+                        cached,
+                    });
+                    continue;
+                }
+                Err(error) => Error::Data(error),
+            },
+            Ok((_, Err((modality, reason)))) => Error::Row {
+                place: row.place.to_string(),
+                modality,
+                reason,
+            },
+            // It panicked or hung, and the pipeline does not know at which input.
+            Err(reason) => Error::Unprepared {
+                place: row.place.to_string(),
+                reason,
+            },
+        };
+        match how.on_error {
+            OnError::Skip => bad.push(bad_row(row, error)?),
+            OnError::Fail => return Err(error),
+        }
+    }
+    observer.phase_end();
+    Ok((ready, bad))
+}
+
+/// What is listed of a row that is left out; an error that is no row's stays one.
+fn bad_row(row: &Row, error: Error) -> Result<BadRow, Error> {
+    let (column, reason) = match error {
+        Error::Row {
+            modality, reason, ..
+        } => (modality.name(), reason.to_string()),
+        Error::Data(sensorium_data::Error::Label { reason, .. }) => ("label", reason),
+        Error::Unprepared { reason, .. } => ("", reason.to_string()),
+        other => return Err(other),
+    };
+    Ok(BadRow::new(row.place.clone(), column, reason))
+}
+
 /// A row's inputs by modality; columns of no known modality are not inputs.
-pub(crate) fn inputs_of(row: &Row) -> BTreeMap<Modality, Source> {
+pub(crate) fn inputs_of(row: &Row) -> Inputs {
     KNOWN
         .iter()
         .filter_map(|m| Some((*m, row.inputs.get(m.name())?.clone())))
@@ -169,5 +197,57 @@ impl Prepared {
                     reason,
                 }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Silent;
+    use sensorium_data::Place;
+
+    fn row(n: u64) -> Row {
+        Row {
+            id: format!("row {n}"),
+            label: Some("a".to_owned()),
+            split: None,
+            group: None,
+            inputs: [("text".to_owned(), Source::text(format!("text {n}")))].into(),
+            meta: BTreeMap::new(),
+            place: Place {
+                file: "data.csv".to_owned(),
+                row: n,
+            },
+        }
+    }
+
+    fn outcome(on_error: OnError) -> Result<(Vec<PreparedRow>, Vec<BadRow>), Error> {
+        let labels = Labels::given(vec!["a".to_owned()])?;
+        let how = How {
+            on_error,
+            threads: 2,
+            cache_rows: 0,
+        };
+        let rows = (1..=4).map(row).collect();
+        prepare_with(rows, &labels, how, &mut Silent, |inputs| {
+            let (modality, source) = inputs.first_key_value().expect("an input");
+            match source.describe().as_str() {
+                "text \"text 2\"" => panic!("two is bad"),
+                "text \"text 3\"" => Err((*modality, "three is refused".into())),
+                _ => Ok(Samples::default()),
+            }
+        })
+    }
+
+    #[test]
+    fn a_row_that_panics_is_that_row_s_error() {
+        let error = outcome(OnError::Fail).expect_err("a bad row").to_string();
+        let expected = "data.csv:2: a worker panicked while preparing it: two is bad";
+        assert!(error.starts_with(expected), "{error}");
+        let (ready, bad) = outcome(OnError::Skip).expect("bad rows are skipped");
+        let ids: Vec<&str> = ready.iter().map(|row| row.id.as_str()).collect();
+        assert_eq!(ids, ["row 1", "row 4"]);
+        let bad: Vec<String> = bad.iter().map(ToString::to_string).collect();
+        assert_eq!(bad, [expected, "data.csv:3, column text: three is refused"]);
     }
 }
