@@ -4,7 +4,8 @@
     python tools/parity/vision/pillow_convert.py
 
 `NAME.EXT` is the file and `NAME-EXT-pillow.png` what Pillow's `convert("RGB")` makes of it (after
-`exif_transpose`). The picture is four blocks of colour, so that what JPEG loses stays small.
+`exif_transpose`). The picture is four blocks of colour, so that what JPEG loses stays small; `detail-*` are noise on a
+gradient, of a size that is no whole number of blocks, where decoders differ most.
 """
 
 from pathlib import Path
@@ -23,6 +24,14 @@ def blocks() -> Image.Image:
         top, left = (i // 2) * HEIGHT // 2, (i % 2) * WIDTH // 2
         pixels[top : top + HEIGHT // 2, left : left + WIDTH // 2] = colour
     return Image.fromarray(pixels)
+
+
+def detail() -> Image.Image:
+    """Noise on a gradient, from a fixed seed."""
+    rows, columns = np.mgrid[0:29, 0:37]
+    gradient = np.stack([columns * 6, rows * 8, 255 - columns * 3 - rows * 4], axis=-1)
+    noise = np.random.default_rng(7).normal(0, 40, gradient.shape)
+    return Image.fromarray(np.clip(gradient + noise, 0, 255).astype(np.uint8))
 
 
 def with_alpha(image: Image.Image, mode: str) -> Image.Image:
@@ -50,6 +59,11 @@ def main(folder: Path) -> None:
     save("progressive.jpg", image, progressive=True, **jpeg)
     save("grey.jpg", image.convert("L"), quality=95)
     save("cmyk.jpg", image.convert("CMYK"), quality=95)
+    for name, subsampling in [("444", 0), ("422", 1), ("420", 2)]:
+        save(f"detail-{name}.jpg", detail(), quality=90, subsampling=subsampling)
+    save("detail-progressive.jpg", detail(), quality=75, subsampling=2, progressive=True)
+    save("detail-grey.jpg", detail().convert("L"), quality=75)
+    save("detail.webp", detail(), quality=80)
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[0x0112] = orientation
