@@ -6,6 +6,7 @@ use sensorium_hub::Checkpoint;
 use serde_json::Value;
 
 use crate::Error;
+use crate::published::described;
 
 /// A family of published models, as the `model_type` of `config.json` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +87,8 @@ impl Family {
     /// # Errors
     /// If there is no `config.json`, or it names no known family.
     pub fn of_checkpoint(checkpoint: &Checkpoint) -> Result<Self, Error> {
-        Self::of(checkpoint.name(), &checkpoint.config()?)
+        let (_, config) = described(checkpoint)?;
+        Self::of(checkpoint.name(), &config)
     }
 }
 

@@ -3,24 +3,27 @@
 use burn::tensor::Device;
 use sensorium_hub::{Allow, Checkpoint, LoadReport, check};
 
-use crate::bert::{BertForMaskedLm, BertForSequenceClassification, BertModel};
+use crate::bert::{
+    BertForMaskedLm, BertForSequenceClassification, BertModel, MODULES, SentenceEncoder,
+};
 use crate::clip::{
     ClipModel, ClipTextModel, ClipTextModelWithProjection, ClipVisionModel,
     ClipVisionModelWithProjection,
 };
 use crate::dino::{Dinov2ForImageClassification, Dinov2Model};
 use crate::family::head;
-use crate::published::holds;
+use crate::published::{described, holds};
 use crate::siglip::{SiglipModel, SiglipTextModel, SiglipVisionModel};
 use crate::vit::{VitForImageClassification, VitModel};
 use crate::{Error, Family, Published};
 
-/// Compares a checkpoint with the model that its `config.json` names: its family, and the head among `architectures`.
+/// Compares a checkpoint with the model that its `config.json` names: its family, and the head among `architectures`. A
+/// BERT with a `modules.json` is compared with the sentence encoder that it describes.
 ///
 /// # Errors
 /// If the family is not known, and [`sensorium_hub::Error::Mismatch`] with every tensor that does not fit.
 pub fn fit(checkpoint: &Checkpoint, device: &Device) -> Result<LoadReport, Error> {
-    let config = checkpoint.config()?;
+    let (_, config) = described(checkpoint)?;
     let family = Family::of(checkpoint.name(), &config)?;
     let projects = || -> Result<bool, Error> {
         let weights = checkpoint.weights()?;
@@ -29,6 +32,9 @@ pub fn fit(checkpoint: &Checkpoint, device: &Device) -> Result<LoadReport, Error
             .any(|name| holds(&weights, name)))
     };
     match (family, head(&config)) {
+        (Family::Bert, _) if checkpoint.optional(MODULES)?.is_some() => {
+            SentenceEncoder::fit(checkpoint, device)
+        }
         (Family::Bert, "ForMaskedLM") => of::<BertForMaskedLm>(checkpoint, device),
         (Family::Bert, "ForSequenceClassification") => {
             of::<BertForSequenceClassification>(checkpoint, device)
@@ -67,4 +73,53 @@ fn of<M: Published>(checkpoint: &Checkpoint, device: &Device) -> Result<LoadRepo
         false => Allow::nothing(),
     };
     Ok(check(&model, &weights, &M::key_map(&config), &allow)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn complaint(folder: &Path) -> String {
+        let checkpoint = Checkpoint::folder(folder);
+        fit(&checkpoint, &Device::flex()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_sentence_encoder_fits_with_all_its_modules_or_not_at_all() {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sentence");
+        let (folder, device) = (tempfile::tempdir().unwrap(), Device::flex());
+        let original = Checkpoint::folder(&fixture);
+        let (encoder, config) = SentenceEncoder::load(&original, &device).unwrap();
+        encoder.save(&config, &original, folder.path()).unwrap();
+        let report = fit(&Checkpoint::folder(folder.path()), &device).unwrap();
+        assert_eq!(report.unused, [""; 0]);
+
+        let dense = folder.path().join("2_Dense/config.json");
+        let text = std::fs::read_to_string(&dense).unwrap();
+        std::fs::write(
+            &dense,
+            text.replace("\"out_features\": 5", "\"out_features\": 6"),
+        )
+        .unwrap();
+        let message = complaint(folder.path());
+        assert!(message.contains("linear.weight"), "{message}");
+        std::fs::write(
+            &dense,
+            text.replace("\"in_features\": 32", "\"in_features\": 31"),
+        )
+        .unwrap();
+        let message = complaint(folder.path());
+        assert!(
+            message.contains("2_Dense/config.json: in_features"),
+            "{message}"
+        );
+        std::fs::remove_file(folder.path().join("1_Pooling/config.json")).unwrap();
+        let message = complaint(folder.path());
+        assert!(
+            message.contains("1_Pooling/config.json: is missing"),
+            "{message}"
+        );
+    }
 }

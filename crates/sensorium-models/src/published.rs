@@ -1,5 +1,6 @@
 //! From a checkpoint to a model of its family, and back.
 
+use std::io;
 use std::path::Path;
 
 use burn::module::Module;
@@ -8,7 +9,7 @@ use sensorium_hub::{Allow, Checkpoint, KeyMap, LoadReport, Weights};
 use serde_json::Value;
 
 use crate::Error;
-use crate::bert::{MODULES, SentenceConfig};
+use crate::bert::{MODULES, SentenceConfig, join, tower_folder};
 
 /// A module that the hub's checkpoints are loaded into.
 ///
@@ -88,57 +89,142 @@ pub struct Loaded<M: Published> {
     pub report: LoadReport,
 }
 
+const CONFIG: &str = "config.json";
+
 /// Files of a checkpoint that say what the model is and how inputs are prepared, which saving takes along.
-const BESIDE: [&str; 11] = [
-    "config.json",
+const BESIDE: [&str; 15] = [
+    CONFIG,
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "vocab.txt",
     "vocab.json",
     "merges.txt",
     "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
     "preprocessor_config.json",
     "processor_config.json",
     "generation_config.json",
+    "config_sentence_transformers.json",
 ];
 
 impl<M: Published> Loaded<M> {
     /// Writes the model into a folder in the hub's layout, with the files beside it that the checkpoint has. Names stand
-    /// under what they stood under there.
+    /// under what they stood under there; the folder may be the checkpoint's own.
     ///
     /// # Errors
     /// If a file cannot be read or written.
     pub fn save(&self, checkpoint: &Checkpoint, folder: &Path) -> Result<(), Error> {
         copy_files(checkpoint, folder)?;
+        self.write(&folder.join("model.safetensors"))
+    }
+
+    /// Writes its weights alone.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
         let map = M::key_map(&self.config).prefixes([self.report.prefix.as_str()]);
-        sensorium_hub::save(&self.model, &map, &folder.join("model.safetensors"))?;
-        Ok(())
+        Ok(sensorium_hub::save(&self.model, &map, path)?)
     }
 }
 
 /// Copies the files of a checkpoint that are no weights into a folder, those of its modules included.
 pub(crate) fn copy_files(checkpoint: &Checkpoint, folder: &Path) -> Result<(), Error> {
     let mut names: Vec<String> = BESIDE.iter().map(|name| (*name).to_owned()).collect();
+    let mut configs = vec![CONFIG.to_owned()];
     if checkpoint.optional(MODULES)?.is_some() {
-        SentenceConfig::read(|name| {
+        let sentence = SentenceConfig::read(|name| {
             names.push(name.to_owned());
             Ok(checkpoint.json(name)?)
         })?;
+        names.extend(BESIDE.map(|name| join(&sentence.bert_path, name)));
+        configs.push(join(&sentence.bert_path, CONFIG));
     }
+    names.sort_unstable();
+    names.dedup();
     for name in names {
         let Some(path) = checkpoint.optional(&name)? else {
             continue;
         };
-        let to = folder.join(name);
-        let written = |source| sensorium_hub::Error::Write {
-            path: to.clone(),
-            source,
+        let single = match configs.contains(&name) {
+            true => checkpoint.json(&name)?.and_then(in_single_precision),
+            false => None,
         };
-        std::fs::create_dir_all(to.parent().unwrap_or(folder)).map_err(written)?;
-        std::fs::copy(path, &to).map_err(written)?;
+        let to = folder.join(name);
+        put(&path, single.as_ref(), &to)
+            .map_err(|source| sensorium_hub::Error::Write { path: to, source })?;
     }
     Ok(())
+}
+
+/// Puts a file into a place, or what it is to say instead. It appears whole or not at all: what is read and what is
+/// written may be one file.
+fn put(from: &Path, instead: Option<&Value>, to: &Path) -> io::Result<()> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let there = to.canonicalize().ok();
+    if instead.is_none() && there.is_some() && there == from.canonicalize().ok() {
+        return Ok(());
+    }
+    let mut aside = to.as_os_str().to_owned();
+    aside.push(format!(".{}.part", std::process::id()));
+    let written = match instead {
+        Some(json) => serde_json::to_vec_pretty(json)
+            .map_err(io::Error::other)
+            .and_then(|text| std::fs::write(&aside, text)),
+        None => std::fs::copy(from, &aside).map(|_| ()),
+    };
+    written
+        .and_then(|()| std::fs::rename(&aside, to))
+        .inspect_err(|_| {
+            // It may not even have been begun.
+            let _ = std::fs::remove_file(&aside);
+        })
+}
+
+/// A `config.json`, or a part of one, that names single precision, in which weights are saved: Python reads them in what
+/// it names. `None` where there is nothing to change.
+fn in_single_precision(mut config: Value) -> Option<Value> {
+    const SINGLE: &str = "float32";
+    fn change(json: &mut Value) -> bool {
+        let Value::Object(keys) = json else {
+            return false;
+        };
+        let mut changed = false;
+        for (key, value) in keys {
+            let named = matches!(key.as_str(), "dtype" | "torch_dtype");
+            changed |= match value {
+                Value::String(dtype) if named && dtype != SINGLE => {
+                    SINGLE.clone_into(dtype);
+                    true
+                }
+                part => change(part),
+            };
+        }
+        changed
+    }
+    change(&mut config).then_some(config)
+}
+
+/// Where a checkpoint's `config.json` is, and what it says: in the model's folder or, of a sentence encoder that has its
+/// tower in a folder of its own, there.
+pub(crate) fn described(checkpoint: &Checkpoint) -> Result<(String, Value), Error> {
+    let root = checkpoint.json(CONFIG)?;
+    let named = root
+        .as_ref()
+        .is_some_and(|config| config["model_type"].is_string());
+    if !named && let Some(modules) = checkpoint.json(MODULES)? {
+        let folder = tower_folder(&modules)?;
+        if let (false, Some(config)) = (folder.is_empty(), checkpoint.json(&join(&folder, CONFIG))?)
+        {
+            return Ok((folder, config));
+        }
+    }
+    match root {
+        Some(config) => Ok((String::new(), config)),
+        None => Ok((String::new(), checkpoint.config()?)), // says that it is missing
+    }
 }
 
 /// A tower with a checkpoint's weights, which may hold more than it, or without `weights` as it is laid out.
@@ -171,4 +257,77 @@ pub(crate) fn holds(weights: &Weights, name: &str) -> bool {
     weights
         .names()
         .any(|there| there == name || there.ends_with(&below))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use burn::tensor::Device;
+    use sensorium_hub::Checkpoint;
+    use serde_json::json;
+
+    use super::*;
+    use crate::bert::BertModel;
+    use crate::clip::ClipModel;
+
+    fn here(path: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    }
+
+    fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+        let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        entries
+            .map(|entry| {
+                let name = entry.file_name().into_string().unwrap();
+                (name, std::fs::read(entry.path()).unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_model_is_saved_over_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let original = Checkpoint::folder(&here("tests/fixtures/bert"));
+        let device = Device::flex();
+        BertModel::load(&original, &device)
+            .unwrap()
+            .save(&original, folder.path())
+            .unwrap();
+        std::fs::write(folder.path().join("vocab.txt"), "a\nb\n").unwrap();
+        let before = files(folder.path());
+        let own = Checkpoint::folder(folder.path());
+        let loaded = BertModel::load(&own, &device).unwrap();
+        loaded.save(&own, folder.path()).unwrap();
+        assert_eq!(files(folder.path()), before);
+    }
+
+    #[test]
+    fn what_was_in_half_precision_is_said_to_be_in_single() {
+        let folder = tempfile::tempdir().unwrap();
+        let half = Checkpoint::folder(&here("../../recipes/tiny-clip"));
+        let clip = ClipModel::load(&half, &Device::flex()).unwrap();
+        clip.save(&half, folder.path()).unwrap();
+        let saved = Checkpoint::folder(folder.path());
+        let mut expected = half.config().unwrap();
+        assert_eq!(expected["dtype"], "float16");
+        expected["dtype"] = json!("float32");
+        let config = saved.config().unwrap();
+        assert_eq!(config, expected);
+        let keys = |json: &Value| {
+            json.as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&config), keys(&expected));
+        let again = ClipModel::load(&saved, &Device::flex()).unwrap();
+        assert_eq!(again.report.loaded, clip.report.loaded);
+        // Parts name it too, in the older spelling as well; nothing else is touched.
+        let parts = json!({"text_config": {"torch_dtype": "bfloat16", "a": 1}, "dtype": null});
+        let single = json!({"text_config": {"torch_dtype": "float32", "a": 1}, "dtype": null});
+        assert_eq!(in_single_precision(parts), Some(single.clone()));
+        assert_eq!(in_single_precision(single), None);
+    }
 }

@@ -27,8 +27,8 @@ mod tests;
 pub use config::{BertConfig, BertKind};
 pub use heads::{BertForMaskedLm, BertForSequenceClassification};
 pub use model::{BertEmbeddings, BertInput, BertModel};
-pub(crate) use sentence::MODULES;
 pub use sentence::{
     Dense, DenseActivation, DenseConfig, Pooling, SentenceConfig, SentenceEncoder,
     SentenceProcessor,
 };
+pub(crate) use sentence::{MODULES, join, tower_folder};

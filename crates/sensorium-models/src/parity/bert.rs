@@ -50,7 +50,7 @@ pub(super) fn classification(case: &Case, device: &Device, saved: &Path) {
     case.reference.check("logits", &logits);
 }
 
-pub(super) fn sentence(case: &Case, device: &Device, _saved: &Path) {
+pub(super) fn sentence(case: &Case, device: &Device, saved: &Path) {
     let checkpoint = Checkpoint::folder(&case.folder);
     let (encoder, config) = SentenceEncoder::load(&checkpoint, device).expect("it fits");
     assert_eq!((config.max_tokens, config.d_output()), (9, 5));
@@ -59,4 +59,17 @@ pub(super) fn sentence(case: &Case, device: &Device, _saved: &Path) {
     let (shape, hidden) = seen.get("bert.encoder.output").expect("the last state");
     case.reference.check_values("hidden", shape, hidden);
     case.reference.check("sentence", &vectors);
+
+    encoder.save(&config, &checkpoint, saved).expect("saved");
+    for part in ["", "2_Dense"] {
+        case.check_saved(saved, part);
+    }
+    for file in [
+        "modules.json",
+        "sentence_bert_config.json",
+        "1_Pooling/config.json",
+    ] {
+        let read = |folder: &Path| std::fs::read(folder.join(file)).expect(file);
+        assert_eq!(read(saved), read(&case.folder), "{file}");
+    }
 }

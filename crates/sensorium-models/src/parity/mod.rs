@@ -87,8 +87,13 @@ impl Case {
     fn check_saving<M: Published>(&self, loaded: &Loaded<M>, folder: &Path) {
         let checkpoint = Checkpoint::folder(&self.folder);
         loaded.save(&checkpoint, folder).expect("saved");
-        let saved = Weights::open(folder).expect("weights");
-        let original = checkpoint.weights().expect("weights");
+        self.check_saved(folder, "");
+    }
+
+    /// Panics unless the weights that were saved in one of a model's folders are those that were there.
+    fn check_saved(&self, folder: &Path, part: &str) {
+        let saved = Weights::open(&folder.join(part)).expect("weights");
+        let original = Weights::open(&self.folder.join(part)).expect("weights");
         for tensor in original.iter() {
             let name = tensor.name;
             let same = saved.get(name).expect(name);

@@ -211,6 +211,14 @@ fn modules(json: &Value) -> Result<Vec<ModuleEntry>, Error> {
     Ok(entries)
 }
 
+/// The folder of the tower's files, by a `modules.json`; empty for the model's own.
+pub(crate) fn tower_folder(json: &Value) -> Result<String, Error> {
+    let entries = modules(json)?;
+    Ok(entries
+        .first()
+        .map_or_else(String::new, |entry| entry.path.clone()))
+}
+
 fn unsupported(entry: &ModuleEntry) -> Error {
     Error::Config {
         file: files::MODULES.to_owned(),

@@ -59,6 +59,10 @@ struct File {
     activation_function: Option<String>,
     #[serde(default)]
     module_input_name: Option<String>,
+    #[serde(default)]
+    module_output_name: Option<String>,
+    #[serde(default)]
+    use_residual: bool,
 }
 
 fn yes() -> bool {
@@ -84,6 +88,14 @@ impl DenseConfig {
         let of_sentence = input.is_none_or(|name| name == "sentence_embedding");
         need(of_sentence, file, "module_input_name", || {
             "only a map of the sentence_embedding is supported".to_owned()
+        })?;
+        let output = found.module_output_name.as_deref();
+        let to_sentence = output.is_none_or(|name| name == "sentence_embedding");
+        need(to_sentence, file, "module_output_name", || {
+            "only a map to the sentence_embedding is supported".to_owned()
+        })?;
+        need(!found.use_residual, file, "use_residual", || {
+            "a map that adds what it was given is not supported; use false".to_owned()
         })?;
         // A class, with the module it stands in.
         let name = found.activation_function.as_deref().unwrap_or("Tanh");

@@ -15,7 +15,7 @@ pub(super) const TOWER_SETTINGS: [&str; 4] = [
 ];
 
 /// A path below a folder, which may be the model's own.
-pub(super) fn join(folder: &str, file: &str) -> String {
+pub(crate) fn join(folder: &str, file: &str) -> String {
     match folder.trim_end_matches('/') {
         "" => file.to_owned(),
         folder => format!("{folder}/{file}"),

@@ -9,20 +9,24 @@ mod processor;
 mod tests;
 
 pub use config::SentenceConfig;
+pub(crate) use config::tower_folder;
 pub use dense::{Dense, DenseActivation, DenseConfig};
-pub(crate) use files::MODULES;
+pub(crate) use files::{MODULES, join};
 pub use pooling::Pooling;
 pub use processor::SentenceProcessor;
+
+use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use sensorium_core::tap::in_layer;
 use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens};
-use sensorium_hub::{Allow, Checkpoint, KeyMap};
+use sensorium_hub::{Allow, Checkpoint, KeyMap, LoadReport};
 use sensorium_text::{TEXT, TextBatch};
 
 use super::{BertInput, BertModel};
-use crate::Error;
+use crate::published::copy_files;
+use crate::{Error, Published};
 
 /// Texts to one vector each.
 #[derive(Module, Debug)]
@@ -68,6 +72,48 @@ impl SentenceEncoder {
                 sensorium_hub::load(dense.clone(), &weights, &KeyMap::new(), &Allow::nothing())?;
         }
         Ok((encoder, config))
+    }
+
+    /// Writes the encoder into a folder as Python reads it, with the files beside it that the `checkpoint` has which it was
+    /// loaded from. Names stand under what they stood under there, and a pooler that the tower has there stays.
+    ///
+    /// # Errors
+    /// If a file cannot be read or written.
+    pub fn save(
+        &self,
+        config: &SentenceConfig,
+        checkpoint: &Checkpoint,
+        folder: &Path,
+    ) -> Result<(), Error> {
+        const WEIGHTS: &str = "model.safetensors";
+        let weights = checkpoint.weights_of(&config.bert_path)?;
+        let device = self.bert.embeddings.word.weight.device();
+        let mut tower = BertModel::load_as(config.bert.clone(), &weights, &device)?;
+        copy_files(checkpoint, folder)?;
+        let pooler = tower.model.pooler.take();
+        tower.model = self.bert.clone();
+        tower.model.pooler = pooler;
+        let path = folder.join(join(&config.bert_path, WEIGHTS));
+        tower.write(&path)?;
+        for (dense, (path, _)) in self.dense.iter().zip(&config.dense) {
+            let path = folder.join(join(path, WEIGHTS));
+            sensorium_hub::save(dense, &KeyMap::new(), &path)?;
+        }
+        Ok(())
+    }
+
+    /// Compares a checkpoint with what its files say, without loading it; what is told is the tower's.
+    pub(crate) fn fit(checkpoint: &Checkpoint, device: &Device) -> Result<LoadReport, Error> {
+        let config = SentenceConfig::of(checkpoint)?;
+        let encoder = config.init(device);
+        for (dense, (path, _)) in encoder.dense.iter().zip(&config.dense) {
+            let weights = checkpoint.weights_of(path)?;
+            sensorium_hub::check(dense, &weights, &KeyMap::new(), &Allow::nothing())?;
+        }
+        let weights = checkpoint.weights_of(&config.bert_path)?;
+        let map = config.bert.tower_map();
+        let rest = Allow::nothing().unused();
+        Ok(sensorium_hub::check(&encoder.bert, &weights, &map, &rest)?)
     }
 
     /// One vector per text: `[batch, d_output]`.

@@ -277,6 +277,12 @@ fn a_dense_layer_or_length_that_does_not_fit_is_refused() {
         json!("token"),
         "only a map of the sentence",
     );
+    check(
+        "module_output_name",
+        json!("token"),
+        "only a map to the sentence",
+    );
+    check("use_residual", json!(true), "a map that adds");
     refused(
         entries(&TYPES),
         "sentence_bert_config.json",
