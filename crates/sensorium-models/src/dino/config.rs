@@ -10,6 +10,7 @@ use super::{Dinov2ForImageClassification, Dinov2Model};
 use crate::Error;
 use crate::config::{self, hidden_act};
 use crate::error::{need, share};
+use crate::ready::Takes;
 use crate::vit::VitEmbeddingsConfig;
 use crate::vit::common::{self, Labels, sides};
 
@@ -197,6 +198,15 @@ impl Dinov2Config {
     pub fn with_labels(mut self, labels: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.id2label = common::numbered(labels);
         self
+    }
+
+    /// What it takes: images of any size.
+    pub(crate) fn images(&self) -> Takes {
+        Takes {
+            channels: self.channels,
+            image_size: None,
+            patch_size: self.patch_size,
+        }
     }
 
     /// Parses and validates a `config.json`; `file` stands for it in messages.

@@ -1,11 +1,11 @@
 //! Images and texts classified by the classes a model was trained for.
 
-use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::{Logits, Model, Processor, Source};
 use sensorium_hub::Checkpoint;
 use sensorium_text::{TextProcessor, TextSample};
 use sensorium_vision::{ImageSample, PublishedImageProcessor};
+use serde_json::Value;
 
 use super::{Scoring, image_processor, text_processor, unfit};
 use crate::bert::BertForSequenceClassification;
@@ -53,19 +53,20 @@ impl Classifier {
         let (model, labels) = match (family, head(&config)) {
             (Family::Vit, "ForImageClassification") => {
                 let loaded = VitForImageClassification::load(checkpoint, device)?;
-                let processor = image_processor(checkpoint, Some(loaded.config.image_size))?;
+                let processor = image_processor(checkpoint, &loaded.config.images())?;
                 let model = Head::Vit(Box::new(loaded.model), Box::new(processor));
                 (model, loaded.config.labels())
             }
             (Family::Dinov2, "ForImageClassification") => {
                 let loaded = Dinov2ForImageClassification::load(checkpoint, device)?;
-                let processor = image_processor(checkpoint, None)?;
+                let processor = image_processor(checkpoint, &loaded.config.images())?;
                 let model = Head::Dinov2(Box::new(loaded.model), Box::new(processor));
                 (model, loaded.config.labels())
             }
             (Family::Bert, "ForSequenceClassification") => {
                 let loaded = BertForSequenceClassification::load(checkpoint, device)?;
-                let processor = text_processor(checkpoint, loaded.config.max_tokens())?;
+                let (longest, vocab_size) = (loaded.config.max_tokens(), loaded.config.vocab_size);
+                let processor = text_processor(checkpoint, longest, vocab_size)?;
                 let model = Head::Bert(Box::new(loaded.model), Box::new(processor));
                 (model, loaded.config.labels())
             }
@@ -78,15 +79,10 @@ impl Classifier {
                 return Err(unfit(checkpoint, problem));
             }
         };
-        let many = config["problem_type"] == "multi_label_classification";
         Ok(Self {
+            scoring: scoring(&config, labels.len()),
             model,
             labels,
-            scoring: if many {
-                Scoring::Sigmoid
-            } else {
-                Scoring::Softmax
-            },
             device: device.clone(),
         })
     }
@@ -119,7 +115,7 @@ impl Classifier {
         })
     }
 
-    /// The score of each class for each input: `[batch, classes]`, 0 to 1.
+    /// The score of each class for each input: `[batch, classes]`, 0 to 1 but for [`Scoring::Raw`].
     ///
     /// # Panics
     /// If there is no input, or one of another classifier's kind.
@@ -145,9 +141,41 @@ impl Classifier {
                 model.forward(processor.collate(&texts(), &self.device))
             }
         };
-        match self.scoring {
-            Scoring::Softmax => softmax(logits, 1),
-            Scoring::Sigmoid => sigmoid(logits),
+        self.scoring.apply(logits)
+    }
+}
+
+/// How Transformers' pipeline reads the scores of as many labels.
+fn scoring(config: &Value, n_labels: usize) -> Scoring {
+    match config["problem_type"].as_str() {
+        Some("regression") => Scoring::Raw,
+        Some("multi_label_classification") => Scoring::Sigmoid,
+        _ if n_labels == 1 => Scoring::Sigmoid,
+        _ => Scoring::Softmax,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn scores_are_read_as_by_the_reference() {
+        for (problem, n_labels, expected) in [
+            (json!("regression"), 1, Scoring::Raw),
+            (json!("multi_label_classification"), 3, Scoring::Sigmoid),
+            (json!("single_label_classification"), 1, Scoring::Sigmoid),
+            (json!("single_label_classification"), 2, Scoring::Softmax),
+            (json!(null), 1, Scoring::Sigmoid),
+            (json!(null), 2, Scoring::Softmax),
+        ] {
+            let config = json!({ "problem_type": problem });
+            assert_eq!(scoring(&config, n_labels), expected, "{config} {n_labels}");
         }
+        let logits = Tensor::from_data([[0.0, 3.0]], &Device::flex());
+        let raw = Scoring::Raw.apply(logits);
+        assert_eq!(sensorium_testkit::floats(&raw), [0.0, 3.0]);
     }
 }

@@ -8,6 +8,7 @@ use sensorium_vision::{ImageSample, PublishedImageProcessor};
 use super::unfit;
 use crate::Error;
 use crate::tower::{ImageTower, Output};
+use crate::vit::common::{MOST_PLACES, grid};
 
 /// A model that embeds images, with its preparation.
 #[derive(Debug)]
@@ -51,10 +52,19 @@ impl ImageEmbedder {
     }
 }
 
-/// Prepares images as the checkpoint's file says, which must come out at the model's size if it has one.
+/// What a tower's `config.json` says of its images.
+#[derive(Clone, Debug)]
+pub(crate) struct Takes {
+    pub(crate) channels: usize,
+    /// Height and width; `None` if they may be of any size.
+    pub(crate) image_size: Option<[usize; 2]>,
+    pub(crate) patch_size: [usize; 2],
+}
+
+/// Prepares images as the checkpoint's file says, which must come out as the model takes them.
 pub(crate) fn image_processor(
     checkpoint: &Checkpoint,
-    side: Option<[usize; 2]>,
+    takes: &Takes,
 ) -> Result<PublishedImageProcessor, Error> {
     const OLD: &str = "preprocessor_config.json";
     const NEW: &str = "processor_config.json";
@@ -69,14 +79,74 @@ pub(crate) fn image_processor(
         },
     };
     let processor = PublishedImageProcessor::from_json(name, &json)?;
-    let [_, height, width] = processor.dims();
-    match side {
-        Some([h, w]) if [height, width] != [h, w] => Err(unfit(
-            checkpoint,
+    match takes.complaint(name, processor.dims()) {
+        Some(problem) => Err(unfit(checkpoint, problem)),
+        None => Ok(processor),
+    }
+}
+
+impl Takes {
+    /// Why a model cannot take the images that a file makes.
+    fn complaint(&self, file: &str, [channels, height, width]: [usize; 3]) -> Option<String> {
+        if channels != self.channels {
+            let own = self.channels;
+            return Some(format!(
+                "{file} makes images of {channels} channels, but config.json says num_channels = {own}"
+            ));
+        }
+        let made = format!("{file} makes images of {height} x {width} pixels (size, crop_size)");
+        if let Some([h, w]) = self.image_size.filter(|own| *own != [height, width]) {
+            return Some(format!(
+                "{file} makes images of {height} x {width} pixels, but config.json says {h} x {w}"
+            ));
+        }
+        let [rows, columns] = self.patch_size;
+        if height < rows || width < columns {
+            return Some(format!(
+                "{made}, less than a patch of {rows} x {columns} (patch_size in config.json)"
+            ));
+        }
+        let [rows, columns] = grid([height, width], self.patch_size);
+        (rows.saturating_mul(columns) > MOST_PLACES).then(|| {
             format!(
-                "{name} makes images of {height} x {width} pixels, but config.json says {h} x {w}"
-            ),
-        )),
-        _ => Ok(processor),
+                "{made}, which are {rows} x {columns} patches by patch_size in config.json; {MOST_PLACES} in all are allowed"
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_that_a_model_cannot_take_are_told() {
+        let any = Takes {
+            channels: 3,
+            image_size: None,
+            patch_size: [14, 14],
+        };
+        let told = |takes: &Takes, dims| takes.complaint("p.json", dims).unwrap_or_default();
+        assert_eq!(told(&any, [3, 14, 30]), "");
+        let small = told(&any, [3, 30, 13]);
+        assert!(
+            small.contains("30 x 13 pixels (size, crop_size), less than a patch"),
+            "{small}"
+        );
+        let many = told(&any, [3, 1 << 20, 1 << 20]);
+        assert!(many.contains("patch_size in config.json; "), "{many}");
+        let gray = Takes {
+            channels: 1,
+            ..any.clone()
+        };
+        assert_eq!(
+            told(&gray, [3, 28, 28]),
+            "p.json makes images of 3 channels, but config.json says num_channels = 1"
+        );
+        let fixed = Takes {
+            image_size: Some([28, 28]),
+            ..any
+        };
+        assert!(told(&fixed, [3, 28, 42]).contains("config.json says 28 x 28"));
     }
 }

@@ -10,7 +10,7 @@ mod zero_shot;
 
 pub use classify::{Classifier, Prepared};
 pub use image::ImageEmbedder;
-pub(crate) use image::image_processor;
+pub(crate) use image::{Takes, image_processor};
 pub use text::TextEmbedder;
 pub(crate) use text::{text_processor, tokenizer};
 pub use zero_shot::{Scoring, ZeroShot};

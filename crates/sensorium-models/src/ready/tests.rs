@@ -131,3 +131,58 @@ fn a_classifier_answers_with_the_models_own_classes() {
         "{error}"
     );
 }
+
+/// A sentence encoder whose tower stands in a folder of its own, with a tokenizer of at most `vocab_size` ids.
+fn sentence_encoder(folder: &Path, vocab_size: usize) {
+    let fixture = here("tests/fixtures/sentence");
+    let tower = folder.join("0_Transformer");
+    for name in ["0_Transformer", "1_Pooling", "2_Dense"] {
+        std::fs::create_dir_all(folder.join(name)).unwrap();
+    }
+    for (from, to) in [
+        ("config.json", "0_Transformer/config.json"),
+        ("model.safetensors", "0_Transformer/model.safetensors"),
+        ("1_Pooling/config.json", "1_Pooling/config.json"),
+        ("2_Dense/config.json", "2_Dense/config.json"),
+        ("2_Dense/model.safetensors", "2_Dense/model.safetensors"),
+    ] {
+        std::fs::copy(fixture.join(from), folder.join(to)).unwrap();
+    }
+    let modules = std::fs::read_to_string(fixture.join("modules.json")).unwrap();
+    let modules = modules.replacen(r#""path": """#, r#""path": "0_Transformer""#, 1);
+    std::fs::write(folder.join("modules.json"), modules).unwrap();
+    let texts = ["a cat sat on a mat", "the quick brown fox jumps over it"];
+    let tokenizer = sensorium_text::Tokenizer::fit(texts.into_iter(), vocab_size).unwrap();
+    tokenizer.save(&tower).unwrap();
+}
+
+#[test]
+fn a_sentence_encoder_with_its_tower_in_a_folder_embeds() {
+    let folder = tempfile::tempdir().unwrap();
+    // More ids than the tower has words are refused, before one of them is looked up.
+    sentence_encoder(folder.path(), 60);
+    let checkpoint = Checkpoint::folder(folder.path());
+    let error = TextEmbedder::open(&checkpoint, &Device::flex()).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("0_Transformer/tokenizer.json has "),
+        "{message}"
+    );
+    assert!(
+        message.contains("config.json says vocab_size = 30"),
+        "{message}"
+    );
+
+    let path = folder.path().join("0_Transformer/tokenizer.json");
+    let texts = ["abcd", "bcda"];
+    let small = sensorium_text::Tokenizer::fit(texts.into_iter(), 16).unwrap();
+    small.save(path.parent().unwrap()).unwrap();
+    for device in devices() {
+        let model = TextEmbedder::open(&checkpoint, &device).unwrap();
+        let sample = model.prepare(&Source::text("abcd a")).unwrap();
+        let vector = floats(&model.embed(&[sample]));
+        let length: f32 = vector.iter().map(|x| x * x).sum();
+        assert_eq!(vector.len(), 5);
+        assert!((length - 1.0).abs() < 1e-5, "{length}");
+    }
+}

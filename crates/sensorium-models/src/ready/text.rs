@@ -5,7 +5,9 @@ use sensorium_core::{Processor, Source};
 use sensorium_hub::Checkpoint;
 use sensorium_text::{TextProcessor, TextSample, TextSettings, Tokenizer};
 
+use super::unfit;
 use crate::Error;
+use crate::bert::join;
 use crate::tower::{Output, TextPreparation, TextTower};
 
 /// A model that embeds texts, with its tokenizer.
@@ -51,14 +53,29 @@ impl TextEmbedder {
     }
 }
 
-pub(crate) fn tokenizer(checkpoint: &Checkpoint) -> Result<Tokenizer, Error> {
-    Ok(Tokenizer::open(&checkpoint.file("tokenizer.json")?)?)
+/// The tokenizer in one of a checkpoint's folders, none of whose ids is beyond the model's table of words.
+pub(crate) fn tokenizer(
+    checkpoint: &Checkpoint,
+    folder: &str,
+    vocab_size: usize,
+) -> Result<Tokenizer, Error> {
+    let file = join(folder, "tokenizer.json");
+    let tokenizer = Tokenizer::open(&checkpoint.file(&file)?)?;
+    let ids = tokenizer.vocab_size();
+    if ids > vocab_size {
+        let problem = format!(
+            "{file} has {ids} ids with its added_tokens, but config.json says vocab_size = {vocab_size}"
+        );
+        return Err(unfit(checkpoint, problem));
+    }
+    Ok(tokenizer)
 }
 
 /// Prepares texts as the checkpoint's files say.
 pub(crate) fn text_processor(
     checkpoint: &Checkpoint,
     positions: usize,
+    vocab_size: usize,
 ) -> Result<TextProcessor, Error> {
     const CONFIG: &str = "tokenizer_config.json";
     const SPECIAL: &str = "special_tokens_map.json";
@@ -69,7 +86,7 @@ pub(crate) fn text_processor(
         special.as_deref().map(|text| (SPECIAL, text)),
     )?;
     Ok(TextProcessor::published(
-        tokenizer(checkpoint)?,
+        tokenizer(checkpoint, "", vocab_size)?,
         &settings,
         positions,
     )?)

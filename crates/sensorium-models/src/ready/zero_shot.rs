@@ -16,6 +16,19 @@ pub enum Scoring {
     Softmax,
     /// Each label fits or not, on its own.
     Sigmoid,
+    /// They are what the model was trained to say, of any size: a regression.
+    Raw,
+}
+
+impl Scoring {
+    /// `[batch, labels]`
+    pub(crate) fn apply(self, logits: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Softmax => softmax(logits, 1),
+            Self::Sigmoid => sigmoid(logits),
+            Self::Raw => logits,
+        }
+    }
 }
 
 /// CLIP or SigLIP, asked which of some labels fits an image (arXiv 2103.00020, section 3.1.1; 2303.15343).
@@ -64,7 +77,7 @@ impl ZeroShot {
             .map(|some| unit_rows(texts.embed(some)))
             .collect();
         let bias = match scoring {
-            Scoring::Softmax => 0.0,
+            Scoring::Softmax | Scoring::Raw => 0.0,
             Scoring::Sigmoid => number(&weights, "logit_bias")?,
         };
         Ok(Self {
@@ -94,10 +107,7 @@ impl ZeroShot {
         let embedded = unit_rows(self.images.embed(images));
         let logits = embedded.matmul(self.labels.clone().transpose());
         let logits = logits.mul_scalar(self.scale).add_scalar(self.bias);
-        match self.scoring {
-            Scoring::Softmax => softmax(logits, 1),
-            Scoring::Sigmoid => sigmoid(logits),
-        }
+        self.scoring.apply(logits)
     }
 }
 

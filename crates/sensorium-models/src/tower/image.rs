@@ -108,19 +108,16 @@ impl ImageTower {
     pub fn processor(checkpoint: &Checkpoint) -> Result<PublishedImageProcessor, Error> {
         const FILE: &str = "config.json";
         let config = checkpoint.config()?;
-        let side = match Family::of(checkpoint.name(), &config)? {
-            Family::Vit => Some(VitConfig::parse(FILE, &config)?.image_size),
-            // It takes images of any size.
-            Family::Dinov2 => None,
-            Family::Clip | Family::ClipVision => {
-                Some(ClipVisionConfig::parse(FILE, &config)?.image_size)
-            }
+        let takes = match Family::of(checkpoint.name(), &config)? {
+            Family::Vit => VitConfig::parse(FILE, &config)?.images(),
+            Family::Dinov2 => Dinov2Config::parse(FILE, &config)?.images(),
+            Family::Clip | Family::ClipVision => ClipVisionConfig::parse(FILE, &config)?.images(),
             Family::Siglip | Family::SiglipVision => {
-                Some(SiglipVisionConfig::parse(FILE, &config)?.image_size)
+                SiglipVisionConfig::parse(FILE, &config)?.images()
             }
             family => return Err(takes_texts(checkpoint, family)),
         };
-        image_processor(checkpoint, side)
+        image_processor(checkpoint, &takes)
     }
 
     /// The model's own embedding, not normalised: `[batch, d]`. ViT and DINOv2 give the class token after the last norm,

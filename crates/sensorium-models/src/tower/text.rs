@@ -9,7 +9,7 @@ use sensorium_text::{AugmentConfig, TEXT, TextBatch, TextProcessor, TextSample};
 use super::{Output, projects};
 use crate::bert::{BertModel, SentenceConfig, SentenceEncoder, SentenceProcessor};
 use crate::clip::{ClipTextConfig, ClipTextModel, ClipTextModelWithProjection};
-use crate::published::tower;
+use crate::published::{described, tower};
 use crate::ready::{text_processor, tokenizer, unfit};
 use crate::siglip::{SiglipTextConfig, SiglipTextModel};
 use crate::{Error, Family};
@@ -66,7 +66,7 @@ impl TextTower {
         pretrained: bool,
         device: &Device,
     ) -> Result<Self, Error> {
-        let config = checkpoint.config()?;
+        let (_, config) = described(checkpoint)?;
         let family = Family::of(checkpoint.name(), &config)?;
         if family == Family::Bert {
             let tower = bert(checkpoint, output, pretrained, device)?;
@@ -103,20 +103,23 @@ impl TextTower {
     /// If the model takes no texts, or a file is missing, broken or does not fit.
     pub fn processor(checkpoint: &Checkpoint) -> Result<TextPreparation, Error> {
         const FILE: &str = "config.json";
-        let config = checkpoint.config()?;
+        let (_, config) = described(checkpoint)?;
         Ok(match Family::of(checkpoint.name(), &config)? {
             Family::Bert => {
                 let config = SentenceConfig::of(checkpoint)?;
-                let processor = SentenceProcessor::new(&config, tokenizer(checkpoint)?);
-                TextPreparation::Sentence(processor)
+                let vocab_size = config.bert.vocab_size;
+                let tokenizer = tokenizer(checkpoint, &config.bert_path, vocab_size)?;
+                TextPreparation::Sentence(SentenceProcessor::new(&config, tokenizer))
             }
             Family::Clip | Family::ClipText => {
                 let config = ClipTextConfig::parse(FILE, &config)?;
-                TextPreparation::Plain(text_processor(checkpoint, config.max_tokens)?)
+                let (longest, vocab_size) = (config.max_tokens, config.vocab_size);
+                TextPreparation::Plain(text_processor(checkpoint, longest, vocab_size)?)
             }
             Family::Siglip | Family::SiglipText => {
-                let length = SiglipTextConfig::parse(FILE, &config)?.max_tokens;
-                let processor = text_processor(checkpoint, length)?;
+                let config = SiglipTextConfig::parse(FILE, &config)?;
+                let length = config.max_tokens;
+                let processor = text_processor(checkpoint, length, config.vocab_size)?;
                 // Its padding is read like any token, and is always there.
                 TextPreparation::Plain(processor.with_fixed_length(length))
             }

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::error::{need, size};
 
 /// The most places a grid of patches may have; an image of 16,384 pixels in patches of 16 has as many.
-const MOST_PLACES: usize = 1 << 20;
+pub(crate) const MOST_PLACES: usize = 1 << 20;
 
 /// `[height, width]`, as `config.json` has them: one number for a square, or two. For `#[serde(with)]`.
 pub(crate) mod sides {

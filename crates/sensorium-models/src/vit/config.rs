@@ -12,6 +12,7 @@ use super::{VitEmbeddingsConfig, VitForImageClassification, VitModel};
 use crate::Error;
 use crate::config::{self, hidden_act};
 use crate::error::{need, share, size};
+use crate::ready::Takes;
 
 /// What follows the pooler's linear map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -170,6 +171,15 @@ impl VitConfig {
     pub fn with_labels(mut self, labels: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.id2label = common::numbered(labels);
         self
+    }
+
+    /// What it takes.
+    pub(crate) fn images(&self) -> Takes {
+        Takes {
+            channels: self.channels,
+            image_size: Some(self.image_size),
+            patch_size: self.patch_size,
+        }
     }
 
     /// Parses and validates a `config.json`; `file` stands for it in messages.

@@ -12,6 +12,7 @@ use crate::clip::embeddings::VisionEmbeddingsConfig;
 use crate::clip::{ClipVisionModel, ClipVisionModelWithProjection, nested};
 use crate::config::hidden_act;
 use crate::error::size;
+use crate::ready::Takes;
 use crate::vit::common::{self, sides};
 
 /// The vision tower of a CLIP's `config.json`: the object `vision_config`, or a file of its own.
@@ -105,6 +106,15 @@ impl ClipVisionConfig {
             patch_size: [4; 2],
             d_embed: 5,
             ..Self::base_patch32()
+        }
+    }
+
+    /// What it takes.
+    pub(crate) fn images(&self) -> Takes {
+        Takes {
+            channels: self.channels,
+            image_size: Some(self.image_size),
+            patch_size: self.patch_size,
         }
     }
 

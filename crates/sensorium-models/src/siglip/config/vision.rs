@@ -10,6 +10,7 @@ use crate::clip::blocks::Blocks;
 use crate::clip::embeddings::VisionEmbeddingsConfig;
 use crate::clip::nested;
 use crate::config::hidden_act;
+use crate::ready::Takes;
 use crate::siglip::SiglipVisionModel;
 use crate::vit::common::{self, sides};
 
@@ -103,6 +104,15 @@ impl SiglipVisionConfig {
             image_size: [8; 2],
             patch_size: [4; 2],
             ..Self::base_patch16()
+        }
+    }
+
+    /// What it takes.
+    pub(crate) fn images(&self) -> Takes {
+        Takes {
+            channels: self.channels,
+            image_size: Some(self.image_size),
+            patch_size: self.patch_size,
         }
     }
 
