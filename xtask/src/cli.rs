@@ -75,6 +75,9 @@ pub(crate) enum Task {
         /// Which checks; all of them where none is named
         steps: Vec<Step>,
     },
+    /// Train av-digits as anyone would, and judge the result: six minutes, for CI
+    #[command(after_help = "Examples:\n  cargo xtask prove")]
+    Prove,
     /// Put what a backend needs on this machine
     #[command(
         after_help = "libtorch: PyTorch 2.9.0's libraries from PyPI into the user's cache folder (about 1 GB is downloaded, half\n\
@@ -127,4 +130,58 @@ pub(crate) struct NewModality {
     /// With --selftest: the feature set whose builds are reused
     #[arg(long, default_value = "flex", requires = "selftest")]
     pub(crate) backend: Backend,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// The task in a line of shell, if there is one.
+    fn task(line: &str) -> Option<Vec<String>> {
+        let line = line.trim().split(" # ").next()?.replace('"', "");
+        let rest = line.strip_prefix("cargo xtask ")?.to_owned();
+        let words = rest.split_whitespace().map(str::to_owned);
+        Some(std::iter::once("xtask".to_owned()).chain(words).collect())
+    }
+
+    fn must_parse(place: &str, words: &[String]) {
+        if let Err(error) = Cli::try_parse_from(words) {
+            panic!("{place}: {words:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_example_of_help_is_a_task() {
+        let mut count = 0;
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            for words in help.lines().filter_map(task) {
+                must_parse(command.get_name(), &words);
+                count += 1;
+            }
+        }
+        assert_eq!(count, 22, "update the number with the examples");
+    }
+
+    #[test]
+    fn every_task_a_page_shows_is_one() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let book = std::fs::read_dir(root.join("docs/src")).unwrap();
+        let book = book.map(|entry| entry.unwrap().path());
+        let pages = ["README.md", "CONTRIBUTING.md"].map(|name| root.join(name));
+        let mut count = 0;
+        for page in pages.into_iter().chain(book) {
+            if page.extension().is_none_or(|e| e != "md") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&page).unwrap();
+            for words in text.lines().filter_map(task) {
+                must_parse(&page.display().to_string(), &words);
+                count += 1;
+            }
+        }
+        assert_eq!(count, 24, "update the number with the pages");
+    }
 }

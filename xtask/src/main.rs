@@ -11,6 +11,7 @@ mod cli;
 mod examples;
 mod modality;
 mod parity;
+mod prove;
 mod run;
 mod setup;
 mod test;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         cli::Task::Eval { args } => run::eval(args),
         cli::Task::Run { args } => run::any(args),
         cli::Task::Test { backend, args } => test::run(backend, &args),
+        cli::Task::Prove => prove::run(),
         cli::Task::Check { steps } => check::run(&steps),
         cli::Task::Setup { what, cuda } => setup::run(what, cuda),
         cli::Task::NewModality(args) => modality::run(&args),

@@ -44,7 +44,16 @@ fn sensorium(
     subcommand: Option<&str>,
     args: &[OsString],
 ) -> Result<ExitCode> {
-    let workspace = Workspace::here()?;
+    let mut command = built(&Workspace::here()?, backend)?;
+    command.args(subcommand).args(args);
+    if let Some(backend) = backend {
+        command.arg("--backend").arg(backend.name());
+    }
+    hand_over(&mut command)
+}
+
+/// The release binary, built with the backend.
+pub(crate) fn built(workspace: &Workspace, backend: Option<Backend>) -> Result<Command> {
     let set = backend.unwrap_or(Backend::Flex).build_set();
     let mut build = workspace.cargo("build", set)?;
     build.args(["--release", "--package", "sensorium-cli"]);
@@ -67,11 +76,8 @@ fn sensorium(
         .join("release")
         .join(format!("sensorium{}", std::env::consts::EXE_SUFFIX));
     let mut command = Command::new(&binary);
-    command.args(subcommand).args(args).envs(set.environment()?);
-    if let Some(backend) = backend {
-        command.arg("--backend").arg(backend.name());
-    }
-    hand_over(&mut command)
+    command.envs(set.environment()?);
+    Ok(command)
 }
 
 /// Becomes the command, so that signals and exit codes are its own.

@@ -44,9 +44,9 @@ pub struct Common {
 pub enum Command {
     /// Train a model from a recipe, evaluate it and write a report.
     #[command(after_help = "Examples:
-  sensorium train                             the built-in recipe av-digits on its embedded data
+  sensorium train                             # the built-in recipe av-digits on its embedded data
   sensorium train av-digits --set train.epochs=2 --out runs/short
-  sensorium train av-digits --resume runs/av-digits
+  sensorium train --resume runs/av-digits     # with the recipe that the run began with
   sensorium train my-recipe.toml --data manifest.jsonl --on-error skip")]
     Train(TrainArgs),
     /// Evaluate a trained model, as a whole and on each set of modalities.
@@ -83,6 +83,9 @@ pub enum Command {
     #[command(subcommand)]
     Data(DataCommand),
     /// List backends, the devices found, and how to add what is missing.
+    #[command(after_help = "Examples:
+  sensorium devices
+  sensorium devices --json")]
     Devices,
 }
 
@@ -102,7 +105,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
     /// Go on with a run that was stopped, by the recipe it was started with.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "set", "on_error"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["recipe", "data", "set", "on_error"])]
     pub resume: Option<PathBuf>,
     /// Whether a bad row ends the run (fail) or is left out and listed (skip).
     #[arg(long, value_name = "fail|skip")]
@@ -168,7 +171,7 @@ pub struct PredictArgs {
     #[arg(long, value_name = "MODALITY=F")]
     pub input: Vec<String>,
     /// How many answers to print, best first.
-    #[arg(long, default_value_t = 3, value_name = "K")]
+    #[arg(long, default_value_t = 3, value_name = "K", value_parser = top_k)]
     pub top_k: usize,
 }
 
@@ -181,6 +184,13 @@ pub struct JobArgs {
     /// Whether an input that cannot be read ends the command (fail) or is named and left out (skip).
     #[arg(long, default_value = "fail", value_name = "fail|skip")]
     pub on_error: OnErrorArg,
+}
+
+fn top_k(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(k @ 1..) => Ok(k),
+        _ => Err("is not a number from 1".to_owned()),
+    }
 }
 
 fn batch(text: &str) -> Result<usize, String> {
@@ -230,9 +240,9 @@ pub struct ClassifyArgs {
     /// What a label is put into, in the place of {}.
     #[arg(long, value_name = "S", default_value = "a photo of a {}")]
     pub template: String,
-    /// How many labels to print, best first.
-    #[arg(long, default_value_t = 5, value_name = "K")]
-    pub top_k: usize,
+    /// How many labels to print, best first [default: all of --labels, or 5 of the model's own].
+    #[arg(long, value_name = "K", value_parser = top_k)]
+    pub top_k: Option<usize>,
     #[command(flatten)]
     pub jobs: JobArgs,
 }

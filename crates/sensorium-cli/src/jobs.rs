@@ -1,108 +1,104 @@
-//! Many inputs through a model: prepared in parallel, batched, answered in order, with bounded memory.
+//! Many inputs through a model: read when they are needed, prepared in parallel, batched, answered in order, with bounded
+//! memory.
 
-use std::io::BufRead;
 use std::sync::Arc;
 
-use anyhow::Context;
 use sensorium_core::Source;
 use sensorium_recipe::Observer;
+use serde::Serialize;
 
-use crate::Misuse;
 use crate::args::{JobArgs, OnErrorArg};
+use crate::inputs::{Input, Inputs};
 use crate::progress::Progress;
 
-/// What a model is asked about.
-#[derive(Clone, Debug)]
-pub struct Input {
-    /// `text` or `image`.
-    pub modality: &'static str,
+/// An input that was left out.
+#[derive(Clone, Debug, Serialize)]
+pub struct Skipped {
     /// The text, or the file's path.
-    pub name: String,
+    pub input: String,
+    /// Why, in one line.
+    pub reason: String,
 }
 
-impl Input {
-    fn source(&self) -> Source {
-        match self.modality {
-            "text" => Source::text(self.name.as_str()),
-            _ => Source::path(&self.name),
-        }
-    }
-}
-
-/// The inputs of one kind, in order; `-` stands for the lines of standard input.
-pub fn inputs(modality: &'static str, given: &[String]) -> anyhow::Result<Vec<Input>> {
-    let mut names = Vec::with_capacity(given.len());
-    for name in given {
-        if name != "-" {
-            names.push(name.clone());
-            continue;
-        }
-        for line in std::io::stdin().lock().lines() {
-            let line = line.context("standard input cannot be read as text")?;
-            if !line.trim().is_empty() {
-                names.push(line.trim_end_matches('\r').to_owned());
-            }
-        }
-    }
-    let names = names.into_iter();
-    Ok(names.map(|name| Input { modality, name }).collect())
-}
-
-/// How many inputs were answered and left out.
-#[derive(Clone, Copy, Debug, Default)]
+/// What became of the inputs.
+#[derive(Clone, Debug, Default)]
 pub struct Done {
+    /// How many were answered.
     pub answered: usize,
-    pub skipped: usize,
+    /// All others.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Done {
+    /// With those of another kind.
+    pub fn and(mut self, other: Self) -> Self {
+        self.answered += other.answered;
+        self.skipped.extend(other.skipped);
+        self
+    }
+
+    /// An error if not one was answered: an empty result would pass for success.
+    pub fn need_some(&self) -> anyhow::Result<()> {
+        match (self.answered, self.skipped.len()) {
+            (0, 0) => anyhow::bail!("standard input is empty: there is nothing to work on"),
+            (0, 1) => anyhow::bail!("the only input cannot be used"),
+            (0, all) => anyhow::bail!("none of the {all} inputs can be used"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Prepares inputs with as many threads as the machine has, and hands them to `answer` in batches, in order. An input
 /// that cannot be prepared ends the work, or is named and left out.
 pub fn run<S: Send + 'static, E: std::error::Error + Send + Sync + 'static>(
-    inputs: Vec<Input>,
+    mut inputs: Inputs,
     args: &JobArgs,
     progress: &mut Progress,
     prepare: impl Fn(&Source) -> Result<S, E> + Send + Sync + 'static,
     mut answer: impl FnMut(&[Input], &[S]) -> anyhow::Result<()>,
 ) -> anyhow::Result<Done> {
-    let total = inputs.len();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let inputs: Arc<[Input]> = inputs.into();
-    let jobs: Vec<usize> = (0..total).collect();
-    let sources = inputs.clone();
-    let prepared = sensorium_data::in_order(jobs, threads, 2 * args.batch, move |i: usize| {
-        prepare(&sources[i].source())
-    });
+    let prepare = Arc::new(prepare);
     let mut batch = Batch::new(args.batch);
     let mut done = Done::default();
-    progress.phase("working", total);
-    for (i, result) in prepared.enumerate() {
-        // One that panicked or hung is as bad as one that is refused, but does not say its name.
-        let result = match result {
-            Ok(result) => result.map_err(anyhow::Error::from),
-            Err(error) => Err(anyhow::anyhow!(
-                "{}: {error}",
-                inputs[i].source().describe()
-            )),
-        };
-        match result {
-            Ok(sample) => batch.push(inputs[i].clone(), sample),
-            Err(error) if args.on_error == OnErrorArg::Skip => {
-                progress.line(&format!("skipped: {error}"));
-                done.skipped += 1;
-            }
-            Err(error) => {
-                progress.phase_end();
-                return Err(error);
-            }
+    progress.work("working", inputs.total());
+    loop {
+        let chunk = inputs.chunk()?;
+        if chunk.is_empty() {
+            break;
         }
-        if batch.is_full() || i + 1 == total {
-            done.answered += batch.flush(&mut answer)?;
-            progress.advance(i + 1);
+        let chunk: Arc<[Input]> = chunk.into();
+        let (sources, prepare) = (chunk.clone(), prepare.clone());
+        let jobs: Vec<usize> = (0..chunk.len()).collect();
+        let prepared = sensorium_data::in_order(jobs, threads, 2 * args.batch, move |i: usize| {
+            sources[i].prepare(&*prepare)
+        });
+        for (input, result) in chunk.iter().zip(prepared) {
+            // One that panicked or hung is as bad as one that is refused, but does not say its name.
+            let result = result.unwrap_or_else(|error| {
+                Err(anyhow::anyhow!("{}: {error}", input.source().describe()))
+            });
+            match result {
+                Ok(sample) => batch.push(input.clone(), sample),
+                Err(error) if args.on_error == OnErrorArg::Skip => {
+                    let reason = crate::one_line(&error);
+                    progress.result(&format!("skipped: {reason}"));
+                    let input = input.name.clone();
+                    done.skipped.push(Skipped { input, reason });
+                }
+                Err(error) => return Err(error),
+            }
+            if batch.is_full() {
+                done.answered += batch.flush(&mut answer)?;
+                progress.advance(done.answered + done.skipped.len());
+            }
         }
     }
+    done.answered += batch.flush(&mut answer)?;
     progress.phase_end();
-    if done.skipped > 0 {
-        progress.line(&format!("skipped {} of {total}", done.skipped));
+    if !done.skipped.is_empty() {
+        let (skipped, all) = (done.skipped.len(), done.answered + done.skipped.len());
+        progress.result(&format!("skipped {skipped} of {all}"));
     }
     Ok(done)
 }
@@ -157,20 +153,13 @@ pub fn rows(tensor: burn::tensor::Tensor<2>) -> anyhow::Result<Vec<Vec<f32>>> {
     Ok(numbers.chunks_exact(n).map(<[f32]>::to_vec).collect())
 }
 
-/// An error of use unless something is asked about.
-pub fn need_some(inputs: &[Input], options: &str) -> anyhow::Result<()> {
-    match inputs.is_empty() {
-        true => Err(Misuse(format!("nothing to work on: give {options}")).into()),
-        false => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn answered(on_error: OnErrorArg) -> anyhow::Result<Vec<String>> {
-        let inputs = inputs("text", &["one", "two", "three"].map(str::to_owned))?;
+        let texts = ["one", "two", "three"].map(str::to_owned);
+        let (inputs, _) = crate::inputs::both(&texts, &[])?;
         let args = JobArgs { batch: 2, on_error };
         let prepare = |source: &Source| -> Result<String, std::fmt::Error> {
             let name = source.describe();

@@ -49,16 +49,33 @@ impl Progress {
 
     /// Writes a line above the bar.
     pub fn line(&self, line: &str) {
-        if self.quiet {
-            return;
+        if !self.quiet {
+            self.result(line);
         }
+    }
+
+    /// The same for what is no progress but a part of the result, such as an input left out: also if `quiet`.
+    pub fn result(&self, line: &str) {
         match &self.bar {
             Some(bar) if self.terminal => bar.println(line),
             _ => eprintln!("{line}"),
         }
     }
 
-    fn open_bar(&mut self, total: u64, template: &str) {
+    /// Begins work on so many things; `None` if that is not known before the end.
+    pub fn work(&mut self, what: &str, total: Option<usize>) {
+        let template = match total {
+            Some(_) => "{prefix} {bar:28.cyan/black.bright} {pos}/{len} {eta} left",
+            None => "{prefix} {spinner} {pos} {per_sec}",
+        };
+        self.open_bar(total.map(|total| total as u64), template);
+        self.phase = what.to_owned();
+        if let Some(bar) = &self.bar {
+            bar.set_prefix(what.to_owned());
+        }
+    }
+
+    fn open_bar(&mut self, total: Option<u64>, template: &str) {
         self.close_bar();
         self.started = Instant::now();
         self.last_line = Instant::now();
@@ -68,8 +85,7 @@ impl Progress {
         let style = ProgressStyle::with_template(template)
             .expect("templates are constants and well formed")
             .progress_chars("━╸─");
-        let bar =
-            ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10));
         bar.set_style(style);
         self.bar = Some(bar);
     }
@@ -92,7 +108,7 @@ impl Progress {
 impl Watch for Progress {
     fn on_start(&mut self, plan: &Plan) {
         self.open_bar(
-            plan.total_steps as u64,
+            Some(plan.total_steps as u64),
             "{prefix} {bar:28.cyan/black.bright} {pos}/{len} {msg} {eta} left",
         );
         (self.first_step, self.total) = (plan.steps_done, plan.total_steps);
@@ -161,14 +177,7 @@ impl Watch for Progress {
 
 impl Observer for Progress {
     fn phase(&mut self, what: &str, total: usize) {
-        self.open_bar(
-            total as u64,
-            "{prefix} {bar:28.cyan/black.bright} {pos}/{len} {eta} left",
-        );
-        self.phase = what.to_owned();
-        if let Some(bar) = &self.bar {
-            bar.set_prefix(what.to_owned());
-        }
+        self.work(what, Some(total));
     }
 
     fn advance(&mut self, done: usize) {

@@ -1,8 +1,41 @@
 //! Standard output: one JSON document, or text for a person.
 
-use std::io::Write;
+use std::io::{Seek, Write};
 
 use serde::Serialize;
+use tempfile::SpooledTempFile;
+
+/// What a document may have before it waits in a temporary file, in bytes.
+const IN_MEMORY: usize = 8 << 20;
+
+/// A document that is printed when it is whole: of one that fails half-way, nothing reaches standard output. However long
+/// it is, no more than a part of it is in memory.
+pub struct Spool(SpooledTempFile);
+
+impl Spool {
+    pub fn new() -> Self {
+        Self(SpooledTempFile::new(IN_MEMORY))
+    }
+
+    /// Prints it.
+    pub fn print(mut self) -> anyhow::Result<()> {
+        self.0.rewind()?;
+        let mut out = std::io::stdout().lock();
+        std::io::copy(&mut self.0, &mut out)?;
+        out.flush()?;
+        Ok(())
+    }
+}
+
+impl Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
 
 /// Writes a JSON document.
 pub fn json(document: &impl Serialize) -> anyhow::Result<()> {

@@ -4,12 +4,17 @@ mod common;
 
 use std::path::Path;
 
-use common::{RECIPE, prepare, sensorium};
+use assert_cmd::Command;
+use common::{RECIPE, bare, prepare, sensorium};
 
 /// Runs a training and expects one line of error that contains `expected`.
 fn check(dir: &Path, args: &[&str], code: i32, expected: &str) {
+    check_command(dir, sensorium(dir), args, code, expected);
+}
+
+fn check_command(dir: &Path, mut command: Command, args: &[&str], code: i32, expected: &str) {
     let before = entries(dir);
-    let out = sensorium(dir).args(args).assert().code(code);
+    let out = command.args(args).assert().code(code);
     let stderr = String::from_utf8_lossy(&out.get_output().stderr).into_owned();
     assert!(
         stderr.contains(expected),
@@ -66,7 +71,11 @@ fn bad_data_is_named() {
     std::fs::write(dir.join("text.png"), "not a picture").unwrap();
 
     with_row(dir, "x,,none.png,cat,train", "none.png does not exist");
-    with_row(dir, "x,,cut.png,cat,train", "bad.csv:62, column image: ");
+    with_row(
+        dir,
+        "x,,cut.png,cat,train",
+        "cut.png: the PNG file is cut off before its image ends; copy it again (use --on-error",
+    );
     with_row(dir, "x,,bomb.png,cat,train", "50000 x 50000 pixels");
     with_row(dir, "x,,text.png,cat,train", "text.png");
     with_row(
@@ -98,19 +107,60 @@ fn bad_data_is_named() {
     );
 }
 
+/// A whole PNG with as many bytes of text in its metadata, which pack to a hundredth of that.
+fn with_packed_text(bytes: usize) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, 2, 2);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder
+        .add_ztxt_chunk("Comment".to_owned(), "a".repeat(bytes))
+        .unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&[128; 12]).unwrap();
+    drop(writer);
+    file
+}
+
+#[test]
+fn a_bomb_is_named_and_a_packed_text_not_unpacked() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sensorium-vision/tests/fixtures");
+    let jpeg = std::fs::read(fixtures.join("rgb.jpg")).unwrap();
+    std::fs::write(dir.join("cut.jpg"), &jpeg[..jpeg.len() - 40]).unwrap();
+    std::fs::write(dir.join("bomb.png"), bomb()).unwrap();
+    std::fs::write(dir.join("plain.png"), with_packed_text(1)).unwrap();
+    let packed = with_packed_text(64 << 20);
+    assert!(packed.len() < 1 << 20, "{} bytes", packed.len());
+    std::fs::write(dir.join("packed.png"), packed).unwrap();
+
+    let embed = ["embed", "--model", "tiny-clip", "--image"];
+    let named = |file: &str, expected: &str| {
+        let args = [&embed[..], &[file]].concat();
+        check(dir, &args, 1, expected);
+    };
+    named(
+        "cut.jpg",
+        "error: cut.jpg: the JPEG file is cut off before its image ends; copy it again\n",
+    );
+    named(
+        "bomb.png",
+        "error: bomb.png: 50000 x 50000 pixels are more than the 89478485 in all, 65535 a side",
+    );
+    // The text is no pixel: both are the same picture.
+    let args = [&embed[..], &["plain.png", "packed.png", "--json"]].concat();
+    let done = sensorium(dir).args(args).assert().success();
+    let told: serde_json::Value = serde_json::from_slice(&done.get_output().stdout).unwrap();
+    let rows = &told["embeddings"];
+    assert_eq!(rows[0]["vector"], rows[1]["vector"]);
+}
+
 #[test]
 fn bad_sounds_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     prepare(dir);
-    std::fs::write(
-        dir.join("sound.toml"),
-        RECIPE.replace(
-            "[encoders.image]\nimage_size = 8\npatch_size = 4\nchannels = 1",
-            "[encoders.audio]",
-        ),
-    )
-    .unwrap();
+    std::fs::write(dir.join("audio.toml"), "name = \"a\"\n[encoders.audio]\n").unwrap();
     let wav = |samples: &[f32]| {
         let spec = hound::WavSpec {
             channels: 1,
@@ -142,31 +192,10 @@ fn bad_sounds_are_named() {
         ("empty.wav", Vec::new(), "empty.wav: is empty"),
     ] {
         std::fs::write(dir.join(name), bytes).unwrap();
-        std::fs::write(
-            dir.join("s.csv"),
-            format!("audio,label,split\n{name},cat,train\n"),
-        )
-        .unwrap();
-        check(
-            dir,
-            &[
-                "train",
-                "sound.toml",
-                "--data",
-                "s.csv",
-                "--set",
-                "encoders.text.tokenizer=none.json",
-            ],
-            1,
-            "none.json: cannot be read",
-        );
-        std::fs::write(dir.join("audio.toml"), "name = \"a\"\n[encoders.audio]\n").unwrap();
-        check(
-            dir,
-            &["train", "audio.toml", "--data", "s.csv"],
-            1,
-            expected,
-        );
+        let manifest = format!("audio,label,split\n{name},cat,train\n");
+        std::fs::write(dir.join("s.csv"), manifest).unwrap();
+        let args = ["train", "audio.toml", "--data", "s.csv"];
+        check(dir, &args, 1, expected);
     }
 }
 
@@ -294,26 +323,18 @@ fn wrong_uses_are_told_from_failures() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     prepare(dir);
-    let run = |args: &[&str]| {
-        let mut command = assert_cmd::Command::cargo_bin("sensorium").unwrap();
-        command.current_dir(dir).args(args).assert().code(2)
-    };
-    run(&["train", "--backend", "felx"]);
-    run(&["trian"]);
-    if !sensorium_runtime::compiled().contains(&sensorium_runtime::Backend::Cuda) {
-        let out = run(&[
-            "train",
-            "tiny.toml",
-            "--data",
-            "pets.csv",
-            "--backend",
-            "cuda",
-        ]);
-        let stderr = String::from_utf8_lossy(&out.get_output().stderr).into_owned();
-        assert!(
-            stderr.contains("cuda") && stderr.contains("--features cuda"),
-            "{stderr}"
-        );
+    for args in [
+        &["train", "--backend", "felx"][..],
+        &["trian"],
+        &["train", "av-digits", "--resume", "runs/av-digits"],
+    ] {
+        bare(dir).args(args).assert().code(2);
+    }
+    for lacking in sensorium_runtime::missing(&sensorium_runtime::devices()) {
+        let backend = lacking.backend.to_string();
+        let train = ["train", "tiny.toml", "--data", "pets.csv", "--backend"];
+        let args = [&train[..], &[&backend]].concat();
+        check_command(dir, bare(dir), &args, 2, lacking.add);
     }
     check(dir, &["eval", "nowhere"], 1, "nowhere: is not a folder");
     check(

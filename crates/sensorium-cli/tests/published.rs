@@ -110,84 +110,6 @@ fn texts_and_images_are_embedded_in_order_and_by_length_one() {
 }
 
 #[test]
-fn many_inputs_come_from_standard_input_and_go_to_a_file() {
-    let dir = tempfile::tempdir().unwrap();
-    let model = model();
-    let names = ["wide.png", "exact.png", "tall.png", "alpha.png", "tiny.png"];
-    let mut lines: Vec<String> = names
-        .iter()
-        .cycle()
-        .take(23)
-        .map(|name| picture(name))
-        .collect();
-    std::fs::write(dir.path().join("broken.png"), b"\x89PNG\r\n\x1a\n no").unwrap();
-    lines.insert(7, "broken.png".to_owned());
-    let whole: Vec<&String> = lines.iter().filter(|line| *line != "broken.png").collect();
-    let input = lines.join("\n");
-    let embed = |out: &str, rest: &[&str]| {
-        sensorium(dir.path())
-            .args([
-                "embed", "--model", &model, "--image", "-", "--batch", "4", "--out", out,
-            ])
-            .args(rest)
-            .write_stdin(input.clone())
-            .assert()
-    };
-
-    let out = embed("out.jsonl", &["--on-error", "skip"]).success();
-    let said = String::from_utf8(out.get_output().stderr.clone()).unwrap();
-    assert!(
-        said.contains("skipped: broken.png: ") && said.contains("skipped 1 of 24"),
-        "{said}"
-    );
-    let text = std::fs::read_to_string(dir.path().join("out.jsonl")).unwrap();
-    let rows: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let order: Vec<&str> = rows
-        .iter()
-        .map(|row| row["input"].as_str().unwrap())
-        .collect();
-    assert_eq!(order, whole);
-
-    embed("out.npy", &["--on-error", "skip"]).success();
-    let bytes = std::fs::read(dir.path().join("out.npy")).unwrap();
-    assert!(bytes.starts_with(
-        b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (23, 24), }"
-    ));
-    assert_eq!(bytes.len(), 128 + 23 * 24 * 4);
-    let numbers = bytes[128..]
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .map(|b| f32::from_le_bytes(*b));
-    let expected = rows
-        .iter()
-        .flat_map(|row| row["vector"].as_array().unwrap().iter());
-    for (found, expected) in numbers.zip(expected) {
-        assert!((f64::from(found) - expected.as_f64().unwrap()).abs() < 1e-6);
-    }
-
-    embed("out.parquet", &["--on-error", "skip"]).success();
-    let bytes = std::fs::read(dir.path().join("out.parquet")).unwrap();
-    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
-
-    // Without it the first broken one ends the work, and nothing is left of the file.
-    let out = embed("fails.jsonl", &[]).code(1);
-    let said = String::from_utf8(out.get_output().stderr.clone()).unwrap();
-    assert!(
-        said.starts_with("error: broken.png: ") && said.lines().count() == 1,
-        "{said}"
-    );
-    let left: Vec<_> = std::fs::read_dir(dir.path())
-        .unwrap()
-        .map(|e| e.unwrap().file_name())
-        .collect();
-    assert_eq!(left.len(), 4, "{left:?}");
-}
-
-#[test]
 fn images_are_classified_by_words() {
     let dir = tempfile::tempdir().unwrap();
     let (model, image) = (model(), picture("wide.png"));
@@ -210,8 +132,15 @@ fn images_are_classified_by_words() {
         .collect();
     assert!((numbers.iter().sum::<f64>() - 1.0).abs() < 1e-5);
     assert!(numbers.is_sorted_by(|a, b| a >= b));
-    let top = json(dir.path(), &[&args[..], &["--top-k", "1"]].concat());
-    assert_eq!(top["results"][0]["scores"].as_array().unwrap().len(), 1);
+    assert_eq!(found["skipped"], Value::Array(Vec::new()));
+    let labels_of = |rest: &[&str]| {
+        let args = [&args[..5], rest].concat();
+        let found = json(dir.path(), &args);
+        found["results"][0]["scores"].as_array().unwrap().len()
+    };
+    // All that were named, unless less is asked for.
+    assert_eq!(labels_of(&["--labels", "a,b,c,d,e,f,g"]), 7);
+    assert_eq!(labels_of(&["--labels", "a,b,c", "--top-k", "1"]), 1);
 
     let out = sensorium(dir.path()).args(args).assert().success();
     let text = String::from_utf8(out.get_output().stdout.clone()).unwrap();
@@ -242,11 +171,12 @@ fn a_checkpoint_is_inspected_as_folder_and_as_file() {
     ] {
         assert!(text.contains(expected), "{expected} is not in\n{text}");
     }
+    // A file alone is read with the config.json beside it.
     let file = format!("{}/model.safetensors", model());
     let found = json(dir.path(), &["inspect", &file]);
     assert_eq!(
         (&found["family"], &found["loads"]),
-        (&Value::Null, &Value::Null)
+        (&"CLIP".into(), &true.into())
     );
 
     // What would not load is listed, and that is what was asked for: no error.
@@ -276,6 +206,27 @@ fn a_checkpoint_is_inspected_as_folder_and_as_file() {
             .any(|p| p.contains("missing: text_model.encoder.layers.2.")),
         "{problems:?}"
     );
+    let found = json(dir.path(), &["inspect", "broken/model.safetensors"]);
+    assert_eq!(found["problems"].as_array().unwrap().len(), problems.len());
+
+    // Without one the family is a guess, and says so; the tensors are listed all the same.
+    std::fs::remove_file(broken.join("config.json")).unwrap();
+    for model in ["broken", "broken/model.safetensors"] {
+        let found = json(dir.path(), &["inspect", model]);
+        let family = (&found["family"], &found["family_is_a_guess"]);
+        assert_eq!(family, (&"CLIP".into(), &true.into()));
+        assert_eq!(found["loads"], Value::Null);
+        assert_eq!(found["tensors"].as_array().unwrap().len(), 78);
+        let out = sensorium(dir.path()).args(["inspect", model]).assert();
+        let text = String::from_utf8(out.success().get_output().stdout.clone()).unwrap();
+        for expected in [
+            "family      CLIP (a guess by the names of its tensors)",
+            "loads       not known",
+            "there is no config.json",
+        ] {
+            assert!(text.contains(expected), "{expected} is not in\n{text}");
+        }
+    }
 }
 
 #[test]
@@ -320,12 +271,21 @@ fn wrong_use_is_one_line() {
     check(
         &["embed", "--model", "no-such-folder", "--text", "a"],
         1,
-        "no-such-folder",
+        "no-such-folder: is not cached, and HF_HUB_OFFLINE forbids to fetch it",
+    );
+    for file in ["none.safetensors", "owner/none.json", "none.bin"] {
+        let expected = format!("{file}: no such file");
+        check(&["embed", "--model", file, "--text", "a"], 1, &expected);
+        check(&["inspect", file], 1, &expected);
+    }
+    check(
+        &["embed", "--model", &model, "--text", "-", "--image", "-"],
+        2,
+        "standard input can be read once",
     );
     check(
         &["classify", "--model", &model, "--image", &image],
         2,
         "give it labels",
     );
-    check(&["inspect", "none.safetensors"], 1, "none.safetensors");
 }

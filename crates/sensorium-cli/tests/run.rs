@@ -172,6 +172,33 @@ fn the_devices_are_listed() {
         .assert()
         .success();
     let listing = json(&out.get_output().stdout);
-    let has = |d: &Value| d["backend"] == "flex";
-    assert!(listing["devices"].as_array().unwrap().iter().any(has));
+    let text = sensorium(dir.path()).arg("devices").assert().success();
+    let text = String::from_utf8(text.get_output().stdout.clone()).unwrap();
+    let of = |list: &str, backend: &str| {
+        let rows = listing[list].as_array().unwrap().iter();
+        rows.filter(|row| row["backend"] == backend)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("devices", "flex").len(), 1);
+    for backend in ["flex", "wgpu", "libtorch", "cuda"] {
+        let (found, missing) = (of("devices", backend), of("missing", backend));
+        assert_ne!(found.is_empty(), missing.is_empty(), "{backend}");
+        for device in found {
+            assert!(text.contains(device["name"].as_str().unwrap()), "{text}");
+        }
+        for missing in missing {
+            let add = missing["add"].as_str().unwrap();
+            let command = format!("`cargo xtask train --backend {backend}`");
+            assert!(
+                missing["compiled"] == true || add.contains(&command),
+                "{add}"
+            );
+            let why = match missing["compiled"] == true {
+                true => "compiled in, but finds no device",
+                false => "not compiled in",
+            };
+            assert!(text.contains(&format!("{why}: {add}")), "{text}");
+        }
+    }
 }

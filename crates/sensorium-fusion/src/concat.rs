@@ -30,7 +30,8 @@ impl ConcatFusionConfig {
         }
     }
 
-    /// Text of 512 features and an image of 512 become 1024, and these 512 again.
+    /// Text of 512 features and an image of 512 become 1024, and these 512 again. In a recipe: `kind = "concat"` and
+    /// `d_model = 512`, with encoders of this width, or CLIP's towers with `output = "embedding"`.
     pub fn text_image_512() -> Self {
         Self::new(&[(Modality("text"), 512), (Modality("image"), 512)], 512)
     }

@@ -260,3 +260,28 @@ fn what_is_wrong_is_named() {
         "dropout: 1 must be at least 0 and below 1"
     );
 }
+
+#[test]
+fn text_and_image_of_512_are_joined_to_1024_and_projected_to_512() {
+    for device in devices() {
+        let config = ConcatFusionConfig::text_image_512();
+        assert_eq!(config.d_concat(), 1024);
+        let fusion = config.init(&device);
+        assert_eq!(fusion.projection.weight.dims(), [1024, 512]);
+        assert_eq!(fusion.d_output(), 512);
+        let parts = Parts::new()
+            .with(TEXT, Tokens::dense(random([2, 3, 512], 1, &device)))
+            .with(IMAGE, Tokens::dense(random([2, 5, 512], 2, &device)));
+        assert_eq!(fusion.fuse(parts).dims(), [2, 1, 512]);
+
+        // What a recipe writes down is the same.
+        let table = FusionConfig {
+            kind: FusionKind::Concat,
+            d_model: 512,
+            ..FusionConfig::default()
+        };
+        let named = table.build(&[(TEXT, 512), (IMAGE, 512)], &device);
+        let named = parameter_snapshot(&named.concat.unwrap());
+        assert_eq!(named, parameter_snapshot(&fusion));
+    }
+}

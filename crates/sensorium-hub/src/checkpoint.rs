@@ -6,7 +6,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::remote::{Remote, RemoteOptions};
-use crate::weights::{INDEX, SINGLE, shard_names};
+use crate::weights::{INDEX, PICKLED, SINGLE, shard_names};
 use crate::{Error, Weights};
 
 /// The largest JSON file that is read, in bytes: a tokenizer's have some tens of megabytes.
@@ -22,6 +22,8 @@ pub struct Checkpoint {
 #[derive(Debug)]
 enum Place {
     Folder(PathBuf),
+    /// One file of weights, and the folder it is in.
+    File(PathBuf, PathBuf),
     /// It goes when the checkpoint goes; what was mapped into memory stays.
     Unpacked(TempDir),
     Hub(Box<Remote>),
@@ -34,7 +36,7 @@ impl Checkpoint {
     /// `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` are honoured.
     ///
     /// # Errors
-    /// If it is neither a folder nor an id.
+    /// If it is neither a folder nor an id, or named like a file.
     pub fn open(model: &str) -> Result<Self, Error> {
         Self::open_with(model, &RemoteOptions::from_env())
     }
@@ -48,6 +50,12 @@ impl Checkpoint {
         if path.is_dir() {
             return Ok(Self::folder(path));
         }
+        if let Some(problem) = named_like_a_file(path) {
+            return Err(Error::Model {
+                model: model.to_owned(),
+                problem: problem.to_owned(),
+            });
+        }
         Ok(Self {
             name: model.to_owned(),
             place: Place::Hub(Box::new(Remote::new(model, options)?)),
@@ -59,6 +67,15 @@ impl Checkpoint {
         Self {
             name: path.display().to_string(),
             place: Place::Folder(path.to_owned()),
+        }
+    }
+
+    /// One file of weights (or an index of them), with the files that lie beside it.
+    pub fn file_of_weights(path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self {
+            name: path.display().to_string(),
+            place: Place::File(path.to_owned(), folder.to_owned()),
         }
     }
 
@@ -98,7 +115,7 @@ impl Checkpoint {
             Ok(path.is_file().then_some(path))
         };
         match &self.place {
-            Place::Folder(folder) => there(folder),
+            Place::Folder(folder) | Place::File(_, folder) => there(folder),
             Place::Unpacked(folder) => there(folder.path()),
             Place::Hub(remote) => remote.get(name),
         }
@@ -179,7 +196,8 @@ impl Checkpoint {
     /// As [`weights`](Self::weights).
     pub fn weights_of(&self, folder: &str) -> Result<Weights, Error> {
         let root = match &self.place {
-            Place::Folder(root) => root,
+            Place::File(file, _) if folder.is_empty() => return Weights::open(file),
+            Place::Folder(root) | Place::File(_, root) => root,
             Place::Unpacked(root) => root.path(),
             Place::Hub(remote) => return self.fetched(remote, folder),
         };
@@ -225,9 +243,42 @@ fn pickle_on_hub(model: &str, file: &str) -> Error {
     }
 }
 
+/// What is wrong with a name that is no folder's and has a file's extension: a hub is not asked for it, for a slip of the
+/// finger is likelier than a model of that name.
+fn named_like_a_file(path: &Path) -> Option<&'static str> {
+    let extension = path.extension().and_then(|e| e.to_str())?;
+    if extension != "safetensors" && extension != "json" && !PICKLED.contains(&extension) {
+        return None;
+    }
+    Some(match path.exists() {
+        true => "is a file; a model is the folder that it is in",
+        false => "no such file",
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_s_name_is_no_id() {
+        let refused = |name: &str| Checkpoint::open(name).unwrap_err().to_string();
+        for name in ["none.safetensors", "owner/config.json", "owner/model.bin"] {
+            assert_eq!(refused(name), format!("{name}: no such file"));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.safetensors");
+        std::fs::write(&file, b"x").unwrap();
+        let told = refused(&file.display().to_string());
+        assert!(told.ends_with("is a file; a model is the folder that it is in"));
+
+        // As weights it brings along what lies beside it.
+        std::fs::write(folder.path().join("config.json"), b"{\"a\": 1}").unwrap();
+        let checkpoint = Checkpoint::file_of_weights(&file);
+        assert_eq!(checkpoint.config().unwrap()["a"], 1);
+        let told = checkpoint.weights().unwrap_err().to_string();
+        assert!(told.starts_with(&file.display().to_string()), "{told}");
+    }
 
     #[test]
     fn embedded_files_are_there_as_long_as_their_checkpoint() {

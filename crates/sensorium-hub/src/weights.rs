@@ -19,7 +19,7 @@ pub(crate) const SINGLE: &str = "model.safetensors";
 pub(crate) const INDEX: &str = "model.safetensors.index.json";
 
 /// Extensions of pickled weights.
-const PICKLED: [&str; 5] = ["bin", "pt", "pth", "ckpt", "pkl"];
+pub(crate) const PICKLED: [&str; 5] = ["bin", "pt", "pth", "ckpt", "pkl"];
 
 /// The largest index that is read, in bytes: those of the largest published models have some megabytes.
 const LARGEST_INDEX: u64 = 64 << 20;

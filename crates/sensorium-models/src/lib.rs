@@ -14,6 +14,7 @@ mod family;
 mod fit;
 #[cfg(test)]
 mod parity;
+mod guess;
 mod published;
 pub mod ready;
 pub mod siglip;

@@ -16,7 +16,7 @@ pub struct Found {
     pub name: String,
     /// What sort of part it is.
     pub kind: Kind,
-    /// Its memory in bytes, where known; for a CPU, the machine's.
+    /// Its memory in bytes, where known; for a CPU, the machine's, and for NVIDIA's GPUs what their driver tells.
     pub memory: Option<u64>,
 }
 
@@ -102,11 +102,51 @@ pub fn compiled() -> Vec<Backend> {
 
 /// Every device the backends of this build find, the fastest backend first. Starts GPUs to learn their names.
 pub fn devices() -> Vec<Found> {
-    DRIVERS
+    let mut found: Vec<Found> = DRIVERS
         .into_iter()
         .flat_map(Driver::find)
         .map(|candidate| candidate.found.named(&candidate.device))
-        .collect()
+        .collect();
+    let lacks = |found: &Found| found.memory.is_none() && found.kind != Kind::Cpu;
+    if found.iter().any(lacks) {
+        let told = nvidia();
+        for found in found.iter_mut().filter(|found| lacks(found)) {
+            found.memory = memory_of(found, &told);
+        }
+    }
+    found
+}
+
+/// NVIDIA's GPUs as their driver's own tool lists them, a line `NAME, MEBIBYTES` each; nothing where there is none.
+fn nvidia() -> String {
+    let asked = std::process::Command::new("nvidia-smi")
+        .args([
+            "--query-gpu=name,memory.total",
+            "--format=csv,noheader,nounits",
+        ])
+        .output();
+    match asked {
+        Ok(told) if told.status.success() => String::from_utf8_lossy(&told.stdout).into_owned(),
+        _ => String::new(),
+    }
+}
+
+/// A GPU's memory by its name. Nothing is guessed: where those of the name differ, it stays unknown.
+fn memory_of(found: &Found, told: &str) -> Option<u64> {
+    let rows = told.lines().filter_map(|line| {
+        let (name, mebibytes) = line.rsplit_once(',')?;
+        Some((name.trim(), mebibytes.trim().parse::<u64>().ok()? << 20))
+    });
+    let rows: Vec<(&str, u64)> = rows.collect();
+    let named = rows.iter().any(|(name, _)| *name == found.name);
+    // Through CUDA every device is one of these, also if it is only numbered.
+    let is_cuda = matches!(found.backend, Backend::Cuda | Backend::Libtorch);
+    let mut fitting = rows
+        .iter()
+        .filter(|(name, _)| *name == found.name || (is_cuda && !named))
+        .map(|(_, memory)| *memory);
+    let first = fitting.next()?;
+    fitting.all(|memory| memory == first).then_some(first)
 }
 
 /// The backends of which [`devices`] found none, with what adds each.
@@ -172,6 +212,27 @@ mod tests {
                 lacks.is_none_or(|lack| lack.compiled == driver.compiled && !lack.add.is_empty())
             );
             assert!(!has || compiled().contains(&driver.backend));
+        }
+    }
+
+    #[test]
+    fn a_gpu_s_memory_is_told_or_unknown() {
+        let gpu = |backend, name: &str| Found {
+            backend,
+            name: name.to_owned(),
+            kind: Kind::DiscreteGpu,
+            memory: None,
+        };
+        let one = "NVIDIA H100 80GB HBM3, 81559\n";
+        let two = format!("{one}NVIDIA A2, 15356\n");
+        let h100 = gpu(Backend::Wgpu, "NVIDIA H100 80GB HBM3");
+        assert_eq!(memory_of(&h100, &two), Some(81_559 << 20));
+        assert_eq!(memory_of(&gpu(Backend::Wgpu, "AMD Radeon"), one), None);
+        let numbered = gpu(Backend::Libtorch, "CUDA device 0");
+        assert_eq!(memory_of(&numbered, one), Some(81_559 << 20));
+        assert_eq!(memory_of(&numbered, &two), None);
+        for told in ["", "no devices were found", "A, [N/A]"] {
+            assert_eq!(memory_of(&numbered, told), None);
         }
     }
 

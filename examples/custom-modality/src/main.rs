@@ -119,25 +119,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let words = Tokenizer::fit(["a warm room", "a cold room"].into_iter(), 60)?;
     let text = TextEncoderConfig::new(words.vocab_size(), 8, 32, 1, 4).init(&device);
     let thermal = ThermalEncoder::new(32, &device);
-    let fusion = GatedFusionConfig::new(
-        &[(TEXT, text.d_output()), (THERMAL, thermal.d_output())],
-        32,
-    )
-    .init(&device);
+    let fusion = GatedFusionConfig::new(&[(TEXT, 32), (THERMAL, 32)], 32).init(&device);
 
     let words = TextProcessor::new(words, 8);
     let said = words.process(&Source::text("a warm room"))?;
     let measured = ThermalProcessor.process(&Source::text("20.5 21 21.5"))?;
     // The first sample has both, the second a measurement only.
+    let said = words.collate(&[Some(&said), None], &device);
+    let measured = ThermalProcessor.collate(&[Some(&measured), Some(&measured)], &device);
     let parts = Parts::new()
-        .with(
-            TEXT,
-            text.encode(words.collate(&[Some(&said), None], &device)),
-        )
-        .with(
-            THERMAL,
-            thermal.encode(ThermalProcessor.collate(&[Some(&measured), Some(&measured)], &device)),
-        );
+        .with(TEXT, text.encode(said))
+        .with(THERMAL, thermal.encode(measured));
     println!("fused {:?}", fusion.fuse(parts).dims());
     let refused = ThermalProcessor.process(&Source::text("20.5 warm"));
     println!("{}", refused.expect_err("`warm` is no number"));

@@ -3,6 +3,8 @@
 use super::{Fault, File};
 
 const MOST_LINES: usize = 450;
+/// An example shows one idea.
+const MOST_EXAMPLE_LINES: usize = 150;
 const MOST_FUNCTION_LINES: usize = 60;
 const MOST_FIXTURE_BYTES: u64 = 100 * 1024;
 
@@ -38,15 +40,13 @@ fn check_rust(path: &str, text: &str) -> Vec<Fault> {
         ));
     }
     let lines: Vec<&str> = text.lines().collect();
-    if lines.len() > MOST_LINES {
-        faults.push(Fault::new(
-            path,
-            lines.len(),
-            format!(
-                "{} lines, more than {MOST_LINES}: split the file by what its parts are about",
-                lines.len()
-            ),
-        ));
+    let (most, way_out) = match path.starts_with("examples/") {
+        true => (MOST_EXAMPLE_LINES, "show one idea, and leave out the rest"),
+        false => (MOST_LINES, "split the file by what its parts are about"),
+    };
+    if lines.len() > most {
+        let rule = format!("{} lines, more than {most}: {way_out}", lines.len());
+        faults.push(Fault::new(path, lines.len(), rule));
     }
     for (start, name, length) in functions(&lines) {
         if length > MOST_FUNCTION_LINES {
@@ -123,6 +123,11 @@ mod tests {
                 .contains("451 lines")
         );
         assert!(check(&rust_file("a.rs", &long[1..])).len() == 2);
+        let example = |lines: usize| {
+            let text = "//! Why.\n".to_owned() + &"\n".repeat(lines - 1);
+            check(&rust_file("examples/a/src/main.rs", &text)).len()
+        };
+        assert_eq!((example(150), example(151)), (0, 1));
 
         let body = "        let x = 1;\n".repeat(MOST_FUNCTION_LINES);
         let text = format!(

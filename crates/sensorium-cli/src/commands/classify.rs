@@ -8,7 +8,8 @@ use sensorium_models::ready::{Classifier, ZeroShot};
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, Common};
-use crate::jobs::{self, Input};
+use crate::inputs::{self, Inputs};
+use crate::jobs::{self, Done};
 use crate::progress::Progress;
 use crate::{Misuse, models, screen};
 
@@ -25,16 +26,22 @@ struct Score {
     score: f32,
 }
 
+/// How many of a model's own classes are printed if nothing is said: there can be thousands.
+const OWN_CLASSES: usize = 5;
+
 /// Classifies all inputs and prints the best labels of each.
 pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
-    let images = jobs::inputs("image", &args.image)?;
-    let texts = jobs::inputs("text", &args.text)?;
-    jobs::need_some(&[&images[..], &texts].concat(), "--image or --text")?;
+    let (texts, images) = inputs::both(&args.text, &args.image)?;
+    let labels = labels(args)?;
+    if !labels.is_empty() && !texts.is_empty() {
+        return Err(misuse(
+            "--labels are chosen for an --image, not for a --text",
+        ));
+    }
     let checkpoint = models::open(&args.model, common)?;
     let device = sensorium_runtime::open(common.backend)?;
     let mut progress = Progress::new(common.quiet);
-    let labels = labels(args)?;
-    let answers = if labels.is_empty() {
+    let (answers, done) = if labels.is_empty() {
         let model = Arc::new(Classifier::open(&checkpoint, &device)?);
         let inputs = match (model.takes_images(), texts.is_empty(), images.is_empty()) {
             (true, true, _) => images,
@@ -44,15 +51,9 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
         };
         let preparing = model.clone();
         let prepare = move |source: &Source| preparing.prepare(source);
-        let labels = model.labels().to_vec();
         let score = |samples: &[_]| model.scores(samples);
-        classify(inputs, args, &labels, &mut progress, prepare, score)?
+        classify(inputs, args, model.labels(), &mut progress, prepare, score)?
     } else {
-        if !texts.is_empty() {
-            return Err(misuse(
-                "--labels are chosen for an --image, not for a --text",
-            ));
-        }
         let model = ZeroShot::open(&checkpoint, &labels, &args.template, &device)?;
         let model = Arc::new(model);
         let preparing = model.clone();
@@ -60,9 +61,23 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
         let score = |samples: &[_]| model.scores(samples);
         classify(images, args, &labels, &mut progress, prepare, score)?
     };
+    done.need_some()?;
     match common.json {
-        true => screen::json(&serde_json::json!({ "results": answers })),
+        true => screen::json(&serde_json::json!({
+            "results": answers,
+            "skipped": done.skipped,
+        })),
         false => screen::text(&table(&answers)),
+    }
+}
+
+/// How many labels of an input are printed.
+fn most(args: &ClassifyArgs) -> usize {
+    match (args.top_k, args.labels.len()) {
+        (Some(k), _) => k,
+        (None, 0) => OWN_CLASSES,
+        // Who names labels wants to see them.
+        (None, all) => all,
     }
 }
 
@@ -83,33 +98,31 @@ fn labels(args: &ClassifyArgs) -> anyhow::Result<Vec<String>> {
 }
 
 fn classify<S: Send + 'static>(
-    inputs: Vec<Input>,
+    inputs: Inputs,
     args: &ClassifyArgs,
     labels: &[String],
     progress: &mut Progress,
     prepare: impl Fn(&Source) -> Result<S, sensorium_models::Error> + Send + Sync + 'static,
     score: impl Fn(&[S]) -> Tensor<2>,
-) -> anyhow::Result<Vec<Answer>> {
+) -> anyhow::Result<(Vec<Answer>, Done)> {
     let mut answers = Vec::new();
-    jobs::run(inputs, &args.jobs, progress, prepare, |inputs, samples| {
+    let done = jobs::run(inputs, &args.jobs, progress, prepare, |inputs, samples| {
         for (input, row) in inputs.iter().zip(jobs::rows(score(samples))?) {
-            let named = labels.iter().zip(row);
-            let mut scores: Vec<Score> = named
-                .map(|(label, score)| Score {
-                    label: label.clone(),
-                    score,
-                })
-                .collect();
-            scores.sort_by(|a, b| b.score.total_cmp(&a.score));
-            scores.truncate(args.top_k.max(1));
+            let mut named: Vec<(&String, f32)> = labels.iter().zip(row).collect();
+            named.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let best = named.into_iter().take(most(args));
+            let scores = best.map(|(label, score)| Score {
+                label: label.clone(),
+                score,
+            });
             answers.push(Answer {
                 input: input.name.clone(),
-                scores,
+                scores: scores.collect(),
             });
         }
         Ok(())
     })?;
-    Ok(answers)
+    Ok((answers, done))
 }
 
 /// An input a line, best labels behind it.

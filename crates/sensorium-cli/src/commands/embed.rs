@@ -6,39 +6,56 @@ use burn::tensor::Tensor;
 use sensorium_models::ready::{ImageEmbedder, TextEmbedder, unit_rows};
 
 use crate::args::{Common, EmbedArgs};
-use crate::jobs::{self, Input};
-use crate::models;
+use crate::inputs::{self, Inputs};
+use crate::jobs::{self, Done};
 use crate::progress::Progress;
 use crate::sink::{self, Embedding, Sink};
+use crate::{models, screen};
 
 /// Embeds all inputs and writes their vectors, texts first.
 pub fn run(args: &EmbedArgs, common: &Common) -> anyhow::Result<()> {
-    let texts = jobs::inputs("text", &args.text)?;
-    let images = jobs::inputs("image", &args.image)?;
-    jobs::need_some(&[&texts[..], &images].concat(), "--text or --image")?;
+    let (texts, images) = inputs::both(&args.text, &args.image)?;
     let checkpoint = models::open(&args.model, common)?;
     let device = sensorium_runtime::open(common.backend)?;
-    let mut progress = Progress::new(common.quiet);
     let mut sink = sink::open(args.out.as_deref(), common.json)?;
-    if !texts.is_empty() {
-        let model = Arc::new(TextEmbedder::open(&checkpoint, &device)?);
+    // Both before any work: that a model takes no images must not show after an hour of texts.
+    let text_model = match texts.is_empty() {
+        true => None,
+        false => Some(Arc::new(TextEmbedder::open(&checkpoint, &device)?)),
+    };
+    let image_model = match images.is_empty() {
+        true => None,
+        false => Some(Arc::new(ImageEmbedder::open(&checkpoint, &device)?)),
+    };
+    let mut progress = Progress::new(common.quiet);
+    let mut done = Done::default();
+    if let Some(model) = text_model {
         let preparing = model.clone();
         let embed = |samples: &[_]| model.embed(samples);
         let prepare = move |source: &_| preparing.prepare(source);
-        embed_all(texts, args, &mut progress, prepare, embed, sink.as_mut())?;
+        done = embed_all(texts, args, &mut progress, prepare, embed, sink.as_mut())?;
     }
-    if !images.is_empty() {
-        let model = Arc::new(ImageEmbedder::open(&checkpoint, &device)?);
+    if let Some(model) = image_model {
         let preparing = model.clone();
         let embed = |samples: &[_]| model.embed(samples);
         let prepare = move |source: &_| preparing.prepare(source);
-        embed_all(images, args, &mut progress, prepare, embed, sink.as_mut())?;
+        let images = embed_all(images, args, &mut progress, prepare, embed, sink.as_mut())?;
+        done = done.and(images);
     }
-    sink.finish()
+    done.need_some()?;
+    sink.finish(&done)?;
+    match &args.out {
+        Some(out) if common.json => screen::json(&serde_json::json!({
+            "out": out,
+            "rows": done.answered,
+            "skipped": done.skipped,
+        })),
+        _ => Ok(()),
+    }
 }
 
 fn embed_all<S: Send + 'static>(
-    inputs: Vec<Input>,
+    inputs: Inputs,
     args: &EmbedArgs,
     progress: &mut Progress,
     prepare: impl Fn(&sensorium_core::Source) -> Result<S, sensorium_models::Error>
@@ -47,7 +64,7 @@ fn embed_all<S: Send + 'static>(
     + 'static,
     embed: impl Fn(&[S]) -> Tensor<2>,
     sink: &mut dyn Sink,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Done> {
     jobs::run(inputs, &args.jobs, progress, prepare, |inputs, samples| {
         let vectors = embed(samples);
         let vectors = if args.raw {
@@ -63,6 +80,5 @@ fn embed_all<S: Send + 'static>(
             })?;
         }
         Ok(())
-    })?;
-    Ok(())
+    })
 }

@@ -14,13 +14,14 @@ use crate::{models, screen};
 #[derive(Debug, Serialize)]
 struct Inspection {
     model: String,
-    /// Of a folder or a hub's model.
     family: Option<String>,
+    /// Whether there is no `config.json`, and the family is guessed by the names of tensors.
+    family_is_a_guess: bool,
     parameters: u64,
     bytes: u64,
     dtypes: BTreeMap<&'static str, u64>,
     files: Vec<String>,
-    /// Whether it would load; nothing for a file alone, or an unknown family.
+    /// Whether it would load; nothing without a `config.json`, for one shard of many, or an unknown family.
     loads: Option<bool>,
     /// Why it would not, or what is left over.
     problems: Vec<String>,
@@ -37,14 +38,16 @@ struct Tensor {
 /// Prints it as a tree, or all of it as JSON.
 pub fn run(args: &InspectArgs, common: &Common) -> anyhow::Result<()> {
     let path = Path::new(&args.model);
-    let inspection = if path.is_file() {
-        of_weights(&args.model, &Weights::open(path)?)
-    } else {
-        let checkpoint = models::open(&args.model, common)?;
-        let mut inspection = of_weights(&args.model, &checkpoint.weights()?);
-        add_family(&mut inspection, &checkpoint, common)?;
-        inspection
+    let checkpoint = match path.is_file() {
+        true => Checkpoint::file_of_weights(path),
+        false => models::open(&args.model, common)?,
     };
+    let weights = checkpoint.weights()?;
+    let mut inspection = of_weights(&args.model, &weights);
+    match checkpoint.optional("config.json")? {
+        Some(_) => add_family(&mut inspection, &checkpoint, common)?,
+        None => guess_family(&mut inspection, &weights),
+    }
     match common.json {
         true => screen::json(&inspection),
         false => screen::text(&shown(&inspection, args.all)),
@@ -69,6 +72,7 @@ fn of_weights(model: &str, weights: &Weights) -> Inspection {
     Inspection {
         model: model.to_owned(),
         family: None,
+        family_is_a_guess: false,
         parameters,
         bytes,
         dtypes,
@@ -92,6 +96,11 @@ fn add_family(
             return Ok(());
         }
     }
+    if is_shard(Path::new(&inspection.model)) {
+        let problem = "is one shard of many: inspect its folder to see whether all of them load";
+        inspection.problems.push(problem.to_owned());
+        return Ok(());
+    }
     // Nothing is computed: the device is only where parameters would be.
     let device = sensorium_runtime::open(common.backend)?;
     match sensorium_models::fit(checkpoint, &device) {
@@ -109,10 +118,25 @@ fn add_family(
     Ok(())
 }
 
+fn guess_family(inspection: &mut Inspection, weights: &Weights) {
+    let family = Family::guess(weights.names());
+    inspection.family = family.map(|family| family.to_string());
+    inspection.family_is_a_guess = family.is_some();
+    let problem = "there is no config.json: whether it loads cannot be told";
+    inspection.problems.push(problem.to_owned());
+}
+
+/// Whether a file is `model-00001-of-00002.safetensors` and the like.
+fn is_shard(path: &Path) -> bool {
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    path.is_file() && stem.is_some_and(|stem| stem.contains("-of-"))
+}
+
 fn shown(inspection: &Inspection, all: bool) -> String {
     let Inspection {
         model,
         family,
+        family_is_a_guess,
         parameters,
         bytes,
         dtypes,
@@ -123,7 +147,11 @@ fn shown(inspection: &Inspection, all: bool) -> String {
     } = inspection;
     let mut lines = vec![format!("model       {model}")];
     if let Some(family) = family {
-        lines.push(format!("family      {family}"));
+        let guess = match family_is_a_guess {
+            true => " (a guess by the names of its tensors)",
+            false => "",
+        };
+        lines.push(format!("family      {family}{guess}"));
     }
     let size = screen::bytes(*bytes);
     let file = match files.len() {
@@ -143,7 +171,7 @@ fn shown(inspection: &Inspection, all: bool) -> String {
     match loads {
         Some(true) => lines.push("loads       yes".to_owned()),
         Some(false) => lines.push("loads       no".to_owned()),
-        None => {}
+        None => lines.push("loads       not known".to_owned()),
     }
     lines.extend(
         problems

@@ -12,7 +12,7 @@ pub fn run(args: &PredictArgs, common: &Common) -> anyhow::Result<()> {
     let device = sensorium_runtime::open(common.backend)?;
     let model = SavedModel::open(&args.run, &device)?;
     let mut scores = model.predict(&inputs)?;
-    scores.truncate(args.top_k.max(1));
+    scores.truncate(args.top_k);
     if common.json {
         let given: Vec<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
         return screen::json(&serde_json::json!({

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::{Aside, Embedding, Sink};
+use crate::jobs::Done;
 
 pub struct Jsonl(Aside);
 
@@ -20,7 +21,7 @@ impl Sink for Jsonl {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> anyhow::Result<()> {
+    fn finish(self: Box<Self>, _done: &Done) -> anyhow::Result<()> {
         self.0.finish()
     }
 }

@@ -1,4 +1,4 @@
-//! Where embeddings go: standard output, or a file that is written as they come and appears when all are there.
+//! Where embeddings go: standard output, or a file that is written as they come. Either shows them when all are there.
 
 mod jsonl;
 mod npy;
@@ -13,6 +13,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::Misuse;
+use crate::jobs::Done;
 
 /// One input's vector.
 #[derive(Clone, Debug, Serialize)]
@@ -30,8 +31,8 @@ pub trait Sink {
     /// Writes one.
     fn put(&mut self, embedding: Embedding<'_>) -> anyhow::Result<()>;
 
-    /// Ends the document; without it, nothing is left of a file.
-    fn finish(self: Box<Self>) -> anyhow::Result<()>;
+    /// Ends the document; without it, nothing is printed, and nothing left of a file.
+    fn finish(self: Box<Self>, done: &Done) -> anyhow::Result<()>;
 }
 
 /// The sink for a file by its extension, or for standard output.
@@ -39,7 +40,7 @@ pub fn open(out: Option<&Path>, json: bool) -> anyhow::Result<Box<dyn Sink>> {
     let Some(path) = out else {
         return Ok(match json {
             true => Box::new(screen::Json::new()),
-            false => Box::new(screen::Table::default()),
+            false => Box::new(screen::Table::new()),
         });
     };
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");

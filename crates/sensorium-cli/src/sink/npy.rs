@@ -3,6 +3,7 @@
 use std::io::{Seek, SeekFrom, Write};
 
 use super::{Aside, Embedding, Sink};
+use crate::jobs::Done;
 
 /// Room for any shape, so that the header can be written again when the rows are counted.
 const HEADER: usize = 128;
@@ -60,7 +61,7 @@ impl Sink for Npy {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> anyhow::Result<()> {
+    fn finish(mut self: Box<Self>, _done: &Done) -> anyhow::Result<()> {
         let header = self.header();
         self.file.file().seek(SeekFrom::Start(0))?;
         self.file.file().write_all(&header)?;

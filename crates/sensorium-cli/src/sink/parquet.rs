@@ -13,6 +13,7 @@ use parquet::file::writer::{
 use parquet::schema::parser::parse_message_type;
 
 use super::{Aside, Embedding, Sink};
+use crate::jobs::Done;
 
 const SCHEMA: &str = "message embeddings {
     required binary modality (utf8);
@@ -105,7 +106,7 @@ impl Sink for Parquet {
         }
     }
 
-    fn finish(mut self: Box<Self>) -> anyhow::Result<()> {
+    fn finish(mut self: Box<Self>, _done: &Done) -> anyhow::Result<()> {
         self.flush()?;
         let Self {
             writer, mut file, ..
@@ -138,7 +139,7 @@ mod tests {
             sink.put(row).unwrap();
         }
         assert!(!path.exists());
-        sink.finish().unwrap();
+        sink.finish(&Done::default()).unwrap();
         let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
         assert_eq!(reader.metadata().num_row_groups(), 2);
         for (i, row) in reader.get_row_iter(None).unwrap().enumerate() {

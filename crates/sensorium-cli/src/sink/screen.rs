@@ -3,40 +3,41 @@
 use std::io::Write;
 
 use super::{Embedding, Sink};
-use crate::screen;
+use crate::jobs::Done;
+use crate::screen::Spool;
 
-/// `{"embeddings": [...]}`, an embedding a line, written as they come.
+/// `{"embeddings": [...], "skipped": [...]}`, an embedding a line.
 pub struct Json {
-    begun: bool,
+    rows: usize,
+    out: Spool,
 }
 
 impl Json {
     pub(super) fn new() -> Self {
-        Self { begun: false }
+        Self {
+            rows: 0,
+            out: Spool::new(),
+        }
     }
 }
 
 impl Sink for Json {
     fn put(&mut self, embedding: Embedding<'_>) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
-        let before = if self.begun {
-            ",\n"
-        } else {
-            "{\"embeddings\": [\n"
+        let before = match self.rows {
+            0 => "{\"embeddings\": [\n",
+            _ => ",\n",
         };
-        out.write_all(before.as_bytes())?;
-        self.begun = true;
-        serde_json::to_writer(&mut out, &embedding)?;
+        self.rows += 1;
+        self.out.write_all(before.as_bytes())?;
+        serde_json::to_writer(&mut self.out, &embedding)?;
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> anyhow::Result<()> {
-        let end = if self.begun {
-            "\n]}"
-        } else {
-            "{\"embeddings\": []}"
-        };
-        screen::text(end)
+    fn finish(mut self: Box<Self>, done: &Done) -> anyhow::Result<()> {
+        self.out.write_all(b"\n], \"skipped\": ")?;
+        serde_json::to_writer(&mut self.out, &done.skipped)?;
+        self.out.write_all(b"}\n")?;
+        self.out.print()
     }
 }
 
@@ -44,10 +45,20 @@ impl Sink for Json {
 const COMPARED: usize = 12;
 
 /// A line an input: its name, and the first numbers; then their cosines, if they are few.
-#[derive(Default)]
 pub struct Table {
     kept: Vec<Vec<f32>>,
     count: usize,
+    out: Spool,
+}
+
+impl Table {
+    pub(super) fn new() -> Self {
+        Self {
+            kept: Vec::new(),
+            count: 0,
+            out: Spool::new(),
+        }
+    }
 }
 
 impl Sink for Table {
@@ -55,24 +66,35 @@ impl Sink for Table {
         self.count += 1;
         let numbers = embedding.vector.iter().take(4);
         let numbers: Vec<String> = numbers.map(|x| format!("{x:8.4}")).collect();
-        screen::text(&format!(
+        writeln!(
+            self.out,
             "{:>3}  {}  … {} numbers  {}",
             self.count,
             numbers.join(" "),
             embedding.vector.len(),
             shortened(embedding.input),
-        ))?;
+        )?;
         if self.count <= COMPARED {
             self.kept.push(embedding.vector);
         }
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> anyhow::Result<()> {
+    fn finish(mut self: Box<Self>, _done: &Done) -> anyhow::Result<()> {
+        if let Some(cosines) = self.cosines() {
+            writeln!(self.out, "{cosines}")?;
+        }
+        self.out.print()
+    }
+}
+
+impl Table {
+    /// How alike inputs are, if they are few and can be compared.
+    fn cosines(&self) -> Option<String> {
         let width = self.kept.first().map(Vec::len);
         let alike = self.kept.iter().all(|vector| Some(vector.len()) == width);
         if self.count < 2 || self.count > COMPARED || !alike {
-            return Ok(());
+            return None;
         }
         let row = |(i, a): (usize, &Vec<f32>)| {
             let cosines = self.kept.iter().map(|b| format!("{:6.3}", cosine(a, b)));
@@ -82,7 +104,7 @@ impl Sink for Table {
         let head = format!("\ncosine\n    {}", heads.collect::<Vec<_>>().join(" "));
         let rows = self.kept.iter().enumerate().map(row);
         let lines: Vec<String> = std::iter::once(head).chain(rows).collect();
-        screen::text(&lines.join("\n"))
+        Some(lines.join("\n"))
     }
 }
 

@@ -4,7 +4,8 @@ mod command;
 
 use std::path::{Path, PathBuf};
 
-pub use command::sensorium;
+#[allow(unused_imports, reason = "each test takes what it needs")]
+pub use command::{bare, sensorium};
 
 /// A recipe over text and pictures that trains in a second.
 pub const RECIPE: &str = r#"

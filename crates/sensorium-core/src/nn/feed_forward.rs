@@ -129,3 +129,57 @@ impl FeedForward {
         self.down.forward(self.dropout.forward(hidden))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sensorium_testkit::{devices, floats, random};
+
+    /// `x · weight + bias` on the host.
+    fn linear(layer: &Linear, x: &[f64]) -> Vec<f64> {
+        let [d_in, d_out] = layer.weight.shape().dims();
+        let weight = floats(&layer.weight.val()); // [in, out]
+        let bias = layer.bias.as_ref().map(|bias| floats(&bias.val()));
+        assert_eq!(x.len(), d_in);
+        let out = |o: usize| {
+            let sum = (0..d_in).map(|i| x[i] * f64::from(weight[i * d_out + o]));
+            sum.sum::<f64>() + bias.as_ref().map_or(0.0, |bias| f64::from(bias[o]))
+        };
+        (0..d_out).map(out).collect()
+    }
+
+    fn check(activation: Activation, hidden: fn(&FeedForward, &[f64]) -> Vec<f64>) {
+        for device in devices() {
+            let config = FeedForwardConfig::new(3, 5).with_activation(activation);
+            let layer = config.init(&device);
+            let x = random::<2>([1, 3], 1, &device).mul_scalar(3.0);
+            let found = floats(&layer.forward(x.clone()));
+            let x: Vec<f64> = floats(&x).into_iter().map(f64::from).collect();
+            let expected = linear(&layer.down, &hidden(&layer, &x));
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((f64::from(*found) - expected).abs() < 1e-5);
+            }
+        }
+    }
+
+    fn silu(x: f64) -> f64 {
+        x / (1.0 + (-x).exp())
+    }
+
+    #[test]
+    fn swiglu_multiplies_a_gate_and_silu_does_not() {
+        check(Activation::SwiGlu, |layer, x| {
+            let gate = linear(layer.gate.as_ref().unwrap(), x);
+            let up = linear(&layer.up, x);
+            gate.iter().zip(up).map(|(g, u)| silu(*g) * u).collect()
+        });
+        check(Activation::Silu, |layer, x| {
+            assert!(layer.gate.is_none());
+            linear(&layer.up, x).into_iter().map(silu).collect()
+        });
+        check(Activation::QuickGelu, |layer, x| {
+            let up = linear(&layer.up, x).into_iter();
+            up.map(|u| u / (1.0 + (-1.702 * u).exp())).collect()
+        });
+    }
+}

@@ -3,6 +3,8 @@
 
 pub mod attention;
 mod block;
+#[cfg(test)]
+mod decoder_tests;
 mod drop_path;
 mod feed_forward;
 mod init;

@@ -88,3 +88,52 @@ impl Norm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::module::Param;
+    use sensorium_testkit::{devices, floats, random};
+
+    /// Rows of four numbers, each normalised by `statistics`: what is taken off, and what the rest is divided by.
+    fn check(norm: &Norm, gamma: &Tensor<1>, statistics: fn(&[f64]) -> (f64, f64)) {
+        let x = random::<2>([3, 4], 1, &gamma.device());
+        let found = floats(&norm.forward(x.clone()));
+        let gamma: Vec<f64> = floats(gamma).into_iter().map(f64::from).collect();
+        for (found, x) in found.chunks(4).zip(floats(&x).chunks(4)) {
+            let x: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
+            let (shift, scale) = statistics(&x);
+            for i in 0..4 {
+                let expected = (x[i] - shift) / scale * gamma[i];
+                assert!((f64::from(found[i]) - expected).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn the_root_mean_square_and_the_deviation_are_divided_by() {
+        // Large enough to be seen if it stood in the wrong place.
+        const EPSILON: f64 = 0.1;
+        for device in devices() {
+            let gamma = random::<1>([4], 2, &device);
+            let config = NormConfig::new(4).with_epsilon(EPSILON);
+
+            let mut norm = config.clone().with_kind(NormKind::Rms).init(&device);
+            let rms = norm.rms.as_mut().unwrap();
+            rms.gamma = Param::from_tensor(gamma.clone());
+            check(&norm, &gamma, |x| {
+                let square = x.iter().map(|x| x * x).sum::<f64>() / 4.0;
+                (0.0, (square + EPSILON).sqrt())
+            });
+
+            let mut norm = config.init(&device);
+            let layer = norm.layer.as_mut().unwrap();
+            layer.gamma = Param::from_tensor(gamma.clone());
+            check(&norm, &gamma, |x| {
+                let mean = x.iter().sum::<f64>() / 4.0;
+                let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 4.0;
+                (mean, (variance + EPSILON).sqrt())
+            });
+        }
+    }
+}

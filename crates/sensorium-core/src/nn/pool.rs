@@ -125,6 +125,32 @@ mod tests {
     }
 
     #[test]
+    fn attention_weighs_tokens_by_the_query() {
+        for device in devices() {
+            let pool = PoolConfig::new(PoolKind::Attention, 4).init(&device);
+            let query = random::<2>([1, 4], 3, &device);
+            let pool = Pool {
+                query: Some(Param::from_tensor(query.clone())),
+                ..pool
+            };
+            let x = random::<3>([1, 3, 4], 1, &device);
+            let pad = Tensor::from_data([[false, true, false]], &device);
+            let found = floats(&pool.forward(Tokens::new(x.clone(), pad)));
+
+            let query: Vec<f64> = floats(&query).into_iter().map(f64::from).collect();
+            let tokens: Vec<f64> = floats(&x).into_iter().map(f64::from).collect();
+            let seen = [&tokens[0..4], &tokens[8..12]]; // the second one is padding
+            let dot = |a: &[f64]| a.iter().zip(&query).map(|(a, b)| a * b).sum::<f64>();
+            let weights = seen.map(|token| (dot(token) / 4f64.sqrt()).exp());
+            let total: f64 = weights.iter().sum();
+            for (i, found) in found.iter().enumerate() {
+                let expected = (weights[0] * seen[0][i] + weights[1] * seen[1][i]) / total;
+                assert!((f64::from(*found) - expected).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
     fn the_query_trains() {
         for device in devices().into_iter().map(Device::autodiff) {
             let x = random([2, 3, 4], 1, &device);

@@ -137,23 +137,41 @@ fn looking_inside_changes_nothing() {
 
 #[test]
 fn stochastic_depth_and_dropout_act_in_training_only() {
+    let base = TransformerConfig::new(8, 2, 2);
+    // Each alone, so that neither can stand in for the other.
+    let configs = [base.clone().with_drop_path(0.5), base.with_dropout(0.5)];
     for device in devices() {
-        let config = TransformerConfig::new(8, 2, 2)
-            .with_drop_path(0.5)
-            .with_dropout(0.5);
-        let x = random::<3>([4, 3, 8], 1, &device);
-        let model = config.init(&device);
-        let once = model.forward(Tokens::dense(x.clone())).embeds;
-        assert_close(&once, &model.forward(Tokens::dense(x.clone())).embeds, 0.0);
+        for config in &configs {
+            let x = random::<3>([8, 3, 8], 1, &device);
+            let model = config.init(&device);
+            let once = model.forward(Tokens::dense(x.clone())).embeds;
+            assert_close(&once, &model.forward(Tokens::dense(x.clone())).embeds, 0.0);
 
-        let training: Device = device.autodiff();
-        training.seed(1);
-        let model = config.init(&training);
-        let x = Tensor::from_data(x.into_data(), &training);
-        let a = model.forward(Tokens::dense(x.clone())).embeds;
-        let b = model.forward(Tokens::dense(x)).embeds;
-        assert!(sensorium_testkit::max_difference(&a, &b) > 1e-3);
+            let training: Device = device.clone().autodiff();
+            training.seed(1);
+            let model = config.init(&training);
+            let x = Tensor::from_data(x.into_data(), &training);
+            let a = model.forward(Tokens::dense(x.clone())).embeds;
+            let b = model.forward(Tokens::dense(x)).embeds;
+            assert!(sensorium_testkit::max_difference(&a, &b) > 1e-3);
+        }
     }
+}
+
+#[test]
+fn deeper_blocks_are_skipped_more() {
+    let device = &devices()[0];
+    let probs = |n_layers| {
+        let config = TransformerConfig::new(4, 2, n_layers).with_drop_path(0.4);
+        let blocks = config.init(device).blocks.into_iter();
+        blocks.map(|b| b.drop_path.prob()).collect::<Vec<_>>()
+    };
+    assert_eq!(probs(3), [0.0, 0.2, 0.4]);
+    assert_eq!(probs(1), [0.4]);
+    let config = TransformerConfig::new(4, 2, 2).with_drop_path(0.4);
+    let decoder = DecoderConfig::new(config, 4).init(device);
+    assert_eq!(decoder.blocks[0].drop_path.prob(), 0.0);
+    assert_eq!(decoder.blocks[1].drop_path.prob(), 0.4);
 }
 
 #[test]
