@@ -162,7 +162,7 @@ mod tests {
                 count += 1;
             }
         }
-        assert_eq!(count, 22, "update the number with the examples");
+        assert_eq!(count, 27, "update the number with the examples");
     }
 
     #[test]
@@ -182,6 +182,6 @@ mod tests {
                 count += 1;
             }
         }
-        assert_eq!(count, 24, "update the number with the pages");
+        assert_eq!(count, 29, "update the number with the pages");
     }
 }

@@ -271,7 +271,7 @@ fn wrong_use_is_one_line() {
     check(
         &["embed", "--model", "no-such-folder", "--text", "a"],
         1,
-        "no-such-folder: is not cached, and HF_HUB_OFFLINE forbids to fetch it",
+        "no-such-folder: config.json is not cached, and HF_HUB_OFFLINE forbids to fetch it",
     );
     for file in ["none.safetensors", "owner/none.json", "none.bin"] {
         let expected = format!("{file}: no such file");

@@ -1,6 +1,8 @@
 //! Randomness that can be asked for again: every generator is derived from a seed and the place it is
 //! used at (epoch, step, sample), never from a global one.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -15,6 +17,16 @@ use rand_chacha::ChaCha8Rng;
 /// ```
 pub fn rng(seed: u64, path: &[u64]) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(derive(seed, path))
+}
+
+/// The right to seed the framework's own generator and draw from it, which parameters and dropout do.
+///
+/// There is one generator for a process and backend, whatever device is asked: who does not hold this from seeding to the
+/// last draw may get, and give, other numbers where something else in the process draws as well.
+#[must_use = "it is given back when dropped"]
+pub fn drawing() -> MutexGuard<'static, ()> {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A seed derived from another and a path, for what takes a number rather than a generator.

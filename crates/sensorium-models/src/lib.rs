@@ -12,9 +12,9 @@ pub mod dino;
 mod error;
 mod family;
 mod fit;
+mod guess;
 #[cfg(test)]
 mod parity;
-mod guess;
 mod published;
 pub mod ready;
 pub mod siglip;

@@ -25,6 +25,7 @@ pub fn build(
     device: &Device,
 ) -> Result<RecipeModel, Error> {
     let host = sensorium_runtime::host(device);
+    let drawing = seed::drawing();
     host.seed(seed::derive(recipe.train.seed, &[seed::of_name("weights")]));
     let encoders = recipe.encoders.init(processors, &host);
     let encoders = encoders.map_err(|(modality, reason)| Error::Modality {
@@ -36,6 +37,7 @@ pub fn build(
     let head = recipe.head.build(d_fused, classes, &host);
     let model = Composite::new(encoders, fusion, head);
     model.visit(&mut Draw);
+    drop(drawing);
     Ok(if host == *device {
         model
     } else {

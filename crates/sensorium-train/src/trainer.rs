@@ -138,11 +138,13 @@ impl Trainer {
     /// The learner on the device, in training mode, with every parameter drawn.
     fn place<L: Learner>(&self, learner: L, device: &Device) -> Result<L, Error> {
         // Burn draws parameters when they are first looked at; from here on that is no matter of chance.
+        let drawing = seed::drawing();
         device.seed(seed::derive(
             self.config.seed,
             &[seed::of_name("parameters")],
         ));
         draw_all(&learner);
+        drop(drawing);
         let learner = learner.fork(device).train();
         match count_parameters(&learner).trainable {
             0 => Err(Error::NothingToTrain),

@@ -118,7 +118,12 @@ fn a_classifier_answers_with_the_models_own_classes() {
         let scores = floats(&model.scores(&[prepared.clone(), prepared]));
         assert_eq!(scores.len(), 6);
         assert!((scores[..3].iter().sum::<f32>() - 1.0).abs() < 1e-5);
-        assert_eq!(scores[..3], scores[3..]);
+        // Rows of one batch may be added up in another order, which shows in the last digit.
+        let pairs = scores[..3].iter().zip(&scores[3..]);
+        assert!(
+            pairs.clone().all(|(a, b)| (a - b).abs() < 1e-6),
+            "{scores:?}"
+        );
     }
     // The images that its file makes must be the model's.
     let settings = settings.replace('8', "12");
