@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 use rand::RngExt;
-use sensorium_core::{Processor, SampleRng, Source, need};
+use sensorium_core::{HostBytes, Processor, SampleRng, Source, need};
 use serde::{Deserialize, Serialize};
 
 use crate::decode::decode_start;
@@ -48,6 +48,12 @@ pub struct AudioSample {
     pub features: Vec<f32>,
     /// How many frames.
     pub frames: usize,
+}
+
+impl HostBytes for AudioSample {
+    fn host_bytes(&self) -> usize {
+        self.features.host_bytes()
+    }
 }
 
 /// Sounds on a device.

@@ -129,9 +129,9 @@ pub struct EvalArgs {
     /// A manifest, or a folder of one or of classes, instead of the data it was trained on.
     #[arg(long, value_name = "MANIFEST|DIR")]
     pub data: Option<PathBuf>,
-    /// Which rows: train, valid, test or all.
-    #[arg(long, default_value = "test", value_name = "SPLIT")]
-    pub split: SplitArg,
+    /// Which rows: train, valid, test or all [default: test, or all where --data names no split].
+    #[arg(long, value_name = "SPLIT")]
+    pub split: Option<SplitArg>,
     /// Leave a modality out everywhere; may be given more than once.
     #[arg(long, value_name = "MODALITY")]
     pub drop: Vec<String>,

@@ -296,7 +296,38 @@ fn bad_recipes_are_named_with_line_and_nearest_key() {
         2,
         "encoders.text: d_model: 15 must be a multiple of n_heads = 2",
     );
+    for (from, to, expected) in [
+        (
+            "epochs = 3",
+            "metric = \"acuracy\"",
+            "r.toml:23: train.metric = \"acuracy\": validation measures accuracy, macro_f1, loss; did you mean \"accuracy\"?",
+        ),
+        (
+            "[train]",
+            "[data.split]\nvalid = 0.6\ntest = 0.6\n[train]",
+            "r.toml:23: data.split.valid: 0.6 must be at least 0, and both shares together below 1",
+        ),
+        (
+            "kind = \"gated\"",
+            "kind = \"gated\"\nn_layers = 2",
+            "r.toml:21: fusion.n_layers has no effect with fusion.kind = \"gated\": remove it",
+        ),
+        (
+            "kind = \"gated\"",
+            "pool = \"mean\"",
+            "r.toml:20: fusion.pool has no effect with fusion.kind = \"transformer\": remove it",
+        ),
+    ] {
+        recipe(&RECIPE.replace(from, to));
+        check(dir, &["train", "r.toml"], 2, expected);
+    }
     std::fs::remove_file(dir.join("r.toml")).unwrap();
+    check(
+        dir,
+        &["train", "tiny.toml", "--set", "batch.size=0"],
+        2,
+        "--set batch.size=0: batch.size = 0 must be between 1 and 65536",
+    );
     check(
         dir,
         &["train", "tiny.toml", "--set", "train.epohcs=3"],

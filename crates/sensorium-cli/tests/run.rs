@@ -2,9 +2,11 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::{prepare, sensorium};
 use serde_json::Value;
@@ -89,6 +91,46 @@ fn a_run_can_be_trained_evaluated_and_asked() {
         );
 }
 
+/// Starts the command and kills it once `kill` says so; what it said, and whether it ended by itself.
+fn run_until(dir: &Path, args: &[&str], mut kill: impl FnMut() -> bool) -> (String, bool) {
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin("sensorium"))
+        .current_dir(dir)
+        .args(["--backend", "flex"])
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let ended = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break Some(status);
+        }
+        if kill() {
+            child.kill().unwrap(); // SIGKILL
+            child.wait().unwrap();
+            break None;
+        }
+        std::thread::yield_now();
+    };
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    assert!(ended.is_none_or(|status| status.success()), "{said}");
+    (said, ended.is_some())
+}
+
+/// The steps of a run's checkpoints.
+fn checkpoints(run: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(run.join("checkpoints"));
+    entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("step-"))
+        .collect()
+}
+
 #[test]
 fn killed_at_any_moment_a_run_ends_in_the_same_bits() {
     let dir = tempfile::tempdir().unwrap();
@@ -102,62 +144,44 @@ fn killed_at_any_moment_a_run_ends_in_the_same_bits() {
         "train.epochs=6",
         "--out",
     ];
-    sensorium(dir.path())
-        .args(train)
-        .arg("whole")
-        .assert()
-        .success();
-    let weights =
-        |run: &str| std::fs::read(dir.path().join(run).join("model/model.safetensors")).unwrap();
-
-    let binary = assert_cmd::cargo::cargo_bin("sensorium");
-    let mut kills = 0;
-    for attempt in 0..40u32 {
-        // A kill after the last file leaves a run that is complete.
-        if dir.path().join("killed/metrics.json").exists() {
-            break;
-        }
-        let mut command = Command::new(&binary);
-        command
-            .current_dir(dir.path())
-            .args(["--backend", "flex", "--quiet"])
-            .stdout(Stdio::null());
-        match dir.path().join("killed/recipe.toml").exists() {
-            true => command.args(["train", "--resume", "killed"]),
-            false => command.args(train).arg("killed"),
+    let begun = Instant::now();
+    run_until(dir.path(), &[&train[..], &["whole"]].concat(), || false);
+    let whole = begun.elapsed();
+    let killed = dir.path().join("killed");
+    let (mut kills, mut went_on, mut ended) = (0, 0, false);
+    for attempt in 0..20u32 {
+        let args = match killed.join("recipe.toml").exists() {
+            true => vec!["train", "--resume", "killed"],
+            false => [&train[..], &["killed"]].concat(),
         };
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        // A little later each time, so that runs are cut in preparing, in steps and in checkpoints.
-        let deadline = Instant::now() + Duration::from_millis(60 + u64::from(attempt) * 45);
-        let ended = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break Some(status);
-            }
-            if Instant::now() > deadline {
-                child.kill().unwrap(); // SIGKILL
-                child.wait().unwrap();
-                kills += 1;
-                break None;
-            }
-            std::thread::yield_now();
+        // By turns at some moment of what an undisturbed run takes, be it in preparing, in a step or in a file, and
+        // right behind a checkpoint, so that there is always one to go on from.
+        let begun = Instant::now();
+        let before = checkpoints(&killed);
+        let moment = whole * (attempt + 1) / 24;
+        let kill = || match attempt % 2 {
+            0 => begun.elapsed() > moment,
+            _ => !checkpoints(&killed).is_subset(&before),
         };
-        if let Some(status) = ended {
-            let mut said = String::new();
-            child
-                .stderr
-                .take()
-                .unwrap()
-                .read_to_string(&mut said)
-                .unwrap();
-            assert!(status.success(), "attempt {attempt} failed: {said}");
+        let (said, by_itself) = run_until(dir.path(), &args, kill);
+        went_on += usize::from(said.contains("going on from step"));
+        kills += usize::from(!by_itself);
+        // A kill behind the last file leaves a run that is complete.
+        ended = by_itself || killed.join("metrics.json").exists();
+        if ended {
             break;
         }
     }
-    assert!(kills > 0);
+    if !ended {
+        let (said, _) = run_until(dir.path(), &["train", "--resume", "killed"], || false);
+        went_on += usize::from(said.contains("going on from step"));
+    }
     assert!(
-        dir.path().join("killed/metrics.json").exists(),
-        "the run never ended"
+        kills > 0 && went_on > 0,
+        "{kills} kills, went on {went_on} times"
     );
+    let weights =
+        |run: &str| std::fs::read(dir.path().join(run).join("model/model.safetensors")).unwrap();
     assert!(
         weights("killed") == weights("whole"),
         "weights differ after {kills} kills"

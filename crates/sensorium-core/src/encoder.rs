@@ -14,7 +14,7 @@ use crate::{Modality, NoTap, Parts, Source, Tap, Tokens};
 /// Turns raw content into host samples, and samples into device batches. Holds no tensors.
 pub trait Processor: Clone + Debug + Send + Sync + 'static {
     /// One prepared sample on the host.
-    type Sample: Clone + Debug + Send + Sync + 'static;
+    type Sample: HostBytes + Clone + Debug + Send + Sync + 'static;
     /// Many samples on a device: what the [`Encoder`] of this modality takes.
     type Batch: Clone + Debug + Send + 'static;
     /// Why content could not be prepared. Its message names the file.
@@ -37,6 +37,24 @@ pub trait Processor: Clone + Debug + Send + Sync + 'static {
     /// # Panics
     /// If `samples` is empty.
     fn collate(&self, samples: &[Option<&Self::Sample>], device: &Device) -> Self::Batch;
+}
+
+/// Something on the host whose memory is counted, so that a cache can be bounded by it.
+pub trait HostBytes {
+    /// How many bytes it takes, at least: what it owns, without what it is itself.
+    fn host_bytes(&self) -> usize;
+}
+
+impl HostBytes for f32 {
+    fn host_bytes(&self) -> usize {
+        0
+    }
+}
+
+impl<T> HostBytes for Vec<T> {
+    fn host_bytes(&self) -> usize {
+        std::mem::size_of_val(self.as_slice())
+    }
 }
 
 /// Turns a batch of one modality into tokens.

@@ -46,24 +46,32 @@ impl SplitConfig {
     /// at a time where rows name groups.
     ///
     /// # Errors
-    /// If shares leave nothing to train on, or only some rows name a split.
+    /// If shares leave nothing to train on, there are fewer groups than parts, or only some rows name a split.
     pub fn split(&self, rows: &[Row], seed: u64) -> Result<Splits, Error> {
         if rows.iter().any(|row| row.split.is_some()) {
             return named(rows);
         }
-        let share = |x: f64| (0.0..1.0).contains(&x);
+        self.validate()?;
+        if self.by_group && rows.iter().any(|row| row.group.is_some()) {
+            return self.by_groups(rows, seed);
+        }
+        Ok(self.by_labels(rows, seed))
+    }
+
+    /// Checks that the shares are possible.
+    ///
+    /// # Errors
+    /// If one is below 0, or both together leave nothing to train on.
+    pub fn validate(&self) -> Result<(), Error> {
         for (key, value) in [("valid", self.valid), ("test", self.test)] {
-            if !share(value) || self.valid + self.test >= 1.0 {
+            if !(0.0..1.0).contains(&value) || self.valid + self.test >= 1.0 {
                 return Err(Error::Split {
                     key,
                     reason: format!("{value} must be at least 0, and both shares together below 1"),
                 });
             }
         }
-        if self.by_group && rows.iter().any(|row| row.group.is_some()) {
-            return Ok(self.by_groups(rows, seed));
-        }
-        Ok(self.by_labels(rows, seed))
+        Ok(())
     }
 
     /// Shuffles each class and cuts it by share.
@@ -91,8 +99,9 @@ impl SplitConfig {
         splits.sorted()
     }
 
-    /// Gives whole groups, in a drawn order, to the part that is furthest below its share.
-    fn by_groups(&self, rows: &[Row], seed: u64) -> Splits {
+    /// Gives whole groups, in a drawn order: one to each part that has a share, the largest share first, and each
+    /// further one to the part that is furthest below its share.
+    fn by_groups(&self, rows: &[Row], seed: u64) -> Result<Splits, Error> {
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (i, row) in rows.iter().enumerate() {
             // A row without a group is one of its own.
@@ -106,14 +115,31 @@ impl SplitConfig {
         groups.shuffle(&mut seed::rng(seed, &[seed::of_name("split-groups")]));
         let total = rows.len() as f64;
         let shares = [1.0 - self.valid - self.test, self.valid, self.test];
+        let mut first: Vec<usize> = (0..3).filter(|p| shares[*p] > 0.0).collect();
+        first.sort_by(|a, b| shares[*b].total_cmp(&shares[*a]));
+        if groups.len() < first.len() {
+            return Err(Error::Split {
+                key: "by_group",
+                reason: format!(
+                    "{} {} cannot be dealt out to {} parts: train {:.2}, valid {}, test {}; give a part no share, or turn by_group off",
+                    groups.len(),
+                    if groups.len() == 1 { "group" } else { "groups" },
+                    first.len(),
+                    shares[0],
+                    self.valid,
+                    self.test
+                ),
+            });
+        }
         let mut parts: [Vec<usize>; 3] = Default::default();
-        for group in groups {
+        for (n, group) in groups.into_iter().enumerate() {
             let lack = |p: usize| shares[p] - parts[p].len() as f64 / total;
-            let worst = (0..3).max_by(|a, b| lack(*a).total_cmp(&lack(*b)));
-            parts[worst.unwrap_or(0)].extend(group);
+            let worst = first.iter().max_by(|a, b| lack(**a).total_cmp(&lack(**b)));
+            let part = first.get(n).or(worst).copied();
+            parts[part.unwrap_or(0)].extend(group);
         }
         let [train, valid, test] = parts;
-        Splits { train, valid, test }.sorted()
+        Ok(Splits { train, valid, test }.sorted())
     }
 }
 
@@ -148,6 +174,7 @@ fn named(rows: &[Row]) -> Result<Splits, Error> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     fn row(label: usize, group: Option<usize>) -> Row {
         Row {
@@ -161,6 +188,41 @@ mod tests {
         }
     }
 
+    /// Rows of groups of these sizes.
+    fn grouped(sizes: &[usize]) -> Vec<Row> {
+        let of = |(group, size): (usize, &usize)| (0..*size).map(move |i| row(i % 2, Some(group)));
+        sizes.iter().enumerate().flat_map(of).collect()
+    }
+
+    #[test]
+    fn few_groups_leave_no_part_empty() {
+        for seed in 0..20 {
+            let parts = |config: &SplitConfig, sizes: &[usize]| {
+                let splits = config.split(&grouped(sizes), seed).unwrap();
+                (splits.train.len(), splits.valid.len(), splits.test.len())
+            };
+            let config = SplitConfig::default();
+            assert_eq!(parts(&config, &[5; 3]), (5, 5, 5));
+            assert_eq!(parts(&config, &[5; 4]), (10, 5, 5));
+            assert_eq!(parts(&config, &[5; 10]), (40, 5, 5));
+            assert_eq!(parts(&config, &[1; 100]), (80, 10, 10));
+            let no_valid = SplitConfig {
+                valid: 0.0,
+                ..config
+            };
+            assert_eq!(parts(&no_valid, &[5; 2]), (5, 0, 5));
+            assert_eq!(parts(&no_valid, &[5; 10]), (45, 0, 5));
+        }
+        let error = SplitConfig::default()
+            .split(&grouped(&[5; 2]), 0)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "data.split.by_group: 2 groups cannot be dealt out to 3 parts: train 0.80, valid 0.1, test 0.1; \
+             give a part no share, or turn by_group off"
+        );
+    }
+
     proptest! {
         #[test]
         fn parts_are_disjoint_cover_all_and_can_be_had_again(
@@ -169,7 +231,18 @@ mod tests {
         ) {
             let rows: Vec<Row> = labels.iter().map(|(l, g)| row(*l, *g)).collect();
             let config = SplitConfig { valid, test, by_group: true };
+            let wanted = 1 + usize::from(valid > 0.0) + usize::from(test > 0.0);
+            let groups: BTreeSet<_> = labels.iter().enumerate().map(|(i, (_, g))| g.ok_or(i)).collect();
+            let grouped = labels.iter().any(|(_, group)| group.is_some());
+            if grouped && groups.len() < wanted {
+                prop_assert!(config.split(&rows, seed).is_err());
+                return Ok(());
+            }
             let splits = config.split(&rows, seed).unwrap();
+            if grouped {
+                let filled = [&splits.train, &splits.valid, &splits.test].iter().filter(|p| !p.is_empty()).count();
+                prop_assert_eq!(filled, wanted, "a part with a share has no group");
+            }
             prop_assert_eq!(&splits, &config.split(&rows, seed).unwrap());
             let mut all = [splits.train.clone(), splits.valid.clone(), splits.test.clone()].concat();
             all.sort_unstable();

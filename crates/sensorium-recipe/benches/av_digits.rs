@@ -13,7 +13,9 @@ use burn::tensor::Device;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sensorium_core::Model;
 use sensorium_data::{Labels, OnError, Split};
-use sensorium_recipe::{How, Prepared, Recipe, RecipeModel, Silent, TrainFeed, build, prepare};
+use sensorium_recipe::{
+    How, Prepared, Recipe, RecipeModel, Room, Silent, TrainFeed, build, prepare,
+};
 use sensorium_train::{
     CrossEntropy, Feed, FnFeed, NoValidation, StepLog, Supervised, TrainConfig, Trainer, Watch,
 };
@@ -48,7 +50,7 @@ impl Bench {
         let how = How {
             on_error: OnError::Fail,
             threads: recipe.batch.n_threads(),
-            cache_rows: usize::MAX,
+            room: Room::ENDLESS,
         };
         let rows = train.into_iter().take(1024).collect();
         let rows = prepare(rows, &Arc::new(processors), &labels, how, &mut Silent)
@@ -131,7 +133,13 @@ fn av_digits(criterion: &mut Criterion) {
         let model = bench.model(&device);
         for size in [1, 256] {
             let samples: Vec<_> = (0..size)
-                .map(|row| bench.rows.samples(row).expect("it is prepared"))
+                .map(|row| {
+                    bench
+                        .rows
+                        .samples(row)
+                        .expect("it is prepared")
+                        .expect("it is there")
+                })
                 .collect();
             group.throughput(Throughput::Elements(size as u64));
             group.bench_function(format!("answers, {size} samples"), |b| {

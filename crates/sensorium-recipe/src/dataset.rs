@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use sensorium_core::Modality;
 use sensorium_data::{BadRow, Labels, Row, Splits, Table};
 
-use crate::modalities::KNOWN;
 use crate::{Error, Recipe};
 
 /// A data set opened as a recipe asks.
@@ -19,8 +18,10 @@ pub struct Dataset {
     pub bad: Vec<BadRow>,
     /// The classes.
     pub labels: Labels,
-    /// Which rows are for what.
+    /// Which rows are for what; nothing for anything before [`split`](Self::split).
     pub splits: Splits,
+    /// What a person should know of it, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
@@ -35,33 +36,49 @@ impl Dataset {
     ) -> Result<Self, Error> {
         let data = &recipe.data;
         let path = instead.map(Path::to_owned).or_else(|| data.path.clone());
-        let (name, opened) = match path {
+        let (name, table, bad, notes) = match path {
             Some(path) => {
-                let columns = data.columns.for_modalities(KNOWN.iter().map(|m| m.name()));
+                // A column that the recipe has no use for may hold what it likes.
+                let modalities = recipe.encoders.modalities();
+                let mut columns = data.columns.clone();
+                columns
+                    .inputs
+                    .retain(|name, _| modalities.iter().any(|m| m.name() == name));
+                let columns = columns.for_modalities(modalities.iter().map(|m| m.name()));
                 let opened = sensorium_data::open(&path, &columns, data.on_error)?;
-                (path.display().to_string(), (opened.table, opened.bad))
+                let name = path.display().to_string();
+                (name, opened.table, opened.bad, opened.notes)
             }
             None => {
                 let name = data.set.as_deref().unwrap_or("av-digits");
-                (
-                    name.to_owned(),
-                    (sensorium_data::av_digits::embedded()?, Vec::new()),
-                )
+                let table = sensorium_data::av_digits::embedded()?;
+                (name.to_owned(), table, Vec::new(), Vec::new())
             }
         };
-        let (table, bad) = opened;
         let labels = match labels.or_else(|| data.labels.clone()) {
             Some(names) => Labels::given(names)?,
             None => Labels::from_rows(&table.rows)?,
         };
-        let splits = data.split.split(&table.rows, recipe.train.seed)?;
         Ok(Self {
             name,
             table,
             bad,
             labels,
-            splits,
+            splits: Splits::default(),
+            notes,
         })
+    }
+
+    /// Parts the rows as the recipe asks.
+    ///
+    /// # Errors
+    /// If they cannot be parted so.
+    pub fn split(&mut self, recipe: &Recipe) -> Result<(), Error> {
+        self.splits = recipe
+            .data
+            .split
+            .split(&self.table.rows, recipe.train.seed)?;
+        Ok(())
     }
 
     /// The rows of a part.

@@ -51,6 +51,15 @@ pub enum Error {
         /// What became of it.
         reason: sensorium_data::Error,
     },
+    /// A row has none of the modalities of the recipe.
+    #[error(
+        "{place}: {} (use --on-error skip to leave such rows out)",
+        crate::prepare::NOTHING
+    )]
+    Nothing {
+        /// File and row.
+        place: String,
+    },
     /// Preparing a batch panicked or took too long, though its rows could be prepared before.
     #[error("the batch that begins with row {first}: {reason}")]
     Batch {

@@ -38,7 +38,9 @@ pub(crate) fn batches_of(
             samples: Vec::with_capacity(job.len()),
         };
         for row in job {
-            let mut samples = prepared.samples(row)?;
+            let Some(mut samples) = prepared.samples(row)? else {
+                continue;
+            };
             samples.keep(&keep);
             if !samples.modalities().is_empty() {
                 batch.rows.push(row);
@@ -104,23 +106,35 @@ impl Feed for TrainFeed {
             self.threads,
             2 * self.threads,
             move |job: Vec<usize>| {
-                let samples: Result<Vec<Samples>, Error> = job
-                    .iter()
-                    .map(|row| {
-                        let path = [seed::of_name("augment"), epoch as u64, *row as u64];
-                        let mut rng = seed::rng(seed, &path);
-                        let mut samples = prepared.samples(*row)?;
-                        drop_modalities(&mut samples, dropout, &mut rng);
-                        Ok(prepared.processors.augment(samples, &mut rng))
-                    })
-                    .collect();
-                Ok::<_, Error>((job, samples?))
+                let mut batch = HostBatch {
+                    rows: Vec::with_capacity(job.len()),
+                    samples: Vec::with_capacity(job.len()),
+                };
+                for row in job {
+                    let path = [seed::of_name("augment"), epoch as u64, row as u64];
+                    let mut rng = seed::rng(seed, &path);
+                    let Some(mut samples) = prepared.samples(row)? else {
+                        continue;
+                    };
+                    drop_modalities(&mut samples, dropout, &mut rng);
+                    batch.rows.push(row);
+                    batch
+                        .samples
+                        .push(prepared.processors.augment(samples, &mut rng));
+                }
+                match batch.rows.is_empty() {
+                    true => Err(Error::Empty {
+                        what: "a batch".to_owned(),
+                        why: " left: none of its files can be read any more".to_owned(),
+                    }),
+                    false => Ok(batch),
+                }
             },
         )
         .with_deadline(deadline(self.size));
         Ok(Box::new(batches.zip(firsts).map(|(job, first)| {
-            let (rows, samples) = job.map_err(|reason| Error::Batch { first, reason })??;
-            Ok(self.collate(&rows, &samples))
+            let batch = job.map_err(|reason| Error::Batch { first, reason })??;
+            Ok(self.collate(&batch.rows, &batch.samples))
         })))
     }
 
@@ -163,4 +177,47 @@ fn drop_modalities(samples: &mut Samples, chance: f64, rng: &mut SampleRng) {
         keep.extend(present.into_iter().choose(rng));
     }
     samples.keep(&keep);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sensorium_text::TextSample;
+    use sensorium_vision::ImageSample;
+
+    /// What is kept of rows with a text and a picture, and of every third with a text alone.
+    fn kept(chance: f64, epoch: u64) -> Vec<BTreeSet<Modality>> {
+        let row = |row: u64| {
+            let mut samples = Samples {
+                text: Some(TextSample { ids: vec![1] }),
+                image: (row % 3 != 0).then(|| ImageSample::new(1, 1, 1, vec![0.5])),
+                audio: None,
+            };
+            let mut rng = seed::rng(7, &[seed::of_name("augment"), epoch, row]);
+            drop_modalities(&mut samples, chance, &mut rng);
+            samples.modalities()
+        };
+        (0..3000).map(row).collect()
+    }
+
+    #[test]
+    fn modalities_are_dropped_as_often_as_asked_and_one_stays() {
+        assert_eq!(kept(0.3, 0), kept(0.3, 0), "a row's draw can be had again");
+        assert_ne!(kept(0.3, 0), kept(0.3, 1), "epochs draw anew");
+        for chance in [0.0, 0.3, 0.9] {
+            let kept = kept(chance, 0);
+            let (alone, both): (Vec<_>, Vec<_>) =
+                kept.iter().enumerate().partition(|(row, _)| row % 3 == 0);
+            assert!(alone.iter().all(|(_, kept)| kept.len() == 1));
+            assert!(both.iter().all(|(_, kept)| !kept.is_empty()));
+            // Each of two is lost with p; where both were, one drawn evenly stays.
+            let expected = chance - chance * chance / 2.0;
+            for modality in [sensorium_text::TEXT, sensorium_vision::IMAGE] {
+                let lost = both.iter().filter(|(_, kept)| !kept.contains(&modality));
+                let share = lost.count() as f64 / both.len() as f64;
+                // Four deviations of a share over 2,000 rows.
+                assert!((share - expected).abs() < 0.045, "{chance}: {share}");
+            }
+        }
+    }
 }

@@ -4,9 +4,10 @@
 //! `metrics.jsonl` and `checkpoints/` (the trainer's), `metrics.json`, `report.html`, and `model/`, the
 //! exported model: `config.json` and `model.safetensors` and what the processors learned.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use sensorium_core::{Source, SourceError};
+use sensorium_data::Labels;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Error, Recipe};
@@ -35,34 +36,28 @@ pub struct ModelConfig {
 /// What [`ModelConfig::model_type`] says.
 pub const MODEL_TYPE: &str = "sensorium-composite";
 
+impl ModelConfig {
+    /// Refuses what no model can be built of: the file may have been written by anyone.
+    pub(crate) fn check(&self, path: &Path) -> Result<(), Error> {
+        if self.model_type != MODEL_TYPE {
+            let reason = format!("model_type is {:?}, not {MODEL_TYPE:?}", self.model_type);
+            return Err(Error::folder(path, reason));
+        }
+        let labels = Labels::given(self.labels.clone());
+        labels.map_err(|error| Error::folder(path, format!("labels: {error}")))?;
+        let recipe = self.recipe.validate();
+        recipe.map_err(|message| Error::folder(path, format!("recipe: {message}")))
+    }
+}
+
 impl RunFolder {
-    /// Makes the folder of a new run: `out`, or `runs/NAME` with a number if that exists.
-    ///
-    /// # Errors
-    /// If it exists and is not empty, or cannot be made or written.
-    pub fn create(out: Option<&Path>, name: &str) -> Result<Self, Error> {
-        let root = match out {
-            Some(out) => {
-                // A start that was killed leaves a file that was being written aside, and no run.
-                let is_left_over =
-                    |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".part");
-                let taken = std::fs::read_dir(out).is_ok_and(|entries| {
-                    entries
-                        .flatten()
-                        .any(|entry| !is_left_over(&entry.file_name()))
-                });
-                if taken {
-                    return Err(Error::folder(
-                        out,
-                        "exists and is not empty: choose another --out, or go on with --resume",
-                    ));
-                }
-                out.to_owned()
-            }
-            None => free_name(name),
+    /// A new run's folder: its recipe is the first that is written.
+    pub(crate) fn begin(root: &Path, recipe_toml: &str) -> Result<Self, Error> {
+        let folder = Self {
+            root: root.to_owned(),
         };
-        std::fs::create_dir_all(&root).map_err(|error| Error::folder(&root, error))?;
-        Ok(Self { root })
+        folder.write("recipe.toml", recipe_toml.as_bytes())?;
+        Ok(folder)
     }
 
     /// The folder of an earlier run.
@@ -119,7 +114,7 @@ impl RunFolder {
     /// If it is not understood.
     pub fn recipe(&self) -> Result<Recipe, Error> {
         let path = self.recipe_path();
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::folder(&path, error))?;
+        let text = read_text(&path)?;
         Recipe::parse(&path.display().to_string(), &text, &[])
     }
 
@@ -128,7 +123,7 @@ impl RunFolder {
     /// # Errors
     /// If the folder cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        write_whole(&self.root.join(name), content)
+        Ok(sensorium_train::write_file(&self.root.join(name), content)?)
     }
 
     /// Writes a JSON file whole or not at all.
@@ -143,35 +138,28 @@ impl RunFolder {
     }
 }
 
-/// Reads a JSON file.
+/// The largest recipe or configuration that is read, in bytes. Real ones have a few thousand.
+pub(crate) const LARGEST: u64 = 1 << 20;
+
+/// Reads a text that a person may have written, of bounded size.
+pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
+    String::from_utf8(read(path)?)
+        .map_err(|_| Error::folder(path, "is not UTF-8 text; save it as UTF-8"))
+}
+
+/// Reads a JSON file of bounded size.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let text = std::fs::read(path).map_err(|error| Error::folder(path, error))?;
-    serde_json::from_slice(&text).map_err(|error| Error::folder(path, error))
+    serde_json::from_slice(&read(path)?).map_err(|error| Error::folder(path, error))
 }
 
-/// Writes beside the file, syncs and renames.
-fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".part");
-    let aside = PathBuf::from(aside);
-    let written = std::fs::File::create(&aside)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&aside, path));
-    written.map_err(|error| {
-        let _ = std::fs::remove_file(&aside);
-        Error::folder(path, error)
-    })
-}
-
-/// `runs/NAME`, or the first of `runs/NAME-2`, `runs/NAME-3`, … that does not exist.
-fn free_name(name: &str) -> PathBuf {
-    let runs = Path::new("runs");
-    let first = runs.join(name);
-    if !first.exists() {
-        return first;
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    match Source::path(path).read(LARGEST) {
+        Ok(bytes) => Ok(bytes.to_vec()),
+        Err(SourceError::Read { error, .. }) => Err(Error::folder(path, error)),
+        Err(SourceError::TooLarge { size, .. }) => Err(Error::folder(
+            path,
+            format!("{size} bytes are more than the {LARGEST} it may have"),
+        )),
+        Err(other) => Err(Error::folder(path, other)),
     }
-    (2..)
-        .map(|n| runs.join(format!("{name}-{n}")))
-        .find(|path| !path.exists())
-        .expect("there are more numbers than folders")
 }

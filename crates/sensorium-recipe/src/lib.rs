@@ -15,16 +15,20 @@
 //! ```
 
 pub mod builtin;
+mod claim;
 mod dataset;
 mod encoder;
 mod error;
 mod evaluate;
+mod export;
 mod feed;
 mod folder;
+mod fusion;
 pub mod modalities;
 mod model;
 mod observer;
 mod parse;
+mod place;
 mod prepare;
 mod recipe;
 mod registry;
@@ -41,7 +45,7 @@ pub use feed::TrainFeed;
 pub use folder::{ModelConfig, RunFolder};
 pub use model::{RecipeModel, build};
 pub use observer::{Observer, Silent};
-pub use prepare::{How, Prepared, Preparing, prepare};
+pub use prepare::{How, Prepared, Preparing, Room, prepare};
 pub use recipe::{BatchConfig, DataConfig, ObjectiveConfig, ObjectiveKind, Recipe};
 pub use registry::{Refusal, Width};
 pub use saved::{Measured, Part, SavedModel, Scored};

@@ -4,21 +4,21 @@
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::folder::LARGEST;
+use crate::fusion;
+use crate::place::{line_of, place};
 use crate::{Error, Recipe};
-
-/// The longest recipe that is read, in bytes. Real ones have a few thousand.
-const LONGEST: usize = 1 << 20;
 
 /// Reads a recipe; `origin` names it in messages.
 ///
 /// # Errors
 /// A syntax error, an unknown key or a wrong type, with its line; or a `--set` that does not fit.
 pub fn parse(origin: &str, text: &str, sets: &[String]) -> Result<Recipe, Error> {
-    if text.len() > LONGEST {
+    if text.len() as u64 > LARGEST {
         return Err(Error::Recipe {
             place: origin.to_owned(),
             message: format!(
-                "{} bytes are more than the {LONGEST} a recipe may have",
+                "{} bytes are more than the {LARGEST} a recipe may have",
                 text.len()
             ),
         });
@@ -32,15 +32,13 @@ pub fn parse(origin: &str, text: &str, sets: &[String]) -> Result<Recipe, Error>
     let checked = toml::from_str::<Recipe>(text);
     let complete_by_set =
         |e: &toml::de::Error| !sets.is_empty() && e.message().contains("missing field");
-    match checked {
-        Ok(recipe) if sets.is_empty() => return Ok(recipe),
-        Err(error) if !complete_by_set(&error) => {
-            return Err(Error::Recipe {
-                place: at(&error),
-                message: explain(error.message()),
-            });
-        }
-        _ => {}
+    if let Err(error) = checked
+        && !complete_by_set(&error)
+    {
+        return Err(Error::Recipe {
+            place: at(&error),
+            message: explain(error.message()),
+        });
     }
     let mut table: Table = toml::from_str(text).map_err(|error| Error::Recipe {
         place: at(&error),
@@ -58,6 +56,11 @@ pub fn parse(origin: &str, text: &str, sets: &[String]) -> Result<Recipe, Error>
             });
         }
     }
+    // As it stands there, before defaults make a key that was written like one that was not.
+    fusion::check_keys(&table).map_err(|message| Error::Recipe {
+        place: place(origin, text, sets, &message),
+        message,
+    })?;
     Recipe::deserialize(Value::Table(table)).map_err(|error| Error::Recipe {
         place: origin.to_owned(),
         message: explain(error.message()),
@@ -130,12 +133,4 @@ pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .min()
         .filter(|(distance, k)| *distance <= k.len().max(word.len()) / 2)
         .map(|(_, k)| k)
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()[..offset.min(text.len())]
-        .iter()
-        .filter(|b| **b == b'\n')
-        .count()
-        + 1
 }

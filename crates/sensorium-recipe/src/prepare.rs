@@ -2,10 +2,13 @@
 //! a bad one shows at once and not in the third epoch. What fits is kept in memory.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sensorium_core::{Modality, Source, seed};
-use sensorium_data::{BadRow, Labels, OnError, Row, in_order};
+use sensorium_data::{BadRow, Labels, OnError, Place, Row, in_order};
+use sha2::{Digest, Sha256};
 
 use crate::modalities::{KNOWN, Processors, Samples};
 use crate::registry::Refusal;
@@ -17,13 +20,19 @@ pub struct Prepared {
     /// Prepares what is not in memory.
     pub processors: Arc<Processors>,
     rows: Arc<Vec<PreparedRow>>,
+    on_error: OnError,
+    /// Rows that could be decoded once and no longer can, if such rows are skipped.
+    lost: Arc<Mutex<BTreeMap<usize, BadRow>>>,
 }
 
 #[derive(Clone, Debug)]
 struct PreparedRow {
     id: String,
+    place: Place,
     label: usize,
     inputs: Inputs,
+    /// A number for the content of its inputs.
+    content: u64,
     cached: Option<Samples>,
 }
 
@@ -34,6 +43,8 @@ pub struct Preparing {
     pub prepared: Prepared,
     /// The rows that could not, if they were to be skipped.
     pub bad: Vec<BadRow>,
+    /// The memory that is left for other rows.
+    pub room: Room,
 }
 
 /// How rows are prepared.
@@ -43,8 +54,33 @@ pub struct How {
     pub on_error: OnError,
     /// Threads that decode.
     pub threads: usize,
-    /// Rows to keep in memory.
-    pub cache_rows: usize,
+    /// What may be kept in memory.
+    pub room: Room,
+}
+
+/// Memory that prepared rows may take, shared by the parts of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// How many rows.
+    pub rows: usize,
+    /// How many bytes.
+    pub bytes: usize,
+}
+
+impl Room {
+    /// Without a limit.
+    pub const ENDLESS: Self = Self {
+        rows: usize::MAX,
+        bytes: usize::MAX,
+    };
+
+    /// The samples, if there is room for them, which they then take.
+    fn keep(&mut self, samples: Samples) -> Option<Samples> {
+        let rows = self.rows.checked_sub(1)?;
+        let bytes = self.bytes.checked_sub(samples.host_bytes())?;
+        *self = Self { rows, bytes };
+        Some(samples)
+    }
 }
 
 /// Decodes and prepares rows in parallel.
@@ -59,26 +95,38 @@ pub fn prepare(
     observer: &mut dyn Observer,
 ) -> Result<Preparing, Error> {
     let shared = Arc::clone(processors);
-    let work = move |inputs: &Inputs| shared.process(inputs);
-    let (ready, bad) = prepare_with(rows, labels, how, observer, work)?;
+    let work = move |inputs: &Inputs| {
+        let samples = shared.process(inputs)?;
+        Ok((samples, content_of(inputs)))
+    };
+    let (ready, bad, room) = prepare_with(rows, labels, how, observer, work)?;
     Ok(Preparing {
         prepared: Prepared {
             processors: Arc::clone(processors),
             rows: Arc::new(ready),
+            on_error: how.on_error,
+            lost: Arc::default(),
         },
         bad,
+        room,
     })
 }
 
 type Inputs = BTreeMap<Modality, Source>;
+
+/// Samples, and a number for the content that they were made of.
+type Work = Result<(Samples, u64), (Modality, Refusal)>;
+
+/// Rows that are ready, those that are bad, and the memory that is left.
+type Done = (Vec<PreparedRow>, Vec<BadRow>, Room);
 
 fn prepare_with(
     rows: Vec<Row>,
     labels: &Labels,
     how: How,
     observer: &mut dyn Observer,
-    work: impl Fn(&Inputs) -> Result<Samples, (Modality, Refusal)> + Send + Sync + 'static,
-) -> Result<(Vec<PreparedRow>, Vec<BadRow>), Error> {
+    work: impl Fn(&Inputs) -> Work + Send + Sync + 'static,
+) -> Result<Done, Error> {
     observer.phase("preparing", rows.len());
     let rows: Arc<[Row]> = rows.into();
     let shared = Arc::clone(&rows);
@@ -88,18 +136,22 @@ fn prepare_with(
         let result = work(&inputs);
         (inputs, result)
     });
-    let (mut ready, mut bad) = (Vec::new(), Vec::new());
+    let (mut ready, mut bad, mut room) = (Vec::new(), Vec::new(), how.room);
     for (i, (row, job)) in rows.iter().zip(jobs).enumerate() {
         observer.advance(i + 1);
         let error = match job {
-            Ok((inputs, Ok(samples))) => match labels.index_of(row) {
+            Ok((_, Ok((samples, _)))) if samples.modalities().is_empty() => Error::Nothing {
+                place: row.place.to_string(),
+            },
+            Ok((inputs, Ok((samples, content)))) => match labels.index_of(row) {
                 Ok(label) => {
-                    let cached = (ready.len() < how.cache_rows).then_some(samples);
                     ready.push(PreparedRow {
                         id: row.id.clone(),
+                        place: row.place.clone(),
                         label,
                         inputs,
-                        cached,
+                        content,
+                        cached: room.keep(samples),
                     });
                     continue;
                 }
@@ -117,17 +169,18 @@ fn prepare_with(
             },
         };
         match how.on_error {
-            OnError::Skip => bad.push(bad_row(row, error)?),
+            OnError::Skip => bad.push(bad_row(&row.place, error)?),
             OnError::Fail => return Err(error),
         }
     }
     observer.phase_end();
-    Ok((ready, bad))
+    Ok((ready, bad, room))
 }
 
 /// What is listed of a row that is left out; an error that is no row's stays one.
-fn bad_row(row: &Row, error: Error) -> Result<BadRow, Error> {
+fn bad_row(place: &Place, error: Error) -> Result<BadRow, Error> {
     let (column, reason) = match error {
+        Error::Nothing { .. } => ("", NOTHING.to_owned()),
         Error::Row {
             modality, reason, ..
         } => (modality.name(), reason.to_string()),
@@ -135,8 +188,11 @@ fn bad_row(row: &Row, error: Error) -> Result<BadRow, Error> {
         Error::Unprepared { reason, .. } => ("", reason.to_string()),
         other => return Err(other),
     };
-    Ok(BadRow::new(row.place.clone(), column, reason))
+    Ok(BadRow::new(place.clone(), column, reason))
 }
+
+/// What is wrong with a row that has no content.
+pub(crate) const NOTHING: &str = "the row has nothing of the modalities that are asked about";
 
 /// A row's inputs by modality; columns of no known modality are not inputs.
 pub(crate) fn inputs_of(row: &Row) -> Inputs {
@@ -146,18 +202,60 @@ pub(crate) fn inputs_of(row: &Row) -> Inputs {
         .collect()
 }
 
+/// A number for the content of a row's inputs. What is in memory came with the program: its name and size tell it.
+fn content_of(inputs: &BTreeMap<Modality, Source>) -> u64 {
+    inputs.iter().fold(0, |number, (modality, source)| {
+        let content = match source {
+            Source::Text(text) => [seed::of_name(text), text.len() as u64],
+            Source::Bytes { name, data } => [seed::of_name(name), data.len() as u64],
+            Source::Path(path) => file_content(path).unwrap_or_default(),
+        };
+        seed::derive(
+            number,
+            &[seed::of_name(modality.name()), content[0], content[1]],
+        )
+    })
+}
+
+/// A number for a file's content, and its size.
+fn file_content(path: &Path) -> std::io::Result<[u64; 2]> {
+    let mut file = std::fs::File::open(path)?;
+    let (mut hash, mut size) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            n => {
+                hash.update(&buffer[..n]);
+                size += n as u64;
+            }
+        }
+    }
+    let digest = hash.finalize();
+    let first = digest.iter().take(8);
+    Ok([first.fold(0, |n, byte| n << 8 | u64::from(*byte)), size])
+}
+
 impl Prepared {
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// A number for these rows and their classes: another number is other data.
+    /// A number for these rows, their classes and their content: another number is other data.
     pub fn identity(&self) -> String {
         let hash = self.rows.iter().fold(0, |hash, row| {
-            seed::derive(hash, &[seed::of_name(&row.id), row.label as u64])
+            seed::derive(
+                hash,
+                &[seed::of_name(&row.id), row.label as u64, row.content],
+            )
         });
         format!("{} rows, {hash:016x}", self.rows.len())
+    }
+
+    /// How many rows are decoded anew each time.
+    pub fn uncached(&self) -> usize {
+        self.rows.iter().filter(|row| row.cached.is_none()).count()
     }
 
     /// Whether there is no row.
@@ -170,6 +268,11 @@ impl Prepared {
         &self.rows[row].id
     }
 
+    /// Where a row stands.
+    pub fn place(&self, row: usize) -> &Place {
+        &self.rows[row].place
+    }
+
     /// A row's class.
     pub fn label(&self, row: usize) -> usize {
         self.rows[row].label
@@ -180,23 +283,41 @@ impl Prepared {
         &self.rows[row].inputs
     }
 
-    /// A row's prepared samples, from memory or decoded anew.
+    /// A row's prepared samples, from memory or decoded anew; none if it can no longer be decoded and bad rows are
+    /// skipped.
     ///
     /// # Errors
-    /// If a file that could be decoded before no longer can.
-    pub fn samples(&self, row: usize) -> Result<Samples, Error> {
-        let row = &self.rows[row];
-        match &row.cached {
-            Some(samples) => Ok(samples.clone()),
-            None => self
-                .processors
-                .process(&row.inputs)
-                .map_err(|(modality, reason)| Error::Row {
-                    place: row.id.clone(),
+    /// If a file that could be decoded before no longer can, unless bad rows are skipped.
+    pub fn samples(&self, row: usize) -> Result<Option<Samples>, Error> {
+        let prepared = &self.rows[row];
+        if let Some(samples) = &prepared.cached {
+            return Ok(Some(samples.clone()));
+        }
+        match self.processors.process(&prepared.inputs) {
+            Ok(samples) => Ok(Some(samples)),
+            Err((modality, reason)) => {
+                let error = Error::Row {
+                    place: prepared.place.to_string(),
                     modality,
                     reason,
-                }),
+                };
+                if self.on_error == OnError::Fail {
+                    return Err(error);
+                }
+                let bad = bad_row(&prepared.place, error)?;
+                self.lost().entry(row).or_insert(bad);
+                Ok(None)
+            }
         }
+    }
+
+    /// Rows that were skipped since, because they could no longer be decoded.
+    pub fn lost_rows(&self) -> Vec<BadRow> {
+        self.lost().values().cloned().collect()
+    }
+
+    fn lost(&self) -> std::sync::MutexGuard<'_, BTreeMap<usize, BadRow>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -204,7 +325,7 @@ impl Prepared {
 mod tests {
     use super::*;
     use crate::Silent;
-    use sensorium_data::Place;
+    use sensorium_text::TextSample;
 
     fn row(n: u64) -> Row {
         Row {
@@ -221,20 +342,28 @@ mod tests {
         }
     }
 
-    fn outcome(on_error: OnError) -> Result<(Vec<PreparedRow>, Vec<BadRow>), Error> {
+    fn sample(ids: usize) -> Samples {
+        Samples {
+            text: Some(TextSample { ids: vec![0; ids] }),
+            ..Samples::default()
+        }
+    }
+
+    fn outcome(on_error: OnError) -> Result<Done, Error> {
         let labels = Labels::given(vec!["a".to_owned()])?;
         let how = How {
             on_error,
             threads: 2,
-            cache_rows: 0,
+            room: Room::ENDLESS,
         };
-        let rows = (1..=4).map(row).collect();
+        let rows = (1..=5).map(row).collect();
         prepare_with(rows, &labels, how, &mut Silent, |inputs| {
             let (modality, source) = inputs.first_key_value().expect("an input");
             match source.describe().as_str() {
                 "text \"text 2\"" => panic!("two is bad"),
                 "text \"text 3\"" => Err((*modality, "three is refused".into())),
-                _ => Ok(Samples::default()),
+                "text \"text 5\"" => Ok((Samples::default(), 0)),
+                _ => Ok((sample(1), 0)),
             }
         })
     }
@@ -244,10 +373,44 @@ mod tests {
         let error = outcome(OnError::Fail).expect_err("a bad row").to_string();
         let expected = "data.csv:2: a worker panicked while preparing it: two is bad";
         assert!(error.starts_with(expected), "{error}");
-        let (ready, bad) = outcome(OnError::Skip).expect("bad rows are skipped");
+        let (ready, bad, _) = outcome(OnError::Skip).expect("bad rows are skipped");
         let ids: Vec<&str> = ready.iter().map(|row| row.id.as_str()).collect();
         assert_eq!(ids, ["row 1", "row 4"]);
         let bad: Vec<String> = bad.iter().map(ToString::to_string).collect();
-        assert_eq!(bad, [expected, "data.csv:3, column text: three is refused"]);
+        let empty = format!("data.csv:5: {NOTHING}");
+        let refused = "data.csv:3, column text: three is refused";
+        assert_eq!(bad, [expected, refused, empty.as_str()]);
+    }
+
+    #[test]
+    fn memory_is_bounded_by_rows_and_by_bytes() {
+        let size = sample(100).host_bytes();
+        assert_eq!(size, sample(0).host_bytes() + 400);
+        let mut room = Room {
+            rows: 3,
+            bytes: 2 * size + 10,
+        };
+        let kept: Vec<bool> = (0..4).map(|_| room.keep(sample(100)).is_some()).collect();
+        assert_eq!(kept, [true, true, false, false]);
+        assert_eq!(room, Room { rows: 1, bytes: 10 });
+        let mut room = Room {
+            rows: 1,
+            bytes: usize::MAX,
+        };
+        assert!(room.keep(sample(100)).is_some() && room.keep(sample(0)).is_none());
+    }
+
+    #[test]
+    fn a_number_tells_other_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let of = |source: Source| content_of(&BTreeMap::from([(sensorium_text::TEXT, source)]));
+        let file = |content: &str| {
+            std::fs::write(&path, content).unwrap();
+            of(Source::path(&path))
+        };
+        assert_eq!(file("one"), file("one"));
+        assert_ne!(file("one"), file("two"));
+        assert_ne!(of(Source::text("one")), of(Source::text("two")));
     }
 }

@@ -1,14 +1,20 @@
 //! The recipe: everything a run depends on, as one table that a person writes.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use sensorium_core::Modality;
 use sensorium_data::{Columns, OnError, SplitConfig};
 use sensorium_fusion::{FusionConfig, HeadConfig};
 use sensorium_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::folder::read_text;
 use crate::modalities::EncoderConfigs;
 use crate::parse::{nearest, parse};
+use crate::place::place;
+use crate::prepare::Room;
+use crate::validate::METRICS;
 use crate::{Error, builtin};
 
 /// A recipe: which data, which encoders, how they are joined, and how the model is trained.
@@ -29,7 +35,7 @@ pub struct Recipe {
     /// One table per modality that takes part.
     pub encoders: EncoderConfigs,
     /// How modalities are joined.
-    #[serde(default)]
+    #[serde(default, serialize_with = "crate::fusion::serialize")]
     pub fusion: FusionConfig,
     /// What answers.
     #[serde(default)]
@@ -75,8 +81,10 @@ pub struct BatchConfig {
     pub modality_dropout: f64,
     /// Threads that decode and prepare; 0 = one per core.
     pub threads: usize,
-    /// Prepared rows kept in memory; those beyond it are decoded anew each epoch.
+    /// The most prepared rows kept in memory, over all parts; those beyond it are decoded anew each epoch.
     pub cache_rows: usize,
+    /// The most memory that they take, in MiB.
+    pub cache_mib: usize,
 }
 
 impl Default for BatchConfig {
@@ -87,6 +95,7 @@ impl Default for BatchConfig {
             modality_dropout: 0.0,
             threads: 0,
             cache_rows: 20_000,
+            cache_mib: 2048,
         }
     }
 }
@@ -131,7 +140,7 @@ impl Recipe {
                 hint,
             });
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::folder(&path, error))?;
+        let text = read_text(&path)?;
         Self::parse(name, &text, sets)
     }
 
@@ -142,18 +151,19 @@ impl Recipe {
     pub fn parse(origin: &str, text: &str, sets: &[String]) -> Result<Self, Error> {
         let recipe = parse(origin, text, sets)?;
         recipe.validate().map_err(|message| Error::Recipe {
-            place: origin.to_owned(),
+            place: place(origin, text, sets, &message),
             message,
         })?;
         Ok(recipe)
     }
 
-    /// The recipe as TOML, every default written out.
+    /// The recipe as TOML, every default written out that has an effect.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("a recipe is a table of plain values")
     }
 
-    fn validate(&self) -> Result<(), String> {
+    /// Refuses what does not fit together; the message begins with the key.
+    pub(crate) fn validate(&self) -> Result<(), String> {
         let name_ok = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(name_ok) {
             return Err(format!(
@@ -161,19 +171,10 @@ impl Recipe {
                 self.name
             ));
         }
-        if self.data.set.is_some() && self.data.path.is_some() {
-            return Err("data.set and data.path exclude each other: remove one".to_owned());
-        }
-        if let Some(set) = &self.data.set
-            && set != "av-digits"
-        {
-            return Err(format!(
-                "data.set = {set:?}: the built-in data set is \"av-digits\""
-            ));
-        }
         if self.encoders.modalities().is_empty() {
             return Err("no [encoders.NAME] table: a model needs at least one modality".to_owned());
         }
+        self.data.validate(&self.encoders.modalities())?;
         self.batch.validate()?;
         if !(0.0..1.0).contains(&self.objective.label_smoothing) {
             return Err(format!(
@@ -186,7 +187,38 @@ impl Recipe {
             .map_err(|(table, reason)| format!("encoders.{table}: {reason}"))?;
         self.fusion.validate().map_err(|e| format!("fusion: {e}"))?;
         self.head.validate().map_err(|e| format!("head: {e}"))?;
-        self.train.validate().map_err(|e| format!("train: {e}"))
+        match &self.train.metric {
+            Some(metric) if !METRICS.contains(&metric.as_str()) => Err(format!(
+                "train.metric = {metric:?}: validation measures {}{}",
+                METRICS.join(", "),
+                nearest(metric, &METRICS)
+                    .map(|near| format!("; did you mean {near:?}?"))
+                    .unwrap_or_default()
+            )),
+            _ => self.train.validate().map_err(|e| e.to_string()),
+        }
+    }
+}
+
+impl DataConfig {
+    fn validate(&self, modalities: &BTreeSet<Modality>) -> Result<(), String> {
+        if self.set.is_some() && self.path.is_some() {
+            return Err("data.set and data.path exclude each other: remove one".to_owned());
+        }
+        if let Some(set) = &self.set
+            && set != "av-digits"
+        {
+            return Err(format!(
+                "data.set = {set:?}: the built-in data set is \"av-digits\""
+            ));
+        }
+        let unused = |name: &&String| !modalities.iter().any(|m| m.name() == name.as_str());
+        if let Some(name) = self.columns.inputs.keys().find(unused) {
+            return Err(format!(
+                "data.columns.inputs.{name} has no effect without a table [encoders.{name}]: add one, or remove it"
+            ));
+        }
+        self.split.validate().map_err(|e| e.to_string())
     }
 }
 
@@ -204,6 +236,14 @@ impl BatchConfig {
             ));
         }
         Ok(())
+    }
+
+    /// The memory that prepared rows may take.
+    pub fn room(&self) -> Room {
+        Room {
+            rows: self.cache_rows,
+            bytes: self.cache_mib.saturating_mul(1 << 20),
+        }
     }
 
     /// How many threads decode and prepare.

@@ -25,7 +25,7 @@ macro_rules! modalities {
         use burn::tensor::Device;
         use sensorium_core::tap::in_layer;
         use sensorium_core::{
-            Encoder, EncoderSet, Gathered, Modality, ModalityKit, Parts, Processor, SampleRng, Source, Tap,
+            Encoder, EncoderSet, Gathered, HostBytes, Modality, ModalityKit, Parts, Processor, SampleRng, Source, Tap,
         };
         use serde::{Deserialize, Serialize};
 
@@ -203,6 +203,13 @@ macro_rules! modalities {
                     found.insert(<$kit as ModalityKit>::MODALITY);
                 })+
                 found
+            }
+
+            /// How much memory they take.
+            pub fn host_bytes(&self) -> usize {
+                let mut bytes = std::mem::size_of::<Self>();
+                $(bytes += self.$name.as_ref().map_or(0, HostBytes::host_bytes);)+
+                bytes
             }
 
             /// Keeps the named modalities only.

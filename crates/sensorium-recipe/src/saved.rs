@@ -1,22 +1,22 @@
 //! A model that a run left behind: opened again to be measured or asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
 use burn::tensor::activation::softmax;
 use sensorium_core::{Modality, Model, Source};
-use sensorium_data::OnError;
+use sensorium_data::{BadRow, OnError};
 use sensorium_eval::{Ablation, ClassificationReport};
 use serde::Serialize;
 
 use crate::dataset::Dataset;
-use crate::evaluate::Measure;
-use crate::folder::{MODEL_TYPE, ModelConfig, RunFolder, read_json};
+use crate::evaluate::{Answer, Measure};
+use crate::folder::{ModelConfig, RunFolder, read_json};
 use crate::modalities::{KNOWN, Processors};
 use crate::model::{RecipeModel, build};
-use crate::prepare::{How, prepare};
+use crate::prepare::{How, NOTHING, Prepared, prepare};
 use crate::{Error, Observer};
 
 /// A trained model with all it needs to answer.
@@ -32,7 +32,8 @@ pub struct SavedModel {
 }
 
 /// Which rows of a data set to measure on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Part {
     /// What the model learned from.
     Train,
@@ -44,15 +45,30 @@ pub enum Part {
     All,
 }
 
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Valid => "valid",
+            Self::Test => "test",
+            Self::All => "all",
+        }
+    }
+}
+
 /// What measuring gives.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
     /// Which data.
     pub data: String,
+    /// Which rows of it.
+    pub part: Part,
     /// The modalities that were left out everywhere.
     pub dropped: Vec<String>,
     /// Rows left out because they are bad, or have none of the modalities.
     pub skipped_rows: usize,
+    /// Which rows these are, and why each was left out.
+    pub skipped: Vec<BadRow>,
     /// The score with the modalities that stay.
     pub test: ClassificationReport,
     /// The score on each set of them.
@@ -86,12 +102,7 @@ impl SavedModel {
             ));
         }
         let config: ModelConfig = read_json(&dir.join("config.json"))?;
-        if config.model_type != MODEL_TYPE {
-            return Err(Error::folder(
-                dir.join("config.json"),
-                format!("model_type is {:?}, not {MODEL_TYPE:?}", config.model_type),
-            ));
-        }
+        config.check(&dir.join("config.json"))?;
         let processors = config
             .recipe
             .encoders
@@ -110,14 +121,15 @@ impl SavedModel {
         })
     }
 
-    /// Measures on a part of the run's data, or of `data`, with some modalities left out everywhere.
+    /// Measures on a part of the run's data, or of `data`, with some modalities left out everywhere. Without a part it is
+    /// the test part, or every row of a `data` that names no split.
     ///
     /// # Errors
     /// If a modality is not the model's, or the data is bad or empty.
     pub fn measure(
         &self,
         data: Option<&Path>,
-        part: Part,
+        part: Option<Part>,
         drop: &[String],
         on_error: Option<OnError>,
         observer: &mut dyn Observer,
@@ -135,7 +147,16 @@ impl SavedModel {
                 takes: self.names(),
             });
         }
-        let set = Dataset::open(&recipe, data, Some(self.config.labels.clone()))?;
+        let mut set = Dataset::open(&recipe, data, Some(self.config.labels.clone()))?;
+        set.notes.iter().for_each(|line| observer.note(line));
+        let names_split = set.table.rows.iter().any(|row| row.split.is_some());
+        let part = part.unwrap_or(match data {
+            Some(_) if !names_split => Part::All,
+            _ => Part::Test,
+        });
+        if part != Part::All {
+            set.split(&recipe)?;
+        }
         let rows = match part {
             Part::Train => set.rows(&set.splits.train),
             Part::Valid => set.rows(&set.splits.valid),
@@ -145,7 +166,7 @@ impl SavedModel {
         let how = How {
             on_error: recipe.data.on_error,
             threads: recipe.batch.n_threads(),
-            cache_rows: recipe.batch.cache_rows,
+            room: recipe.batch.room(),
         };
         let done = prepare(rows, &self.processors, &set.labels, how, observer)?;
         for bad in set.bad.iter().chain(&done.bad) {
@@ -162,15 +183,26 @@ impl SavedModel {
         observer.phase_end();
         if answers.is_empty() {
             return Err(Error::Empty {
-                what: format!("the {part:?} part of {}", set.name).to_lowercase(),
+                what: format!("the part {} of {}", part.name(), set.name),
                 why: " with these modalities; see --split, --drop and --data".to_owned(),
             });
         }
         let test = measure.score(&done.prepared, &answers)?;
+        let mut skipped = [set.bad, done.bad].concat();
+        let unanswered = unanswered(&done.prepared, &answers);
+        if let Some(first) = unanswered.first() {
+            observer.note(&format!(
+                "left out: {} without an answer, the first {first}",
+                unanswered.len()
+            ));
+        }
+        skipped.extend(unanswered);
         Ok(Measured {
             data: set.name,
+            part,
             dropped: drop.to_vec(),
-            skipped_rows: set.bad.len() + done.bad.len() + done.prepared.len() - answers.len(),
+            skipped_rows: skipped.len(),
+            skipped,
             ablation: measure.ablation(&self.model, &done.prepared, &keep, &test, observer)?,
             test,
         })
@@ -234,4 +266,17 @@ impl SavedModel {
         let names: Vec<&str> = taken.iter().map(|m| m.name()).collect();
         names.join(", ")
     }
+}
+
+/// The rows that were prepared and got no answer: those that lack what was asked about, and those that could no longer be
+/// read.
+fn unanswered(rows: &Prepared, answers: &[Answer]) -> Vec<BadRow> {
+    let mut skipped = rows.lost_rows();
+    let lost: BTreeSet<_> = skipped.iter().map(|bad| bad.place.row).collect();
+    let answered: BTreeSet<usize> = answers.iter().map(|answer| answer.row).collect();
+    let without = (0..rows.len())
+        .filter(|row| !answered.contains(row) && !lost.contains(&rows.place(*row).row))
+        .map(|row| BadRow::new(rows.place(row).clone(), "", NOTHING));
+    skipped.extend(without);
+    skipped
 }

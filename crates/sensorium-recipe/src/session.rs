@@ -1,5 +1,5 @@
-//! A whole run: data, model, training, evaluation, export and report, in that order. Nothing is
-//! written before the data has been read and found good.
+//! A whole run: data, model, training, evaluation, export and report, in that order. The run's folder is
+//! locked from the first moment to the last, and holds nothing else until the data has been found good.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,17 +8,19 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::Device;
 use sensorium_core::seed;
-use sensorium_data::OnError;
+use sensorium_data::{BadRow, OnError};
 use sensorium_eval::{Ablation, ClassificationReport};
-use sensorium_train::{CrossEntropy, Outcome, Supervised, Trainer};
+use sensorium_train::{CrossEntropy, Outcome, RunLock, Supervised, Trainer, Weights};
 use serde::{Deserialize, Serialize};
 
+use crate::claim::Claim;
 use crate::dataset::Dataset;
 use crate::evaluate::Measure;
+use crate::export::export;
 use crate::feed::TrainFeed;
-use crate::folder::{MODEL_TYPE, ModelConfig, RunFolder};
+use crate::folder::RunFolder;
 use crate::modalities::Processors;
-use crate::model::{RecipeModel, build};
+use crate::model::build;
 use crate::prepare::{How, Prepared, prepare};
 use crate::validate::{Trained, Validation};
 use crate::{Error, Observer, Recipe, report};
@@ -86,13 +88,15 @@ pub fn train(
         *path = crate::dataset::absolute(path);
     }
     recipe.encoders = recipe.encoders.absolute();
+    // First, so that a folder that is taken or cannot be written is not found out after all data has been prepared.
+    let claim = Claim::new(out, &recipe.name)?;
     let (data, processors, parts) = read(&recipe, observer)?;
-    let folder = RunFolder::create(out, &recipe.name)?;
-    folder.write("recipe.toml", recipe.to_toml().as_bytes())?;
+    let (folder, lock) = claim.begin(&recipe.to_toml())?;
     report::write_skipped(&folder, &data)?;
     let run = Run {
         recipe,
-        folder: &folder,
+        folder,
+        lock,
         data,
         processors,
         parts,
@@ -112,6 +116,7 @@ pub fn resume(
 ) -> Result<Finished, Error> {
     let started = Instant::now();
     let folder = RunFolder::open(root)?;
+    let lock = RunLock::acquire(root)?;
     if folder.metrics_path().is_file() {
         return Err(Error::folder(
             root,
@@ -122,7 +127,8 @@ pub fn resume(
     let (data, processors, parts) = read(&recipe, observer)?;
     let run = Run {
         recipe,
-        folder: &folder,
+        folder,
+        lock,
         data,
         processors,
         parts,
@@ -137,6 +143,8 @@ fn read(
     observer: &mut dyn Observer,
 ) -> Result<(Dataset, Arc<Processors>, Parts), Error> {
     let mut data = Dataset::open(recipe, None, None)?;
+    data.notes.iter().for_each(|line| observer.note(line));
+    data.split(recipe)?;
     let processors = recipe
         .encoders
         .fit(|modality| data.training_sources(modality))
@@ -145,13 +153,14 @@ fn read(
             reason,
         })?;
     let processors = Arc::new(processors);
-    let how = How {
+    let mut how = How {
         on_error: recipe.data.on_error,
         threads: recipe.batch.n_threads(),
-        cache_rows: recipe.batch.cache_rows,
+        room: recipe.batch.room(),
     };
     let mut part = |name: &str, indices: &[usize]| {
         let done = prepare(data.rows(indices), &processors, &data.labels, how, observer)?;
+        how.room = done.room;
         if done.prepared.is_empty() && name != "validation" {
             return Err(Error::Empty {
                 what: format!("the {name} part of {}", data.name),
@@ -176,13 +185,89 @@ fn read(
     for bad in &data.bad {
         observer.note(&format!("left out: {bad}"));
     }
+    let anew = train.uncached() + valid.uncached() + test.uncached();
+    if anew > 0 {
+        observer.note(&format!(
+            "{anew} prepared rows have no room in memory and are decoded anew each time: see batch.cache_mib and batch.cache_rows"
+        ));
+    }
+    if valid.is_empty()
+        && let Some(line) = nothing_to_validate(recipe, &data.name)
+    {
+        observer.note(&line);
+    }
     Ok((data, processors, Parts { train, valid, test }))
 }
 
+/// What a recipe asks of a validation that has no rows, in one line.
+fn nothing_to_validate(recipe: &Recipe, data: &str) -> Option<String> {
+    let train = &recipe.train;
+    let keys = [
+        ("train.early_stop", train.early_stop.is_some()),
+        ("train.metric", train.metric.is_some()),
+        ("train.weights = \"best\"", train.weights == Weights::Best),
+    ];
+    let asked: Vec<&str> = keys
+        .iter()
+        .filter(|(_, set)| *set)
+        .map(|(key, _)| *key)
+        .collect();
+    (!asked.is_empty()).then(|| {
+        format!(
+            "the validation part of {data} has no rows, so that {} {} no effect: the run goes to its end, and its last weights are kept",
+            asked.join(" and "),
+            if asked.len() == 1 { "has" } else { "have" }
+        )
+    })
+}
+
+/// Lists rows that could be decoded at first and no longer could later on.
+fn note_lost(
+    parts: &Parts,
+    data: &mut Dataset,
+    folder: &RunFolder,
+    observer: &mut dyn Observer,
+) -> Result<(), Error> {
+    let parts = [&parts.train, &parts.valid, &parts.test];
+    let lost: Vec<BadRow> = parts.into_iter().flat_map(Prepared::lost_rows).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    for bad in &lost {
+        observer.note(&format!("left out: {bad}"));
+    }
+    data.bad.extend(lost);
+    report::write_skipped(folder, data)
+}
+
+/// What a run depends on besides its table `[train]` and its training rows: what must be the same to go on with it.
+fn settings(run: &Run, classes: &[String]) -> Result<serde_json::Value, Error> {
+    let recipe = serde_json::to_value(&run.recipe);
+    let mut settings = recipe.map_err(|error| Error::folder(run.folder.recipe_path(), error))?;
+    // Names, where the same rows lie, and what is done how fast, change no number.
+    for (table, keys) in [
+        ("", &["name", "about", "train"][..]),
+        ("/data", &["path"]),
+        ("/batch", &["threads", "cache_rows", "cache_mib"]),
+    ] {
+        if let Some(table) = settings.pointer_mut(table).and_then(|t| t.as_object_mut()) {
+            table.retain(|key, _| !keys.contains(&key.as_str()));
+        }
+    }
+    settings["rows"] = serde_json::json!({
+        "validation": run.parts.valid.identity(),
+        "test": run.parts.test.identity(),
+        "classes": classes,
+    });
+    Ok(settings)
+}
+
 /// A run, ready to learn.
-struct Run<'a> {
+struct Run {
     recipe: Recipe,
-    folder: &'a RunFolder,
+    folder: RunFolder,
+    /// Keeps others out until the last file is written.
+    lock: RunLock,
     data: Dataset,
     processors: Arc<Processors>,
     parts: Parts,
@@ -191,14 +276,14 @@ struct Run<'a> {
 }
 
 fn finish(
-    run: Run<'_>,
+    mut run: Run,
     options: &Options<'_>,
     observer: &mut dyn Observer,
     started: Instant,
 ) -> Result<Finished, Error> {
-    let (recipe, folder, test_rows) = (&run.recipe, run.folder, &run.parts.test);
     let classes = run.data.labels.names().to_vec();
     let outcome = learn(&run, &classes, options.device, observer)?;
+    let (recipe, folder, test_rows) = (&run.recipe, &run.folder, &run.parts.test);
     // What was added to a tower's weights is now part of them.
     let model = outcome.learner.model.materialize();
     let measure = Measure {
@@ -214,6 +299,7 @@ fn finish(
     let test = measure.score(test_rows, &answers)?;
     let ablation = measure.ablation(&model, test_rows, &of, &test, observer)?;
     export(folder, recipe, &model, &run.processors, &classes)?;
+    note_lost(&run.parts, &mut run.data, folder, observer)?;
     let metrics = RunMetrics {
         recipe: recipe.name.clone(),
         backend: options.backend.clone(),
@@ -230,13 +316,13 @@ fn finish(
     // Last, because its presence says that the run is complete.
     folder.write_json("metrics.json", &metrics)?;
     Ok(Finished {
-        folder: folder.clone(),
+        folder: run.folder,
         metrics,
     })
 }
 
 fn learn(
-    run: &Run<'_>,
+    run: &Run,
     classes: &[String],
     device: &Device,
     observer: &mut dyn Observer,
@@ -263,6 +349,8 @@ fn learn(
     let mut watch = crate::observer::Watching(observer);
     Trainer::new(recipe.train.clone(), run.folder.path())
         .resume(run.resume)
+        .with_settings(settings(run, classes)?)
+        .with_lock(run.lock.clone())
         .run(
             Supervised::new(model, objective),
             &feed,
@@ -271,39 +359,4 @@ fn learn(
             device,
         )
         .map_err(Error::from)
-}
-
-/// Writes `model/`, whole or not at all.
-fn export(
-    folder: &RunFolder,
-    recipe: &Recipe,
-    model: &RecipeModel,
-    processors: &Processors,
-    classes: &[String],
-) -> Result<(), Error> {
-    let path = folder.model_path();
-    let aside = folder.path().join("model.part");
-    let io = |error: std::io::Error| Error::folder(&path, error);
-    if aside.exists() {
-        std::fs::remove_dir_all(&aside).map_err(io)?;
-    }
-    std::fs::create_dir_all(&aside).map_err(io)?;
-    processors.save(&aside).map_err(|reason| Error::Modality {
-        what: format!("saving into {}", path.display()),
-        reason,
-    })?;
-    sensorium_train::export_weights(model, &aside.join("model.safetensors"))?;
-    let config = ModelConfig {
-        model_type: MODEL_TYPE.to_owned(),
-        sensorium_version: env!("CARGO_PKG_VERSION").to_owned(),
-        labels: classes.to_vec(),
-        parameters: model.num_params(),
-        recipe: recipe.clone(),
-    };
-    let text = serde_json::to_vec_pretty(&config).map_err(|error| Error::folder(&path, error))?;
-    std::fs::write(aside.join("config.json"), text).map_err(io)?;
-    if path.exists() {
-        std::fs::remove_dir_all(&path).map_err(io)?;
-    }
-    std::fs::rename(&aside, &path).map_err(io)
 }

@@ -11,6 +11,9 @@ use crate::evaluate::Measure;
 use crate::model::RecipeModel;
 use crate::prepare::Prepared;
 
+/// What is measured; the first chooses the best weights unless the recipe names another.
+pub(crate) const METRICS: [&str; 3] = ["accuracy", "macro_f1", "loss"];
+
 /// What the trainer trains.
 pub(crate) type Trained = Supervised<RecipeModel, CrossEntropy>;
 
@@ -44,9 +47,10 @@ impl Validate<Trained> for Validation {
             .iter()
             .map(|a| surprise(a.row, &a.probabilities))
             .sum();
+        let [accuracy, macro_f1, mean_loss] = METRICS;
         Ok(Scores::default()
-            .higher("accuracy", report.accuracy.unwrap_or(0.0))
-            .higher("macro_f1", report.macro_f1().unwrap_or(0.0))
-            .lower("loss", loss / answers.len().max(1) as f64))
+            .higher(accuracy, report.accuracy.unwrap_or(0.0))
+            .higher(macro_f1, report.macro_f1().unwrap_or(0.0))
+            .lower(mean_loss, loss / answers.len().max(1) as f64))
     }
 }

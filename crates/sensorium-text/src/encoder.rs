@@ -131,6 +131,14 @@ impl TextEncoderConfig {
             || format!("{} must be 1 to 65536", self.max_tokens),
         )?;
         self.transformer().validate()?;
+        // 2³¹ numbers are 8 GiB. The largest published table (256,000 x 5,376) has 1.4 of them.
+        let numbers = self.vocab_size.saturating_mul(self.d_model);
+        need(numbers <= 1 << 31, "vocab_size", || {
+            format!(
+                "{} tokens of width {} are more than a table of 2^31 numbers holds",
+                self.vocab_size, self.d_model
+            )
+        })?;
         let even =
             self.positions != Positions::Rotary || (self.d_model / self.n_heads).is_multiple_of(2);
         need(even, "positions", || {

@@ -145,6 +145,8 @@ impl ModalityKit for TextKit {
         device: &Device,
     ) -> Result<TextEncoder, Error> {
         let encoder = config.encoder(processor.tokenizer().vocab_size());
+        // The size of the vocabulary is the tokenizer file's say.
+        encoder.validate()?;
         Ok(encoder.init(device))
     }
 

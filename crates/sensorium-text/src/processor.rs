@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use rand::RngExt;
-use sensorium_core::{Processor, SampleRng, Source, need};
+use sensorium_core::{HostBytes, Processor, SampleRng, Source, need};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Side, TextSettings, Tokenizer};
@@ -23,6 +23,12 @@ pub struct AugmentConfig {
 pub struct TextSample {
     /// At least one id, special tokens included.
     pub ids: Vec<u32>,
+}
+
+impl HostBytes for TextSample {
+    fn host_bytes(&self) -> usize {
+        self.ids.host_bytes()
+    }
 }
 
 /// Texts on a device.

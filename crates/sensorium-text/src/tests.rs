@@ -260,3 +260,33 @@ proptest! {
         prop_assert!(ids.iter().all(|id| (*id as usize) < processor.tokenizer().vocab_size()));
     }
 }
+
+#[test]
+fn a_vocabulary_that_asks_for_a_terabyte_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    processor().tokenizer().save(dir.path()).unwrap();
+    let path = dir.path().join("tokenizer.json");
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let device = Device::flex();
+    let config = TextConfig {
+        d_model: 256,
+        ..TextConfig::default()
+    };
+    for (id, expected) in [
+        (
+            4_294_967_295u32,
+            "vocab_size: 4294967296 must be 1 to 16777216",
+        ),
+        (
+            16_000_000,
+            "vocab_size: 16000001 tokens of width 256 are more than",
+        ),
+    ] {
+        json["model"]["vocab"]["far"] = id.into();
+        std::fs::write(&path, json.to_string()).unwrap();
+        let processor = TextKit::open(&config, dir.path()).unwrap();
+        let error = TextKit::encoder(&config, &processor, &device).unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}

@@ -72,6 +72,7 @@ mod validate;
 mod watch;
 mod weights;
 
+pub use checkpoint::files::{move_folder, write_file};
 pub use config::{EarlyStop, NonFinite, ScheduleKind, TrainConfig, Weights};
 pub use error::{BoxError, Error};
 pub use feed::{Batches, Fed, Feed, FnFeed};

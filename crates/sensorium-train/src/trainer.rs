@@ -27,6 +27,7 @@ pub struct Trainer {
     config: TrainConfig,
     folder: PathBuf,
     resume: bool,
+    settings: serde_json::Value,
     lock: Option<RunLock>,
     files: Arc<dyn Files>,
 }
@@ -38,6 +39,7 @@ impl Trainer {
             config,
             folder: run_folder.into(),
             resume: false,
+            settings: serde_json::Value::Null,
             lock: None,
             files: Arc::new(Disk),
         }
@@ -50,8 +52,16 @@ impl Trainer {
         self
     }
 
-    /// With the folder's lock taken already, by someone who wrote to the folder before training. Otherwise
-    /// [`run`](Self::run) takes it.
+    /// What else the run depends on, such as the rest of a recipe: resuming with other settings is refused, and the error
+    /// names them.
+    #[must_use]
+    pub fn with_settings(mut self, settings: serde_json::Value) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// With the folder's lock taken already, by someone who writes to the folder before or after training and keeps a
+    /// clone. Otherwise [`run`](Self::run) takes it, and lets it go at its end.
     #[must_use]
     pub fn with_lock(mut self, lock: RunLock) -> Self {
         self.lock = Some(lock);
@@ -156,7 +166,8 @@ impl Trainer {
     fn start<L: Learner>(&self, learner: L, feed: &impl Feed) -> Result<Start<L>, Error> {
         let store = self.store();
         store.prepare()?;
-        let state = State::start(&self.config, feed.batches_per_epoch(), feed.identity());
+        let mut state = State::start(&self.config, feed.batches_per_epoch(), feed.identity());
+        state.settings = self.settings.to_string();
         let mut start = Start {
             snapshot: Snapshot::start(learner, &self.config),
             state,

@@ -1,7 +1,7 @@
 //! Files to samples on the host, samples to batches on a device.
 
 use burn::tensor::{Bool, Device, Tensor, TensorData};
-use sensorium_core::{Processor, SampleRng, Source, assert_shape};
+use sensorium_core::{HostBytes, Processor, SampleRng, Source, assert_shape};
 
 use crate::augment::AugmentConfig;
 use crate::decode::{Limits, decode};
@@ -14,6 +14,12 @@ pub struct ImageSample {
     height: usize,
     width: usize,
     pixels: Vec<f32>,
+}
+
+impl HostBytes for ImageSample {
+    fn host_bytes(&self) -> usize {
+        self.pixels.host_bytes()
+    }
 }
 
 impl ImageSample {

@@ -1,7 +1,7 @@
 //! Series on the host: normalised by what the training data holds, cut into patches, joined into batches.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use sensorium_core::{Processor, Source};
+use sensorium_core::{HostBytes, Processor, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::series::Series;
@@ -23,6 +23,12 @@ pub struct TemplateProcessor {
 pub struct TemplateSample {
     values: Vec<f32>,
     patches: usize,
+}
+
+impl HostBytes for TemplateSample {
+    fn host_bytes(&self) -> usize {
+        self.values.host_bytes()
+    }
 }
 
 impl TemplateProcessor {

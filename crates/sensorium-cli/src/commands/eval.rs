@@ -14,7 +14,7 @@ pub fn run(args: &EvalArgs, common: &Common) -> anyhow::Result<()> {
     let model = SavedModel::open(&args.run, &device)?;
     let measured = model.measure(
         args.data.as_deref(),
-        part(args.split),
+        args.split.map(part),
         &args.drop,
         args.on_error.map(Into::into),
         &mut progress,
@@ -24,7 +24,10 @@ pub fn run(args: &EvalArgs, common: &Common) -> anyhow::Result<()> {
     }
     let mut text = text_table(Some(&measured.test), Some(&measured.ablation));
     if measured.skipped_rows > 0 {
-        text.push_str(&format!("\n{} rows left out", measured.skipped_rows));
+        text.push_str(&format!(
+            "\n{} rows left out (--json lists them)",
+            measured.skipped_rows
+        ));
     }
     screen::text(&text)
 }

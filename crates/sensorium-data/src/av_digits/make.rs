@@ -92,7 +92,7 @@ pub fn make_rows(
     let bytes = std::fs::read(digits).map_err(|error| Error::io(digits, "read", error))?;
     let glyphs = glyphs::read(digits, &bytes)?;
     let (clips, [valid_speaker, test_speaker]) = recordings(speech)?;
-    let specs = specs(&glyphs, &clips, rows);
+    let specs = specs(speech, &glyphs, &clips, rows)?;
     write_whole(&specs, out, progress)?;
     Ok(Summary {
         valid_speaker: Some(valid_speaker),
@@ -111,7 +111,7 @@ pub fn write_embedded(
 ) -> Result<Summary, Error> {
     refuse_taken(out)?;
     let (glyphs, clips) = super::embedded_parts()?;
-    let specs = specs(&glyphs, &clips, &ROWS);
+    let specs = specs(Path::new("av-digits"), &glyphs, &clips, &ROWS)?;
     write_whole(&specs, out, progress)?;
     Ok(Summary::of(&specs))
 }

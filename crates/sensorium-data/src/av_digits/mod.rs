@@ -70,7 +70,7 @@ struct Made {
 pub fn embedded() -> Result<Table, Error> {
     let name = "av-digits";
     let (glyphs, clips) = embedded_parts()?;
-    let specs = specs(&glyphs, &clips, &ROWS);
+    let specs = specs(Path::new(name), &glyphs, &clips, &ROWS)?;
     let rows = specs
         .par_iter()
         .enumerate()
@@ -129,8 +129,17 @@ impl Spec<'_> {
     }
 }
 
-/// Which handwriting meets which recording: digits in equal numbers, each writing as often as the next.
-fn specs<'a>(glyphs: &'a [Glyph], clips: &'a [Clip], rows: &[(Split, usize)]) -> Vec<Spec<'a>> {
+/// Which handwriting meets which recording: digits in equal numbers, each writing as often as the next. `origin` names
+/// the recordings in messages.
+///
+/// # Errors
+/// If a digit that a part is to have is nowhere written, or nowhere spoken, in that part.
+fn specs<'a>(
+    origin: &Path,
+    glyphs: &'a [Glyph],
+    clips: &'a [Clip],
+    rows: &[(Split, usize)],
+) -> Result<Vec<Spec<'a>>, Error> {
     let mut rng = seed::rng(SEED, &[seed::of_name("specs")]);
     let mut specs = Vec::new();
     for digit in 0..10u8 {
@@ -146,14 +155,15 @@ fn specs<'a>(glyphs: &'a [Glyph], clips: &'a [Clip], rows: &[(Split, usize)]) ->
             };
             let heard = |c: &&Clip| c.digit == digit && c.split == *split;
             let voices: Vec<&Clip> = clips.iter().filter(heard).collect();
-            specs.extend(pair(*split, digit, writings, &voices, count / 10, &mut rng));
+            let pairs = pair(*split, digit, writings, &voices, count / 10, &mut rng);
+            specs.extend(pairs.map_err(|reason| Error::broken(origin, None, reason))?);
         }
     }
     // The rows of a part stand together, its digits mixed.
     let part = |split: Split| rows.iter().position(|(s, _)| *s == split);
     specs.shuffle(&mut rng);
     specs.sort_by_key(|spec| part(spec.split));
-    specs
+    Ok(specs)
 }
 
 fn pair<'a>(
@@ -163,21 +173,34 @@ fn pair<'a>(
     voices: &[&'a Clip],
     count: usize,
     rng: &mut SampleRng,
-) -> Vec<Spec<'a>> {
-    if writings.is_empty() || voices.is_empty() {
-        return Vec::new();
-    }
+) -> Result<Vec<Spec<'a>>, String> {
     let name = match split {
         Split::Train => "train",
         Split::Valid => "valid",
         Split::Test => "test",
     };
-    (0..count)
+    let lacks = |what: &str| {
+        Err(format!(
+            "has no {what}: the part {name} would lack that digit, add some"
+        ))
+    };
+    match (count, writings.is_empty(), voices.is_empty()) {
+        (0, ..) => return Ok(Vec::new()),
+        (_, true, _) => return lacks(&format!("handwritten {digit}")),
+        (_, _, true) => {
+            return lacks(&format!(
+                "recording of a {digit} by who is heard in that part"
+            ));
+        }
+        _ => {}
+    }
+    let specs = (0..count)
         .map(|n| Spec {
             id: format!("{name}-{digit}-{n:03}"),
             split,
             glyph: writings[n % writings.len()],
             clip: voices[rng.random_range(0..voices.len())],
         })
-        .collect()
+        .collect();
+    Ok(specs)
 }

@@ -228,6 +228,27 @@ fn the_embedded_rows_can_be_written_as_files() {
 }
 
 #[test]
+fn a_part_never_lacks_a_digit() {
+    let (glyphs, mut clips) = embedded_parts().unwrap();
+    let rows = [(Split::Train, 40), (Split::Valid, 20), (Split::Test, 20)];
+    clips.retain(|clip| clip.digit != 3 || clip.split != Split::Test);
+    let message = |glyphs: &[Glyph]| {
+        let made = specs(Path::new("fsdd"), glyphs, &clips, &rows);
+        made.err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
+    };
+    assert_eq!(
+        message(&glyphs),
+        "fsdd: has no recording of a 3 by who is heard in that part: the part test would lack that digit, add some"
+    );
+    let unwritten: Vec<Glyph> = glyphs.into_iter().filter(|g| g.digit != 1).collect();
+    assert!(
+        message(&unwritten).starts_with("fsdd: has no handwritten 1: the part train would lack")
+    );
+}
+
+#[test]
 fn broken_raw_files_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let digits = dir.path().join("d.csv");

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use sensorium_core::Source;
 
-use crate::{BadRow, Columns, Error, Place, Row, Split};
+use crate::{Columns, Error, Place, Row, Split};
 
-/// Which modality a file's extension belongs to. Files of other extensions are no samples.
+/// Which modality a file's extension belongs to. Files of other extensions are no samples, and are counted.
 const KINDS: [(&str, &[&str]); 3] = [
     (
         "image",
@@ -20,29 +20,24 @@ const KINDS: [(&str, &[&str]); 3] = [
     ("text", &["txt"]),
 ];
 
-/// Reads a folder of class folders.
-pub(super) fn read(folder: &Path, columns: &Columns) -> Result<(Vec<Row>, Vec<BadRow>), Error> {
+/// Reads a folder of class folders: its rows, and a line on the files that are none.
+pub(super) fn read(folder: &Path, columns: &Columns) -> Result<(Vec<Row>, Option<String>), Error> {
     let top = folders(folder)?;
     let parted = !top.is_empty() && top.iter().all(|f| Split::named(&name(f)).is_some());
-    let mut rows = Vec::new();
+    let mut found = Found::default();
     if parted {
         for part in &top {
             for class in folders(part)? {
-                take(
-                    folder,
-                    &class,
-                    Split::named(&name(part)),
-                    columns,
-                    &mut rows,
-                )?;
+                let split = Split::named(&name(part));
+                found.take(folder, &class, split, columns)?;
             }
         }
     } else {
         for class in &top {
-            take(folder, class, None, columns, &mut rows)?;
+            found.take(folder, class, None, columns)?;
         }
     }
-    if rows.is_empty() {
+    if found.rows.is_empty() {
         return Err(Error::NotData {
             path: folder.to_owned(),
             reason: "holds neither manifest.jsonl, manifest.csv or manifest.tsv, nor folders of classes with \
@@ -50,48 +45,81 @@ pub(super) fn read(folder: &Path, columns: &Columns) -> Result<(Vec<Row>, Vec<Ba
                 .to_owned(),
         });
     }
-    Ok((rows, Vec::new()))
+    let note = found.note(folder, columns);
+    Ok((found.rows, note))
 }
 
-fn take(
-    root: &Path,
-    class: &Path,
-    split: Option<Split>,
-    columns: &Columns,
-    rows: &mut Vec<Row>,
-) -> Result<(), Error> {
-    for file in entries(class)?.into_iter().filter(|path| path.is_file()) {
-        let extension = file
-            .extension()
-            .and_then(|e| e.to_str())
-            .unwrap_or_default();
-        let extension = extension.to_ascii_lowercase();
-        let kind = KINDS
-            .iter()
-            .find(|(_, known)| known.contains(&extension.as_str()));
-        let Some((modality, _)) = kind else { continue };
-        if !columns.inputs.contains_key(*modality) {
-            continue;
+/// What stands in class folders.
+#[derive(Default)]
+struct Found {
+    rows: Vec<Row>,
+    /// Files that are nothing of the modalities asked for, by their extension.
+    other: BTreeMap<String, usize>,
+}
+
+impl Found {
+    fn take(
+        &mut self,
+        root: &Path,
+        class: &Path,
+        split: Option<Split>,
+        columns: &Columns,
+    ) -> Result<(), Error> {
+        for file in entries(class)?.into_iter().filter(|path| path.is_file()) {
+            let extension = file
+                .extension()
+                .and_then(|e| e.to_str())
+                .unwrap_or_default();
+            let extension = extension.to_ascii_lowercase();
+            let kind = KINDS
+                .iter()
+                .find(|(_, known)| known.contains(&extension.as_str()))
+                .filter(|(modality, _)| columns.inputs.contains_key(*modality));
+            let Some((modality, _)) = kind else {
+                *self.other.entry(extension).or_default() += 1;
+                continue;
+            };
+            let id = file
+                .strip_prefix(root)
+                .unwrap_or(&file)
+                .display()
+                .to_string();
+            self.rows.push(Row {
+                id,
+                label: Some(name(class)),
+                split,
+                group: None,
+                inputs: BTreeMap::from([((*modality).to_owned(), Source::path(&file))]),
+                meta: BTreeMap::new(),
+                place: Place {
+                    file: root.display().to_string(),
+                    row: self.rows.len() as u64 + 1,
+                },
+            });
         }
-        let id = file
-            .strip_prefix(root)
-            .unwrap_or(&file)
-            .display()
-            .to_string();
-        rows.push(Row {
-            id,
-            label: Some(name(class)),
-            split,
-            group: None,
-            inputs: BTreeMap::from([((*modality).to_owned(), Source::path(&file))]),
-            meta: BTreeMap::new(),
-            place: Place {
-                file: root.display().to_string(),
-                row: rows.len() as u64 + 1,
-            },
-        });
+        Ok(())
     }
-    Ok(())
+
+    fn note(&self, folder: &Path, columns: &Columns) -> Option<String> {
+        let count: usize = self.other.values().sum();
+        let kinds = self
+            .other
+            .iter()
+            .map(|(extension, n)| match extension.as_str() {
+                "" => format!("{n} without one"),
+                extension => format!("{n} .{extension}"),
+            });
+        let wanted: Vec<&str> = columns.inputs.keys().map(String::as_str).collect();
+        (count > 0).then(|| {
+            format!(
+                "{}: {count} {} by their extension nothing of {}, and left aside: {}",
+                folder.display(),
+                if count == 1 { "file is" } else { "files are" },
+                wanted.join(", "),
+                kinds.collect::<Vec<_>>().join(", ")
+            )
+        })
+    }
 }
 
 fn name(path: &Path) -> String {

@@ -26,6 +26,8 @@ pub struct Opened {
     pub table: Table,
     /// Those left out.
     pub bad: Vec<BadRow>,
+    /// What a person should know besides, a line each.
+    pub notes: Vec<String>,
 }
 
 /// Opens a manifest (`.jsonl`, `.csv`, `.tsv`), a folder that holds `manifest.jsonl|csv|tsv`, or a folder of
@@ -35,10 +37,15 @@ pub struct Opened {
 /// If it is none of these, cannot be read, is empty, or has bad rows that are not to be skipped.
 pub fn open(path: &Path, columns: &Columns, on_error: OnError) -> Result<Opened, Error> {
     let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, "open", error))?;
+    let mut notes = Vec::new();
     let (rows, bad) = if metadata.is_dir() {
         match manifest_in(path) {
             Some(manifest) => read(&manifest, columns)?,
-            None => folder::read(path, columns)?,
+            None => {
+                let (rows, note) = folder::read(path, columns)?;
+                notes.extend(note);
+                (rows, Vec::new())
+            }
         }
     } else {
         read(path, columns)?
@@ -53,6 +60,7 @@ pub fn open(path: &Path, columns: &Columns, on_error: OnError) -> Result<Opened,
     Ok(Opened {
         table: Table { name, rows },
         bad,
+        notes,
     })
 }
 

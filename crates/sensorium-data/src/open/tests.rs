@@ -94,6 +94,31 @@ fn bad_rows_are_named_or_left_out() {
 }
 
 #[test]
+fn rows_are_named_by_their_lines() {
+    let rows = "\"two\nlines\"\n\n\nplain\n\"more\n\n\"\nlast";
+    for end in ["\n", "\r\n", "\r"] {
+        let name = |line: usize| format!("row-{line}");
+        let expected = [2, 6, 7, 10].map(name);
+        for name in ["m.csv", "m.tsv"] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(name);
+            std::fs::write(&path, format!("text\n{rows}").replace('\n', end)).unwrap();
+            let opened = open(&path, &columns(), OnError::Fail).unwrap();
+            let found: Vec<&str> = opened.table.rows.iter().map(|r| r.id.as_str()).collect();
+            assert_eq!(found, expected, "{name} {end:?}");
+        }
+    }
+    // Longer than what is read at once.
+    let many = "x\r\n\r\n".repeat(50_000);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.csv");
+    std::fs::write(&path, format!("text\r\n{many}")).unwrap();
+    let opened = open(&path, &columns(), OnError::Fail).unwrap();
+    let lines = opened.table.rows.iter().map(|row| row.place.row);
+    assert!(lines.eq((0..50_000).map(|i| 2 * i + 2)));
+}
+
+#[test]
 fn what_is_no_data_says_so() {
     check("m.csv", "", OnError::Skip, "error: m.csv: has no rows");
     check("m.jsonl", "", OnError::Fail, "error: m.jsonl: has no rows");
@@ -102,6 +127,12 @@ fn what_is_no_data_says_so() {
         "x",
         OnError::Fail,
         "error: m.xls: is no manifest: its name must end in .jsonl, .csv or .tsv",
+    );
+    check(
+        "m.csv",
+        "text,label, text\na,b,c\n",
+        OnError::Skip,
+        "error: m.csv: has two columns \"text\": rename or remove one",
     );
     check(
         "m.csv",
@@ -168,6 +199,9 @@ fn class_folders_are_rows() {
         "train/dog/2.JPG",
         "test/cat/3.wav",
         "train/cat/notes.md",
+        "train/cat/4.opus",
+        "test/dog/5.OPUS",
+        "test/dog/README",
     ] {
         let path = dir.path().join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -189,6 +223,18 @@ fn class_folders_are_rows() {
             row("train/dog/2.JPG", "dog", crate::Split::Train),
         ]
     );
+    let note = |opened: &super::Opened| {
+        let root = dir.path().display().to_string();
+        opened.notes.join("; ").replace(&root, "DIR")
+    };
+    assert_eq!(
+        note(&opened),
+        "DIR: 4 files are by their extension nothing of audio, image, text, and left aside: 1 without one, 1 .md, 2 .opus"
+    );
+    let pictures = Columns::default().for_modalities(["image"].into_iter());
+    let opened = open(dir.path(), &pictures, OnError::Fail).unwrap();
+    assert_eq!(opened.table.rows.len(), 2);
+    assert!(note(&opened).contains("nothing of image") && note(&opened).ends_with("1 .wav"));
 }
 
 proptest! {

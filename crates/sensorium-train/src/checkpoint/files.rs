@@ -111,6 +111,40 @@ pub(crate) fn write_atomically(files: &dyn Files, path: &Path, bytes: &[u8]) -> 
     files.sync_dir(folder).map_err(Error::io("sync", folder))
 }
 
+/// Writes a file that appears whole or not at all, and is on the disk once this returns.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be written; the file is then what it was before.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_atomically(&Disk, path, bytes)
+}
+
+/// Puts a folder, which was filled beside it, in the place of another, once all in it is on the disk.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be synced or moved.
+pub fn move_folder(from: &Path, to: &Path) -> Result<(), Error> {
+    sync_all_in(from)?;
+    if to.exists() {
+        Disk.remove_dir_all(to).map_err(Error::io("replace", to))?;
+    }
+    Disk.rename(from, to).map_err(Error::io("write", to))?;
+    let parent = to.parent().filter(|parent| *parent != Path::new(""));
+    let parent = parent.unwrap_or(Path::new("."));
+    Disk.sync_dir(parent).map_err(Error::io("sync", parent))
+}
+
+fn sync_all_in(folder: &Path) -> Result<(), Error> {
+    for name in Disk.list(folder).map_err(Error::io("list", folder))? {
+        let path = folder.join(name);
+        match path.is_dir() {
+            true => sync_all_in(&path)?,
+            false => Disk.sync(&path).map_err(Error::io("sync", &path))?,
+        }
+    }
+    Disk.sync_dir(folder).map_err(Error::io("sync", folder))
+}
+
 /// Files that fail at a chosen operation.
 #[cfg(test)]
 pub(crate) mod faulty {
@@ -234,5 +268,26 @@ pub(crate) mod faulty {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_folder_takes_the_place_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (
+            folder.path().join("model.part"),
+            folder.path().join("model"),
+        );
+        for round in ["first", "second"] {
+            fs::create_dir_all(from.join("image")).unwrap();
+            fs::write(from.join("image/config.json"), round).unwrap();
+            move_folder(&from, &to).unwrap();
+            assert_eq!(
+                fs::read_to_string(to.join("image/config.json")).unwrap(),
+                round
+            );
+            assert!(!from.exists());
+        }
+        assert!(matches!(move_folder(&from, &to), Err(Error::Io { .. })));
+        assert!(to.exists(), "what was there stays");
     }
 }

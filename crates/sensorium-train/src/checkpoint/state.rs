@@ -1,9 +1,11 @@
 //! All that a run is, besides its data: turned into the files of a checkpoint and back.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use burn::module::Module;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Parts, manifest};
 use crate::ema::Ema;
@@ -53,6 +55,9 @@ pub(crate) struct State {
     pub(crate) config: TrainConfig,
     /// A hash of the settings that must not change.
     pub(crate) config_sha256: String,
+    /// What else the run depends on, as JSON text, whose numbers stay what they are.
+    #[serde(default)]
+    pub(crate) settings: String,
 }
 
 impl State {
@@ -74,15 +79,28 @@ impl State {
             data,
             config: config.clone(),
             config_sha256: hash(config),
+            settings: "null".to_owned(),
         }
     }
 
     /// Checks that going on from here with these settings and data is the same run.
     pub(crate) fn agrees(&self, now: &Self, path: &Path) -> Result<(), Error> {
-        if self.config_sha256 != now.config_sha256 {
+        // A checkpoint of before they were kept says nothing of them.
+        let settings = self.settings.is_empty() || self.settings == now.settings;
+        if self.config_sha256 != now.config_sha256 || !settings {
+            let mut differences = differences(&self.config, &now.config);
+            if !settings {
+                let json = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+                compare(
+                    "",
+                    &json(&self.settings),
+                    &json(&now.settings),
+                    &mut differences,
+                );
+            }
             return Err(Error::ConfigChanged {
                 path: path.to_owned(),
-                differences: differences(&self.config, &now.config),
+                differences,
             });
         }
         let difference = if self.batches_per_epoch != now.batches_per_epoch {
@@ -103,9 +121,9 @@ impl State {
 }
 
 /// The settings that matter as JSON: with keys in their order, so that equal settings are equal text.
-fn fixed(config: &TrainConfig) -> serde_json::Map<String, serde_json::Value> {
+fn fixed(config: &TrainConfig) -> serde_json::Map<String, Value> {
     let mut fixed = match serde_json::to_value(config) {
-        Ok(serde_json::Value::Object(fields)) => fields,
+        Ok(Value::Object(fields)) => fields,
         _ => unreachable!("settings are plain data"),
     };
     fixed.retain(|key, _| !FREE.contains(&key.as_str()));
@@ -113,21 +131,36 @@ fn fixed(config: &TrainConfig) -> serde_json::Map<String, serde_json::Value> {
 }
 
 fn hash(config: &TrainConfig) -> String {
-    manifest::sha256(
-        serde_json::Value::Object(fixed(config))
-            .to_string()
-            .as_bytes(),
-    )
+    manifest::sha256(Value::Object(fixed(config)).to_string().as_bytes())
 }
 
 fn differences(old: &TrainConfig, new: &TrainConfig) -> Vec<String> {
-    let (old, new) = (fixed(old), fixed(new));
-    old.iter()
-        .filter_map(|(key, old)| {
-            let new = &new[key];
-            (old != new).then(|| format!("train.{key} was {old}, is {new}"))
-        })
-        .collect()
+    let mut found = Vec::new();
+    compare("train", &fixed(old).into(), &fixed(new).into(), &mut found);
+    found
+}
+
+/// Names each value that differs by its keys.
+fn compare(path: &str, old: &Value, new: &Value, found: &mut Vec<String>) {
+    let (Value::Object(before), Value::Object(after)) = (old, new) else {
+        let shown = |value: &Value| match value {
+            Value::Null => "not set".to_owned(),
+            value => value.to_string(),
+        };
+        if old != new {
+            found.push(format!("{path} was {}, is {}", shown(old), shown(new)));
+        }
+        return;
+    };
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for key in keys {
+        let of = |map: &serde_json::Map<String, Value>| map.get(key).cloned().unwrap_or_default();
+        let path = match path {
+            "" => key.clone(),
+            path => format!("{path}.{key}"),
+        };
+        compare(&path, &of(before), &of(after), found);
+    }
 }
 
 /// The parts of a run that hold tensors.
@@ -284,7 +317,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            message.contains("train.lr was 0.1, is 0.2; train.accumulate was 1, is 2"),
+            message.contains("train.accumulate was 1, is 2; train.lr was 0.1, is 0.2"),
             "{message}"
         );
         let message = old
@@ -299,5 +332,33 @@ mod tests {
             old.agrees(&State::start(&config, 10, "b".to_owned()), path),
             Err(Error::DataChanged { .. })
         ));
+    }
+
+    #[test]
+    fn other_settings_of_the_caller_are_refused_and_named() {
+        let with = |settings: serde_json::Value| State {
+            settings: settings.to_string(),
+            ..State::start(&TrainConfig::default(), 10, String::new())
+        };
+        let old = with(serde_json::json!({"head": {"d_hidden": null}, "batch": {"size": 8}}));
+        let old: State = serde_json::from_str(&serde_json::to_string(&old).unwrap()).unwrap();
+        let path = Path::new("run");
+        old.agrees(
+            &with(serde_json::json!({"head": {"d_hidden": null}, "batch": {"size": 8}})),
+            path,
+        )
+        .unwrap();
+        let new =
+            with(serde_json::json!({"head": {"d_hidden": 4}, "batch": {"size": 0.1}, "x": "y"}));
+        let message = old.agrees(&new, path).unwrap_err().to_string();
+        let expected =
+            "(batch.size was 8, is 0.1; head.d_hidden was not set, is 4; x was not set, is \"y\")";
+        assert!(message.contains(expected), "{message}");
+        // As checkpoints were before they kept such settings.
+        let unknown = State {
+            settings: String::new(),
+            ..old
+        };
+        unknown.agrees(&new, path).unwrap();
     }
 }

@@ -1,0 +1,40 @@
+//! The trained model as files: `model/`, whole or not at all.
+
+use burn::module::Module;
+
+use crate::folder::{MODEL_TYPE, ModelConfig, RunFolder};
+use crate::modalities::Processors;
+use crate::model::RecipeModel;
+use crate::{Error, Recipe};
+
+/// Writes `model/` beside, and puts it into its place once all of it is on the disk.
+pub(crate) fn export(
+    folder: &RunFolder,
+    recipe: &Recipe,
+    model: &RecipeModel,
+    processors: &Processors,
+    classes: &[String],
+) -> Result<(), Error> {
+    let path = folder.model_path();
+    let aside = folder.path().join("model.part");
+    let io = |error: std::io::Error| Error::folder(&path, error);
+    if aside.exists() {
+        std::fs::remove_dir_all(&aside).map_err(io)?;
+    }
+    std::fs::create_dir_all(&aside).map_err(io)?;
+    processors.save(&aside).map_err(|reason| Error::Modality {
+        what: format!("saving into {}", path.display()),
+        reason,
+    })?;
+    sensorium_train::export_weights(model, &aside.join("model.safetensors"))?;
+    let config = ModelConfig {
+        model_type: MODEL_TYPE.to_owned(),
+        sensorium_version: env!("CARGO_PKG_VERSION").to_owned(),
+        labels: classes.to_vec(),
+        parameters: model.num_params(),
+        recipe: recipe.clone(),
+    };
+    let text = serde_json::to_vec_pretty(&config).map_err(|error| Error::folder(&path, error))?;
+    sensorium_train::write_file(&aside.join("config.json"), &text)?;
+    Ok(sensorium_train::move_folder(&aside, &path)?)
+}

@@ -1,0 +1,97 @@
+//! Rows that are not as they should be: without any content, or unreadable later on.
+
+mod toy;
+
+use burn::tensor::Device;
+use sensorium_recipe::{Part, SavedModel, Silent};
+use toy::{Seen, manifest, recipe, run};
+
+#[test]
+fn a_row_without_the_recipes_modalities_is_a_bad_row() {
+    let dir = tempfile::tempdir().unwrap();
+    // One has a picture alone, which this recipe has no use for; the other's picture is not there.
+    std::fs::write(dir.path().join("a.png"), "x").unwrap();
+    let more = "p0,,a.png,0,train\np1,it purrs,none.png,0,train\n";
+    let manifest = manifest(dir.path(), more);
+    let out = dir.path().join("run");
+
+    let error = run(recipe(&manifest, &["batch.size=1"]), &out, &mut Silent).unwrap_err();
+    let expected = "m.csv:18: the row has none of the columns text (use --on-error skip";
+    assert!(error.to_string().contains(expected), "{error}");
+    assert!(!out.exists(), "a start that failed leaves nothing");
+
+    let mut seen = Seen::default();
+    let sets = ["batch.size=1", "data.on_error=skip"];
+    let done = run(recipe(&manifest, &sets), &out, &mut seen).unwrap();
+    assert_eq!((done.metrics.skipped_rows, done.metrics.steps), (1, 18));
+    assert!(seen.notes[0].contains("m.csv:18"), "{:?}", seen.notes);
+    let listed = std::fs::read_to_string(out.join("skipped.jsonl")).unwrap();
+    assert!(listed.contains("\"row\":18"), "{listed}");
+}
+
+#[test]
+fn rows_that_break_while_training_are_named_or_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("long.txt");
+    let rows: String = (0..16)
+        .map(|i| {
+            let text = if i == 0 { "long.txt" } else { "short.txt" };
+            format!("{text},{},{}\n", i % 2, ["train", "test"][i / 12])
+        })
+        .collect();
+    let manifest = dir.path().join("m.csv");
+    std::fs::write(&manifest, format!("file,label,split\n{rows}")).unwrap();
+    std::fs::write(dir.path().join("short.txt"), "it barks").unwrap();
+    let column = r#"data.columns.inputs.text={ column = "file" }"#;
+    for on_error in ["fail", "skip"] {
+        std::fs::write(&file, "it purrs").unwrap();
+        let on_error = format!("data.on_error={on_error}");
+        let sets = [column, &on_error, "batch.cache_rows=0", "batch.threads=1"];
+        let mut seen = Seen {
+            at_step: Some(Box::new(|step| {
+                if step == 3 {
+                    std::fs::remove_file(&file).unwrap();
+                }
+            })),
+            ..Seen::default()
+        };
+        let out = dir.path().join(&on_error);
+        let done = run(recipe(&manifest, &sets), &out, &mut seen);
+        assert!(seen.notes.iter().any(|note| note.contains("decoded anew")));
+        match done {
+            Err(error) => {
+                assert!(on_error.ends_with("fail"), "{error}");
+                let error = error.to_string();
+                assert!(error.contains("m.csv:2, column text: "), "{error}");
+            }
+            Ok(done) => {
+                assert!(on_error.ends_with("skip"));
+                assert_eq!((done.metrics.steps, done.metrics.skipped_rows), (6, 1));
+                let listed = std::fs::read_to_string(out.join("skipped.jsonl")).unwrap();
+                assert!(listed.contains("\"row\":2") && listed.contains("long.txt"));
+            }
+        }
+    }
+}
+
+#[test]
+fn other_data_without_splits_is_measured_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    run(recipe(&manifest(dir.path(), ""), &[]), &out, &mut Silent).unwrap();
+    let model = SavedModel::open(&out, &Device::flex()).unwrap();
+    let other = dir.path().join("other.csv");
+    std::fs::write(&other, "text,label\nit purrs,0\nit barks,1\n,1\n").unwrap();
+    let skip = Some(sensorium_data::OnError::Skip);
+    let measured = model
+        .measure(Some(&other), None, &[], skip, &mut Silent)
+        .unwrap();
+    assert_eq!((measured.part, measured.test.n), (Part::All, 2));
+    assert_eq!((measured.skipped_rows, measured.skipped.len()), (1, 1));
+    assert_eq!(measured.skipped[0].place.row, 4);
+    let json = serde_json::to_value(&measured).unwrap();
+    assert_eq!(json["part"], "all");
+    assert_eq!(json["skipped"][0]["place"]["row"], 4);
+    let own = model.measure(None, None, &[], None, &mut Silent).unwrap();
+    assert_eq!((own.part, own.test.n), (Part::Test, 4));
+}
