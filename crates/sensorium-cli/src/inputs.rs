@@ -1,5 +1,6 @@
 //! What a model is asked about, off the command line or line by line off standard input, however many lines there are.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, Read};
 
 use anyhow::Context;
@@ -48,7 +49,7 @@ impl Input {
 /// Inputs of one kind, in order; `-` stands for the lines of standard input.
 pub struct Inputs {
     modality: &'static str,
-    given: std::vec::IntoIter<String>,
+    given: VecDeque<String>,
     count: usize,
     has_stdin: bool,
     /// While standard input is read: its lines so far.
@@ -80,7 +81,7 @@ impl Inputs {
             modality,
             count: given.len(),
             has_stdin: given.iter().any(|name| name == "-"),
-            given: given.to_vec().into_iter(),
+            given: given.iter().cloned().collect(),
             line: None,
         }
     }
@@ -116,7 +117,7 @@ impl Inputs {
             }
             self.line = None;
         }
-        match self.given.next() {
+        match self.given.pop_front() {
             Some(name) if name == "-" => {
                 self.line = Some(0);
                 self.next()
