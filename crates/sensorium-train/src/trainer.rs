@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use burn::tensor::Device;
+use burn::module::{ModuleMapper, Param};
+use burn::tensor::{Device, Tensor};
 use sensorium_core::seed;
 use serde::{Deserialize, Serialize};
 
@@ -155,7 +156,7 @@ impl Trainer {
         ));
         draw_all(&learner);
         drop(drawing);
-        let learner = learner.fork(device).train();
+        let learner = learner.map(&mut Settle).fork(device).train();
         match count_parameters(&learner).trainable {
             0 => Err(Error::NothingToTrain),
             _ => Ok(learner),
@@ -288,5 +289,17 @@ mod exact {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Lays every parameter out row by row, as a checkpoint does: one that was loaded transposed would round otherwise in a
+/// run that goes through than in one that is resumed.
+struct Settle;
+
+impl ModuleMapper for Settle {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, value) = (param.id, param.val());
+        let settled = Tensor::from_data(value.to_data(), &value.device());
+        param.transform_for_load(settled, id)
     }
 }
