@@ -190,7 +190,7 @@ mod tests {
         let row = |row: u64| {
             let mut samples = Samples {
                 text: Some(TextSample { ids: vec![1] }),
-                image: (row % 3 != 0).then(|| ImageSample::new(1, 1, 1, vec![0.5])),
+                image: (!row.is_multiple_of(3)).then(|| ImageSample::new(1, 1, 1, vec![0.5])),
                 audio: None,
             };
             let mut rng = seed::rng(7, &[seed::of_name("augment"), epoch, row]);

@@ -48,6 +48,10 @@ pub fn manifest(dir: &Path, more: &str) -> PathBuf {
 }
 
 /// Trains into `out`.
+#[allow(
+    clippy::result_large_err,
+    reason = "the error is the crate's own, and one a run"
+)]
 pub fn run(recipe: Recipe, out: &Path, observer: &mut dyn Observer) -> Result<Finished, Error> {
     let options = Options {
         device: &Device::flex(),
@@ -56,13 +60,16 @@ pub fn run(recipe: Recipe, out: &Path, observer: &mut dyn Observer) -> Result<Fi
     train(recipe, Some(out), &options, observer)
 }
 
+/// What is done when a phase begins.
+type AtPhase<'a> = Box<dyn FnMut(&str) + 'a>;
+
 /// Keeps what was said, and does something at a step or when a phase begins.
 #[derive(Default)]
 pub struct Seen<'a> {
     pub notes: Vec<String>,
     pub phases: Vec<String>,
     pub at_step: Option<Box<dyn FnMut(usize) + 'a>>,
-    pub at_phase: Option<Box<dyn FnMut(&str) + 'a>>,
+    pub at_phase: Option<AtPhase<'a>>,
 }
 
 impl Watch for Seen<'_> {
