@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -66,6 +67,14 @@ impl Backend {
             .filter(|name| **name != "flex")
             .map(|name| format!("{package}/{name}"))
             .collect()
+    }
+
+    /// Gives a cargo command these features, where there are any.
+    pub(crate) fn turn_on(self, command: &mut Command, package: &str) {
+        let features = self.features(package);
+        if !features.is_empty() {
+            command.arg("--features").arg(features.join(","));
+        }
     }
 
     /// One target folder per feature set: in a common one each change of backend would rebuild everything above it.

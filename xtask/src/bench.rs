@@ -16,15 +16,11 @@ pub(crate) fn run(backend: Backend, args: &[OsString]) -> Result<ExitCode> {
     if benches.is_empty() {
         bail!("the workspace has no benchmark");
     }
-    let mut command = workspace.cargo("bench", set)?;
+    let mut command = workspace.testing("bench", set)?;
     for (package, bench) in &benches {
         command.args(["--package", package, "--bench", bench]);
     }
-    let features = set.features("sensorium-testkit");
-    if !features.is_empty() {
-        command.arg("--features").arg(features.join(","));
-    }
-    command.env("SENSORIUM_TEST_BACKENDS", set.members().join(","));
+    set.turn_on(&mut command, "sensorium-testkit");
     command.arg("--").args(args);
     Ok(cargo::exit_code(cargo::status(&mut command)?))
 }

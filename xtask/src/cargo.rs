@@ -47,7 +47,17 @@ impl Workspace {
             .envs(set.environment()?);
         Ok(command)
     }
+
+    /// The same for what computes with the test kit, on the backends of the set.
+    pub(crate) fn testing(&self, subcommand: &str, set: Backend) -> Result<Command> {
+        let mut command = self.cargo(subcommand, set)?;
+        command.env(TEST_BACKENDS, set.members().join(","));
+        Ok(command)
+    }
 }
+
+/// Where the test kit looks for the backends that tensors are tested on.
+const TEST_BACKENDS: &str = "SENSORIUM_TEST_BACKENDS";
 
 /// Cargo at `root`, without the variables that `cargo run` gave this program.
 pub(crate) fn cargo(root: &Path) -> Command {

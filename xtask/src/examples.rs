@@ -35,10 +35,7 @@ pub(crate) fn run(workspace: &Workspace, set: Backend) -> Result<Ran> {
         // All binaries at once, so that shared dependencies get the features that the tests were built with.
         let mut build = workspace.cargo("build", set)?;
         build.args(["--workspace", "--bins"]);
-        let features = set.features("sensorium-testkit");
-        if !features.is_empty() {
-            build.arg("--features").arg(features.join(","));
-        }
+        set.turn_on(&mut build, "sensorium-testkit");
         cargo::must(&mut build)?;
     }
     for name in &members {
@@ -140,9 +137,8 @@ fn outsider(workspace: &Workspace, set: Backend, manifest: &Path) -> Result<Comm
         .arg(profile(workspace, set)?)
         .arg("--manifest-path")
         .arg(manifest);
-    let features = set.features("sensorium-testkit");
-    if tests_itself && !features.is_empty() {
-        command.arg("--features").arg(features.join(","));
+    if tests_itself {
+        set.turn_on(&mut command, "sensorium-testkit");
     }
     Ok(command)
 }

@@ -70,9 +70,8 @@ fn run_tests(workspace: &Workspace, set: Backend, args: &[OsString]) -> Result<(
 
 /// The `cargo test` command: the whole workspace, unless the arguments name packages.
 fn tests(workspace: &Workspace, set: Backend, args: &[OsString]) -> Result<Command> {
-    let mut command = workspace.cargo("test", set)?;
+    let mut command = workspace.testing("test", set)?;
     command.arg("--no-fail-fast");
-    command.env("SENSORIUM_TEST_BACKENDS", set.members().join(","));
     parity::tell(&mut command);
     let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
     let names_package = words
@@ -87,10 +86,7 @@ fn tests(workspace: &Workspace, set: Backend, args: &[OsString]) -> Result<Comma
     } else {
         "sensorium-testkit"
     };
-    let features = set.features(forwards);
-    if !features.is_empty() {
-        command.arg("--features").arg(features.join(","));
-    }
+    set.turn_on(&mut command, forwards);
     command.args(args);
     Ok(command)
 }

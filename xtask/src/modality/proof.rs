@@ -30,13 +30,9 @@ pub(super) fn run(workspace: &Workspace, set: Backend) -> Result<ExitCode> {
         root: scratch.clone(),
         target: workspace.target.clone(),
     };
-    let mut test = copy.cargo("test", set)?;
+    let mut test = copy.testing("test", set)?;
     test.args(["--package", &names.krate]);
-    test.env("SENSORIUM_TEST_BACKENDS", set.members().join(","));
-    let features = set.features("sensorium-testkit");
-    if !features.is_empty() {
-        test.arg("--features").arg(features.join(","));
-    }
+    set.turn_on(&mut test, "sensorium-testkit");
     cargo::must(&mut test)?;
     train(&copy, set, &names)?;
     fs::remove_dir_all(&scratch)?;
@@ -106,10 +102,7 @@ fn train(copy: &Workspace, set: Backend, names: &Names) -> Result<()> {
     // All binaries at once, so that shared dependencies get the features that the tests were built with.
     let mut build = copy.cargo("build", set)?;
     build.args(["--workspace", "--bins"]);
-    let features = set.features("sensorium-testkit");
-    if !features.is_empty() {
-        build.arg("--features").arg(features.join(","));
-    }
+    set.turn_on(&mut build, "sensorium-testkit");
     cargo::must(&mut build)?;
     let binary = set.target_dir(&copy.target).join("debug/sensorium");
     let out = data.join("run");

@@ -72,17 +72,13 @@ pub(crate) fn run(options: &Parity) -> Result<ExitCode> {
 }
 
 fn tests(workspace: &Workspace, set: Backend, packages: &[&str], name: &str) -> Result<Command> {
-    let mut command = workspace.cargo("test", set)?;
-    command.env("SENSORIUM_TEST_BACKENDS", set.members().join(","));
+    let mut command = workspace.testing("test", set)?;
     for package in packages {
         command.args(["--package", package]);
     }
     // The test kit forwards backends, but only where it is at hand.
     command.args(["--package", "sensorium-testkit"]);
-    let features = set.features("sensorium-testkit");
-    if !features.is_empty() {
-        command.arg("--features").arg(features.join(","));
-    }
+    set.turn_on(&mut command, "sensorium-testkit");
     command.args(["--lib", "--tests", "--", "--show-output", name]);
     Ok(command)
 }

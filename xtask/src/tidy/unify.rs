@@ -32,10 +32,7 @@ fn tree(workspace: &Workspace, which: &[&str], set: Backend) -> Result<Features>
     command.arg("tree").args(which);
     command.args(["--edges", "normal,dev", "--prefix", "none"]);
     command.args(["--format", "{p}|{f}"]);
-    let features = set.features(TESTKIT);
-    if !features.is_empty() {
-        command.arg("--features").arg(features.join(","));
-    }
+    set.turn_on(&mut command, TESTKIT);
     Ok(parse(&cargo::output(&mut command)?))
 }
 
