@@ -37,6 +37,7 @@ mod remote;
 mod save;
 mod wanted;
 mod weights;
+mod whole;
 
 pub use checkpoint::Checkpoint;
 pub use dtype::Dtype;
@@ -47,6 +48,7 @@ pub use mismatch::{Mismatch, Missing, Unfit};
 pub use remote::RemoteOptions;
 pub use save::save;
 pub use weights::{TensorView, Weights};
+pub use whole::write_whole;
 
 /// The README's example is run too.
 #[cfg(doctest)]

@@ -1,7 +1,6 @@
 //! A module's parameters back into a checkpoint, under the published names and in the published layout.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::TensorView;
 
 use crate::wanted::{Trail, Wanted};
+use crate::whole::write_whole;
 use crate::{Error, KeyMap};
 
 /// Writes the parameters in single precision as one safetensors file that the family's other implementations read. What
@@ -116,10 +116,6 @@ fn stacked(parts: Vec<Option<TensorData>>) -> TensorData {
 }
 
 fn write(tensors: &Tensors, path: &Path) -> Result<(), Error> {
-    let failed = |source| Error::Write {
-        path: path.to_owned(),
-        source,
-    };
     let views = tensors.iter().map(|(name, data)| {
         let view = TensorView::new(
             safetensors::Dtype::F32,
@@ -130,15 +126,7 @@ fn write(tensors: &Tensors, path: &Path) -> Result<(), Error> {
     });
     // Python refuses files that do not say which framework's layout they have.
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
-    // Written aside, so that a reader never finds half of it.
-    let aside = path.with_extension(format!("{}.part", std::process::id()));
-    let written = safetensors::serialize_to_file(views, Some(metadata), &aside)
-        .map_err(io::Error::other)
-        .and_then(|()| File::open(&aside)?.sync_all())
-        .and_then(|()| std::fs::rename(&aside, path));
-    written.map_err(|error| {
-        // It may not even have been begun.
-        let _ = std::fs::remove_file(&aside);
-        failed(error)
+    write_whole(path, |aside| {
+        safetensors::serialize_to_file(views, Some(metadata), aside).map_err(io::Error::other)
     })
 }

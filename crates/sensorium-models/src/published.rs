@@ -1,6 +1,5 @@
 //! From a checkpoint to a model of its family, and back.
 
-use std::io;
 use std::path::Path;
 
 use burn::module::Module;
@@ -150,37 +149,28 @@ pub(crate) fn copy_files(checkpoint: &Checkpoint, folder: &Path) -> Result<(), E
             true => checkpoint.json(&name)?.and_then(in_single_precision),
             false => None,
         };
-        let to = folder.join(name);
-        put(&path, single.as_ref(), &to)
-            .map_err(|source| sensorium_hub::Error::Write { path: to, source })?;
+        put(&path, single.as_ref(), &folder.join(name))?;
     }
     Ok(())
 }
 
-/// Puts a file into a place, or what it is to say instead. It appears whole or not at all: what is read and what is
-/// written may be one file.
-fn put(from: &Path, instead: Option<&Value>, to: &Path) -> io::Result<()> {
+/// Puts a file into a place, or what it is to say instead. What is read and what is written may be one file.
+fn put(from: &Path, instead: Option<&Value>, to: &Path) -> Result<(), Error> {
     if let Some(folder) = to.parent() {
-        std::fs::create_dir_all(folder)?;
+        std::fs::create_dir_all(folder).map_err(|source| sensorium_hub::Error::Write {
+            path: to.to_owned(),
+            source,
+        })?;
     }
     let there = to.canonicalize().ok();
     if instead.is_none() && there.is_some() && there == from.canonicalize().ok() {
         return Ok(());
     }
-    let mut aside = to.as_os_str().to_owned();
-    aside.push(format!(".{}.part", std::process::id()));
-    let written = match instead {
-        Some(json) => serde_json::to_vec_pretty(json)
-            .map_err(io::Error::other)
-            .and_then(|text| std::fs::write(&aside, text)),
-        None => std::fs::copy(from, &aside).map(|_| ()),
-    };
-    written
-        .and_then(|()| std::fs::rename(&aside, to))
-        .inspect_err(|_| {
-            // It may not even have been begun.
-            let _ = std::fs::remove_file(&aside);
-        })
+    sensorium_hub::write_whole(to, |aside| match instead {
+        Some(json) => std::fs::write(aside, serde_json::to_vec_pretty(json)?),
+        None => std::fs::copy(from, aside).map(drop),
+    })?;
+    Ok(())
 }
 
 /// A `config.json`, or a part of one, that names single precision, in which weights are saved: Python reads them in what
