@@ -23,8 +23,7 @@ fn input(case: &Case, device: &Device) -> BertInput {
 }
 
 pub(super) fn tower(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<BertModel>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<BertModel>(device, saved);
     let mut seen = Recorder::default();
     let tokens = loaded.model.forward_with(input(case, device), &mut seen);
     case.reference.check_layers(&seen, "", "");
@@ -33,8 +32,7 @@ pub(super) fn tower(case: &Case, device: &Device, saved: &Path) {
 }
 
 pub(super) fn masked_lm(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<BertForMaskedLm>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<BertForMaskedLm>(device, saved);
     let mut seen = Recorder::default();
     let logits = loaded.model.forward_with(input(case, device), &mut seen);
     case.reference.check_layers(&seen, "bert.", "");
@@ -42,8 +40,7 @@ pub(super) fn masked_lm(case: &Case, device: &Device, saved: &Path) {
 }
 
 pub(super) fn classification(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<BertForSequenceClassification>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<BertForSequenceClassification>(device, saved);
     let mut seen = Recorder::default();
     let logits = loaded.model.forward_with(input(case, device), &mut seen);
     case.reference.check_layers(&seen, "bert.", "");

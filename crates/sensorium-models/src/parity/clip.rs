@@ -13,8 +13,7 @@ use crate::clip::{
 };
 
 pub(super) fn whole(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<ClipModel>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<ClipModel>(device, saved);
     let mut clip = loaded.model;
     if case.is_resized() {
         clip = clip.with_interpolated_positions();
@@ -38,8 +37,7 @@ pub(super) fn whole(case: &Case, device: &Device, saved: &Path) {
 }
 
 pub(super) fn text(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<ClipTextModel>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<ClipTextModel>(device, saved);
     let mut seen = Recorder::default();
     let pooled = loaded.model.embed_with(case.texts(device), &mut seen);
     case.reference.check_layers(&seen, "", "");
@@ -49,8 +47,7 @@ pub(super) fn text(case: &Case, device: &Device, saved: &Path) {
 }
 
 pub(super) fn text_projection(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<ClipTextModelWithProjection>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<ClipTextModelWithProjection>(device, saved);
     let mut seen = Recorder::default();
     let embedding = loaded.model.embed_with(case.texts(device), &mut seen);
     case.reference.check_layers(&seen, "text.", "");
@@ -60,8 +57,7 @@ pub(super) fn text_projection(case: &Case, device: &Device, saved: &Path) {
 }
 
 pub(super) fn vision(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<ClipVisionModel>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<ClipVisionModel>(device, saved);
     let mut seen = Recorder::default();
     let pooled = loaded.model.embed_with(case.images(device), &mut seen);
     case.reference.check_layers(&seen, "", "");
@@ -71,8 +67,7 @@ pub(super) fn vision(case: &Case, device: &Device, saved: &Path) {
 }
 
 pub(super) fn vision_projection(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<ClipVisionModelWithProjection>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<ClipVisionModelWithProjection>(device, saved);
     let mut seen = Recorder::default();
     let embedding = loaded.model.embed_with(case.images(device), &mut seen);
     case.reference.check_layers(&seen, "vision.", "");

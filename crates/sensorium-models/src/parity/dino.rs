@@ -9,8 +9,7 @@ use super::Case;
 use crate::dino::{Dinov2ForImageClassification, Dinov2Model};
 
 pub(super) fn tower(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<Dinov2Model>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<Dinov2Model>(device, saved);
     let dino = loaded.model;
     let mut seen = Recorder::default();
     dino.encode_with(case.images(device), &mut seen);
@@ -22,8 +21,7 @@ pub(super) fn tower(case: &Case, device: &Device, saved: &Path) {
 }
 
 pub(super) fn classification(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<Dinov2ForImageClassification>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<Dinov2ForImageClassification>(device, saved);
     let model = loaded.model;
     let mut seen = Recorder::default();
     let logits = model.run_with(case.images(device), &mut seen);

@@ -75,11 +75,13 @@ impl Case {
         }
     }
 
-    /// The model with the checkpoint's weights: all of its parameters, and all of the checkpoint's tensors.
-    fn load<M: Published>(&self, device: &Device) -> Loaded<M> {
+    /// The model with the checkpoint's weights: all of its parameters, and all of the checkpoint's tensors. It is saved as it
+    /// was read.
+    fn load<M: Published>(&self, device: &Device, saved: &Path) -> Loaded<M> {
         let checkpoint = Checkpoint::folder(&self.folder);
         let loaded = M::load(&checkpoint, device).expect("a checkpoint that fits");
         assert_eq!(loaded.report.unused, [""; 0], "tensors are left over");
+        self.check_saving(&loaded, saved);
         loaded
     }
 

@@ -11,8 +11,7 @@ use super::Case;
 use crate::siglip::{SiglipModel, SiglipTextModel, SiglipVisionModel};
 
 pub(super) fn whole(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<SiglipModel>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<SiglipModel>(device, saved);
     let siglip = loaded.model;
     let (images, texts) = (case.images(device), case.texts(device));
     let mut seen = Recorder::default();
@@ -29,8 +28,7 @@ pub(super) fn whole(case: &Case, device: &Device, saved: &Path) {
 }
 
 pub(super) fn text(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<SiglipTextModel>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<SiglipTextModel>(device, saved);
     let mut seen = Recorder::default();
     let pooled = loaded.model.embed_with(case.texts(device), &mut seen);
     case.reference.check_layers(&seen, "", "");
@@ -40,8 +38,7 @@ pub(super) fn text(case: &Case, device: &Device, saved: &Path) {
 }
 
 pub(super) fn vision(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<SiglipVisionModel>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<SiglipVisionModel>(device, saved);
     let mut tower = loaded.model;
     if case.is_resized() {
         tower = tower.with_interpolated_positions();
@@ -61,7 +58,8 @@ pub(super) fn vision(case: &Case, device: &Device, saved: &Path) {
 fn texts_that_are_not_filled_up_are_embedded_alike() {
     let case = Case::fixture("siglip-text");
     for device in devices() {
-        let tower = case.load::<SiglipTextModel>(&device).model;
+        let saved = tempfile::tempdir().expect("a folder");
+        let tower = case.load::<SiglipTextModel>(&device, saved.path()).model;
         let texts = case.texts(&device);
         // The first two texts, as a processor that fills up to the longest collates them.
         let short = TextBatch {

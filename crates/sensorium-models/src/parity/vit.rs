@@ -9,8 +9,7 @@ use super::Case;
 use crate::vit::{VitForImageClassification, VitModel};
 
 pub(super) fn tower(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<VitModel>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<VitModel>(device, saved);
     let mut vit = loaded.model;
     if case.is_resized() {
         vit = vit.with_interpolated_positions();
@@ -25,8 +24,7 @@ pub(super) fn tower(case: &Case, device: &Device, saved: &Path) {
 }
 
 pub(super) fn classification(case: &Case, device: &Device, saved: &Path) {
-    let loaded = case.load::<VitForImageClassification>(device);
-    case.check_saving(&loaded, saved);
+    let loaded = case.load::<VitForImageClassification>(device, saved);
     let mut model = loaded.model;
     if case.is_resized() {
         model = model.with_interpolated_positions();
