@@ -1,8 +1,9 @@
 //! Randomness that can be asked for again: every generator is derived from a seed and the place it is
 //! used at (epoch, step, sample), never from a global one.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
+use burn::tensor::Device;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -19,14 +20,15 @@ pub fn rng(seed: u64, path: &[u64]) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(derive(seed, path))
 }
 
-/// The right to seed the framework's own generator and draw from it, which parameters and dropout do.
+/// What `draw` gives with the framework's own generator begun at `seed`, as parameters and dropout draw from it.
 ///
-/// There is one generator for a process and backend, whatever device is asked: who does not hold this from seeding to the
-/// last draw may get, and give, other numbers where something else in the process draws as well.
-#[must_use = "it is given back when dropped"]
-pub fn drawing() -> MutexGuard<'static, ()> {
+/// There is one such generator for a process and backend, whatever device is asked. So one draws at a time: runs beside
+/// each other in a process get the numbers each would get alone.
+pub fn drawn<R>(device: &Device, seed: u64, draw: impl FnOnce() -> R) -> R {
     static GENERATOR: Mutex<()> = Mutex::new(());
-    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+    let _one = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    device.seed(seed);
+    draw()
 }
 
 /// A seed derived from another and a path, for what takes a number rather than a generator.

@@ -25,24 +25,32 @@ pub fn build(
     device: &Device,
 ) -> Result<RecipeModel, Error> {
     let host = sensorium_runtime::host(device);
-    let drawing = seed::drawing();
-    host.seed(seed::derive(recipe.train.seed, &[seed::of_name("weights")]));
-    let encoders = recipe.encoders.init(processors, &host);
-    let encoders = encoders.map_err(|(modality, reason)| Error::Modality {
-        what: format!("encoders.{modality}"),
-        reason,
-    })?;
-    let fusion = recipe.fusion.build(&encoders.widths(), &host);
-    let d_fused = sensorium_core::Fusion::d_output(&fusion);
-    let head = recipe.head.build(d_fused, classes, &host);
-    let model = Composite::new(encoders, fusion, head);
-    model.visit(&mut Draw);
-    drop(drawing);
+    let seed = seed::derive(recipe.train.seed, &[seed::of_name("weights")]);
+    let model = seed::drawn(&host, seed, || draw(recipe, processors, classes, &host))?;
     Ok(if host == *device {
         model
     } else {
         model.fork(device)
     })
+}
+
+fn draw(
+    recipe: &Recipe,
+    processors: &Processors,
+    classes: usize,
+    host: &Device,
+) -> Result<RecipeModel, Error> {
+    let encoders = recipe.encoders.init(processors, host);
+    let encoders = encoders.map_err(|(modality, reason)| Error::Modality {
+        what: format!("encoders.{modality}"),
+        reason,
+    })?;
+    let fusion = recipe.fusion.build(&encoders.widths(), host);
+    let d_fused = sensorium_core::Fusion::d_output(&fusion);
+    let head = recipe.head.build(d_fused, classes, host);
+    let model = Composite::new(encoders, fusion, head);
+    model.visit(&mut Draw);
+    Ok(model)
 }
 
 /// Parameters are drawn when first looked at; looking at all of them in their order makes the draw

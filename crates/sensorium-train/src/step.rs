@@ -101,10 +101,8 @@ fn gather<L: Learner>(
             continue;
         }
         let place = [state.epoch as u64, state.step as u64, micro as u64];
-        let drawing = seed::drawing();
-        run.device.seed(seed::derive(run.config.seed, &place));
-        let learned = learner.learn(batch);
-        drop(drawing);
+        let seed = seed::derive(run.config.seed, &place);
+        let learned = seed::drawn(&run.device, seed, || learner.learn(batch));
         sums.add(learned, count, state.step + 1, learner)?;
     }
     Ok(sums)

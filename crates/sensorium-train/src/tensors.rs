@@ -288,6 +288,31 @@ impl ModuleVisitor for Compare<'_> {
     }
 }
 
+/// Numbers as a tensor on the device of an old one, with its autodiff: a plain tensor could not require gradients.
+fn like<const D: usize>(old: &Tensor<D>, data: TensorData) -> Tensor<D> {
+    Tensor::from_data(data, (&old.device(), old.dtype()))
+}
+
+/// The same in its place: trained as it was.
+fn instead<const D: usize>(old: &Tensor<D>, data: TensorData) -> Tensor<D> {
+    match old.is_require_grad() {
+        true => like(old, data).require_grad(),
+        false => like(old, data),
+    }
+}
+
+/// The module with every parameter laid out row by row, as one is that comes from a checkpoint: one that was loaded
+/// transposed would round otherwise in a run that goes through than in one that is resumed.
+pub(crate) fn settle<M: Module>(module: M) -> M {
+    struct Settle;
+    impl ModuleMapper for Settle {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|old| instead(&old, old.to_data()))
+        }
+    }
+    module.map(&mut Settle)
+}
+
 struct Restore {
     path: Path,
     layout: Layout,
@@ -313,17 +338,11 @@ impl ModuleMapper for Restore {
         let Some(data) = self.take() else {
             return param;
         };
-        // The device of the old value, with its autodiff: a plain tensor could not require gradients.
-        let old = param.base();
-        let value = Tensor::from_data(data, (&old.device(), old.dtype()));
         if self.layout == Layout::Saved {
-            let id = param.id;
+            let (id, value) = (param.id, like(&param.base(), data));
             return param.transform_for_load(value, id);
         }
-        param.map(|old| match old.is_require_grad() {
-            true => value.require_grad(),
-            false => value,
-        })
+        param.map(|old| instead(&old, data))
     }
 
     fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
@@ -347,7 +366,10 @@ impl ModuleMapper for Restore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::nn::{LinearConfig, LinearLayout};
+    use burn::tensor::Device;
     use proptest::prelude::*;
+    use sensorium_testkit::{devices, random};
 
     fn some() -> Tensors {
         Tensors::from([
@@ -373,6 +395,28 @@ mod tests {
                 (decoded[&name].shape(), decoded[&name].dtype()),
                 (data.shape(), data.dtype())
             );
+        }
+    }
+
+    #[test]
+    fn settling_changes_no_number_nor_what_trains() {
+        for device in devices().into_iter().map(Device::autodiff) {
+            let column = LinearConfig::new(2, 2).with_layout(LinearLayout::Col);
+            let mut linear = column.init(&device);
+            linear.bias = None;
+            let turned: Tensor<2> = random([3, 2], 1, &device).transpose();
+            let row = Param::from_tensor(turned);
+            let before = (
+                collect(&linear, Layout::Memory),
+                collect(&row, Layout::Memory),
+            );
+            let (linear, row) = (settle(linear), settle(row));
+            let after = (
+                collect(&linear, Layout::Memory),
+                collect(&row, Layout::Memory),
+            );
+            assert_eq!(before, after);
+            assert!(linear.weight.is_require_grad() && row.is_require_grad());
         }
     }
 

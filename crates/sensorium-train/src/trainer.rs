@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use burn::module::{ModuleMapper, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use sensorium_core::seed;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +12,7 @@ use crate::checkpoint::{Snapshot, State, Store};
 use crate::log::Log;
 use crate::parameters::draw_all;
 use crate::run::{Run, Start};
+use crate::tensors::settle;
 use crate::{
     Better, Error, Feed, Learner, Plan, RunLock, Schedule, Scores, TrainConfig, Validate, Warning,
     Watch, count_parameters,
@@ -149,14 +149,9 @@ impl Trainer {
     /// The learner on the device, in training mode, with every parameter drawn.
     fn place<L: Learner>(&self, learner: L, device: &Device) -> Result<L, Error> {
         // Burn draws parameters when they are first looked at; from here on that is no matter of chance.
-        let drawing = seed::drawing();
-        device.seed(seed::derive(
-            self.config.seed,
-            &[seed::of_name("parameters")],
-        ));
-        draw_all(&learner);
-        drop(drawing);
-        let learner = learner.map(&mut Settle).fork(device).train();
+        let seed = seed::derive(self.config.seed, &[seed::of_name("parameters")]);
+        seed::drawn(device, seed, || draw_all(&learner));
+        let learner = settle(learner).fork(device).train();
         match count_parameters(&learner).trainable {
             0 => Err(Error::NothingToTrain),
             _ => Ok(learner),
@@ -289,17 +284,5 @@ mod exact {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// Lays every parameter out row by row, as a checkpoint does: one that was loaded transposed would round otherwise in a
-/// run that goes through than in one that is resumed.
-struct Settle;
-
-impl ModuleMapper for Settle {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let (id, value) = (param.id, param.val());
-        let settled = Tensor::from_data(value.to_data(), &value.device());
-        param.transform_for_load(settled, id)
     }
 }
