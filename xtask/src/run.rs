@@ -10,20 +10,9 @@ use crate::backend::Backend;
 use crate::cargo::{self, Workspace};
 use crate::setup;
 
-/// The recipe of `cargo xtask train` alone.
-const DEFAULT_RECIPE: &str = "av-digits";
-
-/// Trains a recipe.
+/// Trains a recipe; which one without a name, the binary knows.
 pub(crate) fn train(args: Vec<OsString>) -> Result<ExitCode> {
-    let (backend, mut args) = take_backend(args)?;
-    let resumes = args.iter().any(|arg| {
-        arg.to_str()
-            .is_some_and(|arg| arg == "--resume" || arg.starts_with("--resume="))
-    });
-    let names_recipe = args.first().is_some_and(|arg| !is_flag(arg));
-    if !names_recipe && !resumes {
-        args.insert(0, DEFAULT_RECIPE.into());
-    }
+    let (backend, args) = take_backend(args)?;
     sensorium(backend, Some("train"), &args)
 }
 
@@ -121,10 +110,6 @@ fn named(name: &OsStr) -> Result<Backend> {
         Ok(backend) if backend != Backend::All => Ok(backend),
         _ => bail!("there is no backend {name:?}; choose flex, wgpu, libtorch, cuda or auto"),
     }
-}
-
-fn is_flag(arg: &OsStr) -> bool {
-    arg.to_string_lossy().starts_with('-')
 }
 
 #[cfg(test)]

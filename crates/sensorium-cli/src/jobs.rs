@@ -1,8 +1,11 @@
 //! Many inputs through a model: read when they are needed, prepared in parallel, batched, answered in order, with bounded
 //! memory.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
+use burn::tensor::Tensor;
 use sensorium_core::Source;
 use sensorium_recipe::Observer;
 use serde::Serialize;
@@ -48,19 +51,31 @@ impl Done {
     }
 }
 
-/// Prepares inputs with as many threads as the machine has, and hands them to `answer` in batches, in order. An input
-/// that cannot be prepared ends the work, or is named and left out.
-pub fn run<S: Send + 'static, E: std::error::Error + Send + Sync + 'static>(
+/// How many samples are worked on at once by each of those that work side by side. More are hardly faster, and what they
+/// need in between grows with them.
+const PART: usize = 4;
+
+/// Prepares inputs with as many threads as the machine has, hands them to `model` in batches, and its answers, a row for
+/// each input, to `put` in order. An input that cannot be prepared ends the work, or is named and left out.
+///
+/// Where the device is used best so, `side_by_side` parts of a batch are worked on at once.
+pub fn run<S: Send + Sync + 'static, E: std::error::Error + Send + Sync + 'static>(
     mut inputs: Inputs,
     args: &JobArgs,
+    side_by_side: usize,
     progress: &mut Progress,
     prepare: impl Fn(&Source) -> Result<S, E> + Send + Sync + 'static,
-    mut answer: impl FnMut(&[Input], &[S]) -> anyhow::Result<()>,
+    model: impl Fn(&[S]) -> Tensor<2> + Sync,
+    mut put: impl FnMut(&Input, Vec<f32>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Done> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let prepare = Arc::new(prepare);
     let mut batch = Batch::new(args.batch);
     let mut done = Done::default();
+    let mut answer = |inputs: &[Input], samples: &[S]| {
+        let rows = in_parts(samples, side_by_side, |part| rows(model(part)))?;
+        inputs.iter().zip(rows).try_for_each(|(i, row)| put(i, row))
+    };
     progress.work("working", inputs.total());
     loop {
         let chunk = inputs.chunk()?;
@@ -70,7 +85,7 @@ pub fn run<S: Send + 'static, E: std::error::Error + Send + Sync + 'static>(
         let chunk: Arc<[Input]> = chunk.into();
         let (sources, prepare) = (chunk.clone(), prepare.clone());
         let jobs: Vec<usize> = (0..chunk.len()).collect();
-        let prepared = sensorium_data::in_order(jobs, threads, 2 * args.batch, move |i: usize| {
+        let prepared = sensorium_data::in_order(jobs, threads, args.batch, move |i: usize| {
             sources[i].prepare(&*prepare)
         });
         for (input, result) in chunk.iter().zip(prepared) {
@@ -101,6 +116,40 @@ pub fn run<S: Send + 'static, E: std::error::Error + Send + Sync + 'static>(
         progress.result(&format!("skipped {skipped} of {all}"));
     }
     Ok(done)
+}
+
+/// What `work` makes of all samples, in order, from parts of them, up to `ways` of which are worked on at once.
+fn in_parts<S: Sync, R: Send>(
+    samples: &[S],
+    ways: usize,
+    work: impl Fn(&[S]) -> anyhow::Result<Vec<R>> + Sync,
+) -> anyhow::Result<Vec<R>> {
+    let ways = ways.min(samples.len().div_ceil(PART));
+    if ways < 2 {
+        return work(samples);
+    }
+    // Parts of about one size, so that those side by side end together.
+    let rounds = samples.len().div_ceil(ways * PART);
+    let size = samples.len().div_ceil(ways * rounds);
+    let mut results = Vec::with_capacity(samples.len());
+    for round in samples.chunks(size * ways) {
+        let parts = std::thread::scope(|scope| {
+            let parts = round.chunks(size).map(|part| {
+                let work = &work;
+                scope.spawn(move || work(part))
+            });
+            let threads: Vec<_> = parts.collect();
+            let join = |thread: ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+            };
+            threads
+                .into_iter()
+                .map(join)
+                .collect::<anyhow::Result<Vec<_>>>()
+        })?;
+        results.extend(parts.into_iter().flatten());
+    }
+    Ok(results)
 }
 
 struct Batch<S> {
@@ -143,7 +192,7 @@ impl<S> Batch<S> {
 }
 
 /// Rows of a `[batch, n]` tensor on the host.
-pub fn rows(tensor: burn::tensor::Tensor<2>) -> anyhow::Result<Vec<Vec<f32>>> {
+fn rows(tensor: Tensor<2>) -> anyhow::Result<Vec<Vec<f32>>> {
     let [_, n] = tensor.dims();
     let numbers: Vec<f32> = tensor
         .into_data()
@@ -157,29 +206,62 @@ pub fn rows(tensor: burn::tensor::Tensor<2>) -> anyhow::Result<Vec<Vec<f32>>> {
 mod tests {
     use super::*;
 
-    fn answered(on_error: OnErrorArg) -> anyhow::Result<Vec<String>> {
-        let texts = ["one", "two", "three"].map(str::to_owned);
-        let (inputs, _) = crate::inputs::both(&texts, &[])?;
-        let args = JobArgs { batch: 2, on_error };
-        let prepare = |source: &Source| -> Result<String, std::fmt::Error> {
-            let name = source.describe();
-            assert!(!name.contains("two"), "two is bad");
-            Ok(name)
+    /// What is answered to texts that are numbers, by a model that gives each back, in parts side by side.
+    fn answered(texts: &[String], args: &JobArgs) -> anyhow::Result<Vec<(String, Vec<f32>)>> {
+        let (inputs, _) = crate::inputs::both(texts, &[])?;
+        let device = sensorium_runtime::open(sensorium_runtime::Backend::Flex)?;
+        let prepare = |source: &Source| -> Result<f32, std::num::ParseFloatError> {
+            let Source::Text(text) = source else {
+                unreachable!("all are texts")
+            };
+            assert!(&**text != "2", "two is bad");
+            text.parse()
         };
+        let model = |samples: &[f32]| Tensor::<1>::from_floats(samples, &device).unsqueeze_dim(1);
         let mut seen = Vec::new();
-        run(inputs, &args, &mut Progress::new(true), prepare, |_, s| {
-            seen.extend_from_slice(s);
+        let put = |input: &Input, row| {
+            seen.push((input.name.to_string(), row));
             Ok(())
-        })?;
+        };
+        let mut progress = Progress::new(true);
+        run(inputs, args, 3, &mut progress, prepare, model, put)?;
         Ok(seen)
     }
 
     #[test]
     fn an_input_that_panics_is_that_input_s_error() {
-        let seen = answered(OnErrorArg::Skip).unwrap();
-        assert_eq!(seen, ["text \"one\"", "text \"three\""]);
-        let error = answered(OnErrorArg::Fail).unwrap_err().to_string();
-        let expected = "text \"two\": a worker panicked while preparing it: two is bad";
+        let texts = ["1", "2", "3"].map(str::to_owned);
+        let with = |on_error| answered(&texts, &JobArgs { batch: 2, on_error });
+        let seen = with(OnErrorArg::Skip).unwrap();
+        assert_eq!(
+            seen,
+            [("1".to_owned(), vec![1.0]), ("3".to_owned(), vec![3.0])]
+        );
+        let error = with(OnErrorArg::Fail).unwrap_err().to_string();
+        let expected = "text \"2\": a worker panicked while preparing it: two is bad";
         assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn parts_of_a_batch_are_answered_in_order() {
+        let texts: Vec<String> = (3..40).map(|n| n.to_string()).collect();
+        for batch in [1, 7, 8, 14, 37, 64] {
+            let on_error = OnErrorArg::Fail;
+            let seen = answered(&texts, &JobArgs { batch, on_error }).unwrap();
+            let expected: Vec<_> = (3..40).map(|n| (n.to_string(), vec![n as f32])).collect();
+            assert_eq!(seen, expected, "batch {batch}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_panics_panics() {
+        let samples = vec![0; 64];
+        let work = |part: &[i32]| -> anyhow::Result<Vec<i32>> {
+            assert_ne!(part.len(), PART, "found");
+            Ok(part.to_vec())
+        };
+        assert_eq!(in_parts(&samples, 1, work).unwrap(), samples);
+        let told = std::panic::catch_unwind(|| in_parts(&samples, 4, work));
+        assert!(told.is_err());
     }
 }

@@ -150,6 +150,75 @@ fn images_are_classified_by_words() {
     );
 }
 
+/// Copies some files of a checkpoint that the models are tested with.
+fn copy(fixture: &str, names: &[&str], to: &Path) {
+    let from = here(&format!("../sensorium-models/tests/fixtures/{fixture}"));
+    for name in names {
+        let target = to.join(name);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::copy(Path::new(&from).join(name), target).unwrap();
+    }
+}
+
+#[test]
+fn a_tower_in_a_folder_of_its_own_is_inspected_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("sentence");
+    let rest = [
+        "modules.json",
+        "1_Pooling/config.json",
+        "2_Dense/config.json",
+        "2_Dense/model.safetensors",
+    ];
+    copy("sentence", &rest, &model);
+    let tower = [
+        "config.json",
+        "model.safetensors",
+        "sentence_bert_config.json",
+    ];
+    copy("sentence", &tower, &model.join("0_Transformer"));
+    let modules = std::fs::read_to_string(model.join("modules.json")).unwrap();
+    let moved = modules.replacen("\"path\": \"\"", "\"path\": \"0_Transformer\"", 1);
+    assert_ne!(moved, modules);
+    std::fs::write(model.join("modules.json"), moved).unwrap();
+
+    let found = json(dir.path(), &["inspect", "sentence"]);
+    assert_eq!(found["loads"], true, "{found}");
+    assert_eq!(found["problems"], serde_json::json!([]));
+    assert!(found["tensors"].as_array().unwrap().len() > 30);
+}
+
+#[test]
+fn a_regression_is_a_number_and_no_share() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("stars");
+    copy(
+        "bert-classification",
+        &["config.json", "model.safetensors"],
+        &model,
+    );
+    let config = std::fs::read(model.join("config.json")).unwrap();
+    let mut config: Value = serde_json::from_slice(&config).unwrap();
+    config["problem_type"] = "regression".into();
+    std::fs::write(model.join("config.json"), config.to_string()).unwrap();
+    let tokenizer = serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": null, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "unk_token": "[UNK]", "vocab": {"[UNK]": 0, "a": 1, "cat": 2}}
+    });
+    std::fs::write(model.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+
+    let args = ["classify", "--model", "stars", "--text", "a cat"];
+    let scores = json(dir.path(), &args)["results"][0]["scores"].clone();
+    let best = scores[0]["score"].as_f64().unwrap();
+    let out = sensorium(dir.path()).args(args).assert().success();
+    let text = String::from_utf8(out.get_output().stdout.clone()).unwrap();
+    assert!(
+        text.contains(&format!(" {best:.4}")) && !text.contains('%'),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_checkpoint_is_inspected_as_folder_and_as_file() {
     let dir = tempfile::tempdir().unwrap();

@@ -11,6 +11,9 @@ pub trait Tap {
     /// Whether attention weights are wanted. If not, attention may run fused and never form them.
     const WEIGHTS: bool = true;
 
+    /// Whether tensors are wanted. If not, those that an answer does not depend on may be left out.
+    const TENSORS: bool = true;
+
     /// Opens a layer; names that follow are relative to it.
     fn enter(&mut self, _layer: &str) {}
 
@@ -29,6 +32,7 @@ pub struct NoTap;
 
 impl Tap for NoTap {
     const WEIGHTS: bool = false;
+    const TENSORS: bool = false;
 }
 
 /// Runs `f` with the tap inside the layer `name`.

@@ -107,7 +107,7 @@ mod tests {
         assert!(message.contains("linear.weight"), "{message}");
         std::fs::write(
             &dense,
-            text.replace("\"in_features\": 32", "\"in_features\": 31"),
+            text.replace("\"in_features\": 48", "\"in_features\": 47"),
         )
         .unwrap();
         let message = complaint(folder.path());

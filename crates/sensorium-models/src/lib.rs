@@ -24,7 +24,7 @@ pub mod vit;
 pub use error::Error;
 pub use family::Family;
 pub use fit::fit;
-pub use published::{Loaded, Published};
+pub use published::{Loaded, Published, described};
 
 /// The README's example is run too.
 #[cfg(doctest)]

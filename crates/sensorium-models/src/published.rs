@@ -198,8 +198,11 @@ fn in_single_precision(mut config: Value) -> Option<Value> {
 }
 
 /// Where a checkpoint's `config.json` is, and what it says: in the model's folder or, of a sentence encoder that has its
-/// tower in a folder of its own, there.
-pub(crate) fn described(checkpoint: &Checkpoint) -> Result<(String, Value), Error> {
+/// tower in a folder of its own, there. The folder, empty for the model's own, is that of the weights too.
+///
+/// # Errors
+/// If there is none, or it is no JSON.
+pub fn described(checkpoint: &Checkpoint) -> Result<(String, Value), Error> {
     let root = checkpoint.json(CONFIG)?;
     let named = root
         .as_ref()

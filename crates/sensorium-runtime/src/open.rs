@@ -14,6 +14,19 @@ pub struct Opened {
     pub found: Found,
 }
 
+impl Opened {
+    /// How many batches to give the device at once, to use all of it.
+    ///
+    /// Flex spreads only its larger operations over the processor's cores: with a batch for each core, none waits while
+    /// another does what it has to do alone. Other devices take one batch after the other.
+    pub fn side_by_side(&self) -> usize {
+        match self.found.backend {
+            Backend::Flex => std::thread::available_parallelism().map_or(1, usize::from),
+            _ => 1,
+        }
+    }
+}
+
 /// Opens the best device of the backend.
 ///
 /// # Errors

@@ -248,3 +248,19 @@ fn old_and_new_files_differ_in_which_pad_token_wins() {
     };
     assert_eq!(found.expect("can work"), expected);
 }
+
+#[test]
+fn only_some_classes_of_tokenizers_go_by_their_file_s_case() {
+    for (class, expected) in [
+        ("null", Some(true)),
+        (r#""BertTokenizer""#, Some(true)),
+        (r#""BertTokenizerFast""#, Some(true)),
+        (r#""SiglipTokenizer""#, Some(true)),
+        (r#""RobertaTokenizerFast""#, None),
+        (r#""CLIPTokenizer""#, None),
+    ] {
+        let json = format!(r#"{{"do_lower_case": true, "tokenizer_class": {class}}}"#);
+        let found = TextSettings::from_json(Some(("tokenizer_config.json", &json)), None);
+        assert_eq!(found.expect("can work").lower_case, expected, "{class}");
+    }
+}

@@ -39,7 +39,7 @@ pub struct TextSettings {
     pub truncation_side: Option<Side>,
     /// The token that stands in padding (`pad_token`).
     pub pad_token: Option<String>,
-    /// Whether texts are lower-cased (`do_lower_case`).
+    /// Whether texts are lower-cased (`do_lower_case`, which only some classes of tokenizers go by).
     pub lower_case: Option<bool>,
 }
 
@@ -70,10 +70,12 @@ impl TextSettings {
             true => own_pad.or(special_pad),
             false => special_pad.or(own_pad),
         };
+        let class = config.word("tokenizer_class")?;
+        let class = class.map(|class| class.trim_end_matches("Fast"));
         // Its class lower-cases and pads at the left whether or not the file says it.
-        let siglip2 = config
-            .word("tokenizer_class")?
-            .is_some_and(|class| class.trim_end_matches("Fast") == "Siglip2Tokenizer");
+        let siglip2 = class == Some("Siglip2Tokenizer");
+        // Others' classes leave case to `tokenizer.json`, whatever the file says.
+        let listens = matches!(class, None | Some("BertTokenizer" | "SiglipTokenizer"));
         let padding_side = config.side("padding_side")?;
         Ok(Self {
             max_tokens: config.length("model_max_length")?,
@@ -82,7 +84,7 @@ impl TextSettings {
             pad_token,
             lower_case: match siglip2 {
                 true => Some(true),
-                false => config.switch("do_lower_case")?,
+                false => config.switch("do_lower_case")?.filter(|_| listens),
             },
         })
     }

@@ -57,6 +57,11 @@ CASES = {
     "roberta-masked-lm": (RobertaForMaskedLM, roberta(**wide(8, 4, 9), hidden_act="relu")),
     "roberta-classification": (RobertaForSequenceClassification, roberta(**wide(6, 3, 8))),
 }
+# Made last, so that the numbers of the others stay.
+UNTIED = {
+    "bert-masked-lm-untied": (BertForMaskedLM, bert(**wide(8, 2, 6), tie_word_embeddings=False)),
+    "roberta-masked-lm-untied": (RobertaForMaskedLM, roberta(**wide(6, 2, 8), tie_word_embeddings=False)),
+}
 
 
 def inputs(config):
@@ -110,9 +115,9 @@ def sentence(name):
     folder = FIXTURES / name
     shutil.rmtree(folder, ignore_errors=True)
     tower.save_pretrained(folder)
-    modes = ["cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens"]
+    modes = ["cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"]
     pooling = models.Pooling(8, **{f"pooling_mode_{mode}": True for mode in modes})
-    dense = models.Dense(32, 5)
+    dense = models.Dense(48, 5)
     # Without a tokenizer, the tower cannot be one of the modules.
     rest = SentenceTransformer(modules=[pooling, dense, models.Normalize()], device="cpu")
     rest.save(str(folder / "rest"), create_model_card=False)
@@ -144,6 +149,10 @@ def main():
         random_vectors(model)
         checkpoint(FIXTURES / name, model, inputs(config))
     sentence("sentence")
+    for name, (kind, config) in UNTIED.items():
+        model = kind(config).eval()
+        random_vectors(model)
+        checkpoint(FIXTURES / name, model, inputs(config))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use sensorium_core::Source;
-use sensorium_models::ready::{Classifier, ZeroShot};
+use sensorium_models::ready::{Classifier, Scoring, ZeroShot};
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, Common};
@@ -39,10 +39,16 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
         ));
     }
     let checkpoint = models::open(&args.model, common)?;
-    let device = sensorium_runtime::open(common.backend)?;
+    let opened = sensorium_runtime::choose(common.backend)?;
+    let device = &opened.device;
+    let how = |labels| How {
+        args,
+        labels,
+        side_by_side: opened.side_by_side(),
+    };
     let mut progress = Progress::new(common.quiet);
-    let (answers, done) = if labels.is_empty() {
-        let model = Arc::new(Classifier::open(&checkpoint, &device)?);
+    let (scoring, (answers, done)) = if labels.is_empty() {
+        let model = Arc::new(Classifier::open(&checkpoint, device)?);
         let inputs = match (model.takes_images(), texts.is_empty(), images.is_empty()) {
             (true, true, _) => images,
             (false, _, true) => texts,
@@ -52,14 +58,17 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
         let preparing = model.clone();
         let prepare = move |source: &Source| preparing.prepare(source);
         let score = |samples: &[_]| model.scores(samples);
-        classify(inputs, args, model.labels(), &mut progress, prepare, score)?
+        let how = how(model.labels());
+        let answered = classify(inputs, &how, &mut progress, prepare, score)?;
+        (model.scoring(), answered)
     } else {
-        let model = ZeroShot::open(&checkpoint, &labels, &args.template, &device)?;
+        let model = ZeroShot::open(&checkpoint, &labels, &args.template, device)?;
         let model = Arc::new(model);
         let preparing = model.clone();
         let prepare = move |source: &Source| preparing.images().prepare(source);
         let score = |samples: &[_]| model.scores(samples);
-        classify(images, args, &labels, &mut progress, prepare, score)?
+        let answered = classify(images, &how(&labels), &mut progress, prepare, score)?;
+        (model.scoring(), answered)
     };
     done.need_some()?;
     match common.json {
@@ -67,7 +76,7 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
             "results": answers,
             "skipped": done.skipped,
         })),
-        false => screen::text(&table(&answers)),
+        false => screen::text(&table(&answers, scoring)),
     }
 }
 
@@ -97,42 +106,63 @@ fn labels(args: &ClassifyArgs) -> anyhow::Result<Vec<String>> {
     Ok(labels)
 }
 
-fn classify<S: Send + 'static>(
+/// How inputs are classified.
+struct How<'a> {
+    args: &'a ClassifyArgs,
+    labels: &'a [String],
+    side_by_side: usize,
+}
+
+fn classify<S: Send + Sync + 'static>(
     inputs: Inputs,
-    args: &ClassifyArgs,
-    labels: &[String],
+    how: &How,
     progress: &mut Progress,
     prepare: impl Fn(&Source) -> Result<S, sensorium_models::Error> + Send + Sync + 'static,
-    score: impl Fn(&[S]) -> Tensor<2>,
+    score: impl Fn(&[S]) -> Tensor<2> + Sync,
 ) -> anyhow::Result<(Vec<Answer>, Done)> {
+    let How {
+        args,
+        labels,
+        side_by_side,
+    } = *how;
     let mut answers = Vec::new();
-    let done = jobs::run(inputs, &args.jobs, progress, prepare, |inputs, samples| {
-        for (input, row) in inputs.iter().zip(jobs::rows(score(samples))?) {
-            let mut named: Vec<(&String, f32)> = labels.iter().zip(row).collect();
-            named.sort_by(|a, b| b.1.total_cmp(&a.1));
-            let best = named.into_iter().take(most(args));
-            let scores = best.map(|(label, score)| Score {
-                label: label.clone(),
-                score,
-            });
-            answers.push(Answer {
-                input: input.name.clone(),
-                scores: scores.collect(),
-            });
-        }
+    let put = |input: &inputs::Input, row: Vec<f32>| {
+        let mut named: Vec<(&String, f32)> = labels.iter().zip(row).collect();
+        named.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let best = named.into_iter().take(most(args));
+        let scores = best.map(|(label, score)| Score {
+            label: label.clone(),
+            score,
+        });
+        answers.push(Answer {
+            input: input.name.clone(),
+            scores: scores.collect(),
+        });
         Ok(())
-    })?;
+    };
+    let done = jobs::run(
+        inputs,
+        &args.jobs,
+        side_by_side,
+        progress,
+        prepare,
+        score,
+        put,
+    )?;
     Ok((answers, done))
 }
 
 /// An input a line, best labels behind it.
-fn table(answers: &[Answer]) -> String {
+fn table(answers: &[Answer], scoring: Scoring) -> String {
     let wide = |answer: &Answer| answer.input.chars().count();
     let width = answers.iter().map(wide).max().unwrap_or(0).min(60);
     let line = |answer: &Answer| {
         let scores = answer.scores.iter();
         let scores: Vec<String> = scores
-            .map(|s| format!("{} {:.1}%", s.label, 100.0 * s.score))
+            .map(|Score { label, score }| match scoring {
+                Scoring::Raw => format!("{label} {score:.4}"),
+                Scoring::Softmax | Scoring::Sigmoid => format!("{label} {:.1}%", 100.0 * score),
+            })
             .collect();
         format!("{:<width$}  {}", answer.input, scores.join("  "))
     };

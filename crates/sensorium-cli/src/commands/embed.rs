@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
+use sensorium_core::Source;
 use sensorium_models::ready::{ImageEmbedder, TextEmbedder, unit_rows};
 
 use crate::args::{Common, EmbedArgs};
@@ -16,16 +17,17 @@ use crate::{models, screen};
 pub fn run(args: &EmbedArgs, common: &Common) -> anyhow::Result<()> {
     let (texts, images) = inputs::both(&args.text, &args.image)?;
     let checkpoint = models::open(&args.model, common)?;
-    let device = sensorium_runtime::open(common.backend)?;
+    let opened = sensorium_runtime::choose(common.backend)?;
+    let (device, side_by_side) = (&opened.device, opened.side_by_side());
     let mut sink = sink::open(args.out.as_deref(), common.json)?;
     // Both before any work: that a model takes no images must not show after an hour of texts.
     let text_model = match texts.is_empty() {
         true => None,
-        false => Some(Arc::new(TextEmbedder::open(&checkpoint, &device)?)),
+        false => Some(Arc::new(TextEmbedder::open(&checkpoint, device)?)),
     };
     let image_model = match images.is_empty() {
         true => None,
-        false => Some(Arc::new(ImageEmbedder::open(&checkpoint, &device)?)),
+        false => Some(Arc::new(ImageEmbedder::open(&checkpoint, device)?)),
     };
     let mut progress = Progress::new(common.quiet);
     let mut done = Done::default();
@@ -33,13 +35,29 @@ pub fn run(args: &EmbedArgs, common: &Common) -> anyhow::Result<()> {
         let preparing = model.clone();
         let embed = |samples: &[_]| model.embed(samples);
         let prepare = move |source: &_| preparing.prepare(source);
-        done = embed_all(texts, args, &mut progress, prepare, embed, sink.as_mut())?;
+        done = embed_all(
+            texts,
+            args,
+            side_by_side,
+            &mut progress,
+            prepare,
+            embed,
+            sink.as_mut(),
+        )?;
     }
     if let Some(model) = image_model {
         let preparing = model.clone();
         let embed = |samples: &[_]| model.embed(samples);
         let prepare = move |source: &_| preparing.prepare(source);
-        let images = embed_all(images, args, &mut progress, prepare, embed, sink.as_mut())?;
+        let images = embed_all(
+            images,
+            args,
+            side_by_side,
+            &mut progress,
+            prepare,
+            embed,
+            sink.as_mut(),
+        )?;
         done = done.and(images);
     }
     done.need_some()?;
@@ -54,31 +72,33 @@ pub fn run(args: &EmbedArgs, common: &Common) -> anyhow::Result<()> {
     }
 }
 
-fn embed_all<S: Send + 'static>(
+fn embed_all<S: Send + Sync + 'static>(
     inputs: Inputs,
     args: &EmbedArgs,
+    side_by_side: usize,
     progress: &mut Progress,
-    prepare: impl Fn(&sensorium_core::Source) -> Result<S, sensorium_models::Error>
-    + Send
-    + Sync
-    + 'static,
-    embed: impl Fn(&[S]) -> Tensor<2>,
+    prepare: impl Fn(&Source) -> Result<S, sensorium_models::Error> + Send + Sync + 'static,
+    embed: impl Fn(&[S]) -> Tensor<2> + Sync,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<Done> {
-    jobs::run(inputs, &args.jobs, progress, prepare, |inputs, samples| {
-        let vectors = embed(samples);
-        let vectors = if args.raw {
-            vectors
-        } else {
-            unit_rows(vectors)
-        };
-        for (input, vector) in inputs.iter().zip(jobs::rows(vectors)?) {
-            sink.put(Embedding {
-                modality: input.modality,
-                input: &input.name,
-                vector,
-            })?;
-        }
-        Ok(())
-    })
+    let embed = |samples: &[S]| match args.raw {
+        true => embed(samples),
+        false => unit_rows(embed(samples)),
+    };
+    let put = |input: &inputs::Input, vector| {
+        sink.put(Embedding {
+            modality: input.modality,
+            input: &input.name,
+            vector,
+        })
+    };
+    jobs::run(
+        inputs,
+        &args.jobs,
+        side_by_side,
+        progress,
+        prepare,
+        embed,
+        put,
+    )
 }

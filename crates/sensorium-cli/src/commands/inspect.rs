@@ -6,6 +6,7 @@ use std::path::Path;
 use sensorium_hub::{Checkpoint, Weights};
 use sensorium_models::Family;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::{Common, InspectArgs};
 use crate::tree::{self, Leaf};
@@ -42,10 +43,16 @@ pub fn run(args: &InspectArgs, common: &Common) -> anyhow::Result<()> {
         true => Checkpoint::file_of_weights(path),
         false => models::open(&args.model, common)?,
     };
-    let weights = checkpoint.weights()?;
+    let there = |name| Ok::<_, anyhow::Error>(checkpoint.optional(name)?.is_some());
+    let described = match there("config.json")? || there("modules.json")? {
+        true => Some(sensorium_models::described(&checkpoint)?),
+        false => None,
+    };
+    let folder = described.as_ref().map_or("", |(folder, _)| folder);
+    let weights = checkpoint.weights_of(folder)?;
     let mut inspection = of_weights(&args.model, &weights);
-    match checkpoint.optional("config.json")? {
-        Some(_) => add_family(&mut inspection, &checkpoint, common)?,
+    match &described {
+        Some((_, config)) => add_family(&mut inspection, &checkpoint, config, common)?,
         None => guess_family(&mut inspection, &weights),
     }
     match common.json {
@@ -86,10 +93,10 @@ fn of_weights(model: &str, weights: &Weights) -> Inspection {
 fn add_family(
     inspection: &mut Inspection,
     checkpoint: &Checkpoint,
+    config: &Value,
     common: &Common,
 ) -> anyhow::Result<()> {
-    let config = checkpoint.config()?;
-    match Family::name_of(checkpoint.name(), &config) {
+    match Family::name_of(checkpoint.name(), config) {
         Ok(name) => inspection.family = Some(name.to_owned()),
         Err(error) => {
             inspection.problems.push(error.to_string());

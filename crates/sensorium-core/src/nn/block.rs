@@ -48,14 +48,27 @@ impl EncoderBlock {
     /// `[batch, tokens, d_model]`, the shape is kept.
     pub fn forward_with<T: Tap>(&self, x: Tensor<3>, how: &Attend, tap: &mut T) -> Tensor<3> {
         let wrap = self.wrap(&self.norm_attention, &self.scale_attention);
-        let x = wrap.around(x, |x| {
+        let x = wrap.around(x.clone(), x, |x| {
             in_layer(tap, "attention", |tap| {
                 self.attention.self_attend_with(x, how, tap)
             })
         });
         let wrap = self.wrap(&self.norm_feed_forward, &self.scale_feed_forward);
-        let x = wrap.around(x, |x| self.feed_forward.forward(x));
+        let x = wrap.around(x.clone(), x, |x| self.feed_forward.forward(x));
         tap.tensor("output", x)
+    }
+
+    /// The first token alone, of which the other tokens' outputs are no part: `[batch, tokens, d_model]` →
+    /// `[batch, 1, d_model]`.
+    ///
+    /// # Panics
+    /// As [`Attention::first_attends`].
+    pub fn first(&self, x: Tensor<3>, how: &Attend) -> Tensor<3> {
+        let first = x.clone().narrow(1, 0, 1); // [B, T, D] -> [B, 1, D]
+        let wrap = self.wrap(&self.norm_attention, &self.scale_attention);
+        let x = wrap.around(first, x, |x| self.attention.first_attends(x, how));
+        let wrap = self.wrap(&self.norm_feed_forward, &self.scale_feed_forward);
+        wrap.around(x.clone(), x, |x| self.feed_forward.forward(x))
     }
 
     fn wrap<'a>(&'a self, norm: &'a Norm, scale: &'a Option<LayerScale>) -> Residual<'a> {
@@ -106,19 +119,19 @@ impl DecoderBlock {
         tap: &mut T,
     ) -> Tensor<3> {
         let wrap = self.wrap(&self.norm_attention, &self.scale_attention);
-        let x = wrap.around(x, |x| {
+        let x = wrap.around(x.clone(), x, |x| {
             in_layer(tap, "attention", |tap| {
                 self.attention.self_attend_with(x, how, tap)
             })
         });
         let wrap = self.wrap(&self.norm_cross, &self.scale_cross);
-        let x = wrap.around(x, |x| {
+        let x = wrap.around(x.clone(), x, |x| {
             in_layer(tap, "cross", |tap| {
                 self.cross.cross_attend_with(x, context, tap)
             })
         });
         let wrap = self.wrap(&self.norm_feed_forward, &self.scale_feed_forward);
-        let x = wrap.around(x, |x| self.feed_forward.forward(x));
+        let x = wrap.around(x.clone(), x, |x| self.feed_forward.forward(x));
         tap.tensor("output", x)
     }
 
@@ -141,7 +154,13 @@ struct Residual<'a> {
 }
 
 impl Residual<'_> {
-    fn around(&self, x: Tensor<3>, branch: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
+    /// `skip` is the input, or as much of it as the branch gives tokens.
+    fn around(
+        &self,
+        skip: Tensor<3>,
+        x: Tensor<3>,
+        branch: impl FnOnce(Tensor<3>) -> Tensor<3>,
+    ) -> Tensor<3> {
         let branch = |x| {
             let x = branch(x);
             let x = match self.scale {
@@ -151,8 +170,8 @@ impl Residual<'_> {
             self.drop_path.forward(x)
         };
         match self.order {
-            NormOrder::Pre => x.clone() + branch(self.norm.forward(x)),
-            NormOrder::Post => self.norm.forward(x.clone() + branch(x)),
+            NormOrder::Pre => skip + branch(self.norm.forward(x)),
+            NormOrder::Post => self.norm.forward(skip + branch(x)),
         }
     }
 }

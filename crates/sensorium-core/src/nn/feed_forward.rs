@@ -6,6 +6,8 @@ use burn::tensor::activation::{gelu, gelu_approximate, relu, sigmoid, silu};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::linear::linear;
+
 /// What happens between the two linear maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -123,10 +125,10 @@ impl FeedForward {
     /// `[.., d_model]` → `[.., d_model]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let hidden = match &self.gate {
-            Some(gate) => self.activation.forward(gate.forward(x.clone())) * self.up.forward(x),
-            None => self.activation.forward(self.up.forward(x)),
+            Some(gate) => self.activation.forward(linear(gate, x.clone())) * linear(&self.up, x),
+            None => self.activation.forward(linear(&self.up, x)),
         };
-        self.down.forward(self.dropout.forward(hidden))
+        linear(&self.down, self.dropout.forward(hidden))
     }
 }
 

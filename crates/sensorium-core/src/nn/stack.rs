@@ -1,7 +1,7 @@
 //! Transformer encoders and decoders: blocks in a row, honouring padding.
 
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Bool, Device, Tensor};
 
 use super::attention::{Attend, AttentionConfig};
 use super::block::{DecoderBlock, EncoderBlock, NormOrder};
@@ -276,16 +276,24 @@ impl Transformer {
     pub fn forward_with<T: Tap>(&self, tokens: Tokens, tap: &mut T) -> Tokens {
         let Tokens { embeds, pad } = tokens;
         let how = Attend::keys(pad.clone()).with_causal(self.causal);
-        let embeds = self
-            .blocks
-            .iter()
-            .enumerate()
-            .fold(embeds, |x, (i, block)| {
-                in_layer(tap, &format!("blocks.{i}"), |tap| {
-                    block.forward_with(x, &how, tap)
-                })
-            });
+        let embeds = run(&self.blocks, embeds, &how, tap);
         finish(embeds, pad, self.norm.as_ref(), tap)
+    }
+
+    /// The first token alone, as [`forward_with`](Self::forward_with) gives it: `[batch, 1, d_model]`, for models whose
+    /// answer is made of it. Where the tap wants no tensors, the last block computes no other.
+    pub fn first_with<T: Tap>(&self, tokens: Tokens, tap: &mut T) -> Tokens {
+        let (last, before) = match self.blocks.split_last() {
+            Some(split) if !T::TENSORS && !self.causal => split,
+            _ => {
+                let Tokens { embeds, pad } = self.forward_with(tokens, tap);
+                return Tokens::new(embeds.narrow(1, 0, 1), pad.narrow(1, 0, 1));
+            }
+        };
+        let Tokens { embeds, pad } = tokens;
+        let how = Attend::keys(pad.clone());
+        let first = last.first(run(before, embeds, &how, tap), &how);
+        finish(first, pad.narrow(1, 0, 1), self.norm.as_ref(), tap)
     }
 }
 
@@ -372,9 +380,17 @@ impl Decoder {
     }
 }
 
+fn run<T: Tap>(blocks: &[EncoderBlock], x: Tensor<3>, how: &Attend, tap: &mut T) -> Tensor<3> {
+    let numbered = blocks.iter().enumerate();
+    numbered.fold(x, |x, (i, block)| {
+        let layer = format!("blocks.{i}");
+        in_layer(tap, &layer, |tap| block.forward_with(x, how, tap))
+    })
+}
+
 fn finish<T: Tap>(
-    embeds: burn::tensor::Tensor<3>,
-    pad: burn::tensor::Tensor<2, burn::tensor::Bool>,
+    embeds: Tensor<3>,
+    pad: Tensor<2, Bool>,
     norm: Option<&Norm>,
     tap: &mut T,
 ) -> Tokens {

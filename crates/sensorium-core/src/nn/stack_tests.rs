@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use sensorium_testkit::{assert_close, check_gradients, devices, parameter_snapshot, random};
 
 use super::{Activation, DecoderConfig, NormKind, NormOrder, Transformer, TransformerConfig};
-use crate::{Recorder, Tokens};
+use crate::{NoTap, Recorder, Tokens};
 
 fn configs() -> [TransformerConfig; 5] {
     let base = TransformerConfig::new(8, 2, 2).with_d_ff(12);
@@ -131,6 +131,47 @@ fn looking_inside_changes_nothing() {
                     "output"
                 ]
             );
+        }
+    }
+}
+
+#[test]
+fn the_first_token_alone_is_as_among_all() {
+    for device in devices() {
+        let x = random::<3>([2, 4, 8], 1, &device);
+        let pad = [[false, false, false, true], [false; 4]];
+        let tokens = Tokens::new(x, Tensor::from_data(pad, &device));
+        for config in configs() {
+            for causal in [false, true] {
+                let model = config.clone().with_causal(causal).init(&device);
+                let all = model.forward(tokens.clone());
+                let first = model.first_with(tokens.clone(), &mut NoTap);
+                assert_close(&first.embeds, &take(&all.embeds, 0..2, 0..1), 1e-5);
+                assert_eq!(first.pad.dims(), [2, 1]);
+
+                // Who looks is shown all.
+                let mut recorder = Recorder::default();
+                let seen = model.first_with(tokens.clone(), &mut recorder);
+                assert_close(&seen.embeds, &first.embeds, 1e-5);
+                assert_eq!(recorder.get("output").unwrap().0, [2, 4, 8]);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_token_alone_trains_every_parameter() {
+    for device in devices().into_iter().map(Device::autodiff) {
+        for config in configs() {
+            let mut model: Transformer = config.init(&device);
+            for block in &mut model.blocks {
+                if let Some(key) = &mut block.attention.key {
+                    key.bias = None; // see above
+                }
+            }
+            let x = Tokens::dense(random([2, 3, 8], 1, &device));
+            let w = random([2, 1, 8], 2, &device);
+            check_gradients(model, |m| (m.first_with(x, &mut NoTap).embeds * w).sum());
         }
     }
 }

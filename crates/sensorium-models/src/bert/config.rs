@@ -316,7 +316,7 @@ impl BertConfig {
     /// # Panics
     /// If [`validate`](Self::validate) would refuse it.
     pub fn init_masked_lm(&self, device: &Device) -> BertForMaskedLm {
-        BertForMaskedLm::new(self, device)
+        BertForMaskedLm::new(self, true, device)
     }
 
     /// A tower that classifies texts into [`labels`](Self::labels).

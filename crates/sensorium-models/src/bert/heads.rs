@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::activation::tanh;
 use burn::tensor::{Device, Tensor};
-use sensorium_core::nn::{Activation, Norm, NormConfig};
+use sensorium_core::nn::{Activation, Norm, NormConfig, affine, linear};
 use sensorium_core::tap::in_layer;
 use sensorium_core::{Logits, NoTap, Tap};
 
@@ -22,16 +22,18 @@ pub struct BertForMaskedLm {
     pub norm: Norm,
     /// `d_model` → `vocab_size`, if it is not the table of words.
     pub decoder: Option<Linear>,
-    /// `[vocab_size]`
+    /// `[vocab_size]`; without a part in the output, and frozen, where the decoder has its own.
     pub bias: Param<Tensor<1>>,
     #[module(skip)]
     activation: Activation,
 }
 
 impl BertForMaskedLm {
-    pub(super) fn new(config: &BertConfig, device: &Device) -> Self {
-        let d = config.d_model;
-        let untied = || LinearConfig::new(d, config.vocab_size).with_bias(false);
+    /// A decoder that is not the table of words may have a bias of its own.
+    pub(super) fn new(config: &BertConfig, decoder_bias: bool, device: &Device) -> Self {
+        let (d, own_bias) = (config.d_model, !config.tied && decoder_bias);
+        let untied = || LinearConfig::new(d, config.vocab_size).with_bias(own_bias);
+        let bias = Param::from_tensor(Tensor::zeros([config.vocab_size], device));
         Self {
             bert: config.init(device),
             transform: LinearConfig::new(d, d).init(device),
@@ -39,7 +41,7 @@ impl BertForMaskedLm {
                 .with_epsilon(config.norm_epsilon)
                 .init(device),
             decoder: (!config.tied).then(|| untied().init(device)),
-            bias: Param::from_tensor(Tensor::zeros([config.vocab_size], device)),
+            bias: bias.set_require_grad(!own_bias),
             // RoBERTa's head has its own, whatever its blocks have.
             activation: match config.kind {
                 BertKind::Bert => config.activation,
@@ -64,18 +66,15 @@ impl BertForMaskedLm {
         let tokens = in_layer(tap, "bert", |tap| self.bert.forward_with(input, tap));
         let hidden = self
             .activation
-            .forward(self.transform.forward(tokens.embeds));
+            .forward(linear(&self.transform, tokens.embeds));
         let hidden = self.norm.forward(hidden);
+        let words = &self.bert.embeddings.word.weight;
         let logits = match &self.decoder {
-            Some(decoder) => decoder.forward(hidden),
-            None => {
-                let words = self.bert.embeddings.word.weight.val();
-                hidden.matmul(words.transpose().unsqueeze()) // [B, T, D] x [1, D, V]
-            }
+            Some(decoder) if decoder.bias.is_some() => linear(decoder, hidden),
+            Some(decoder) => affine(hidden, decoder.weight.val(), Some(self.bias.val())),
+            None => affine(hidden, words.val().transpose(), Some(self.bias.val())),
         };
-        let [vocab_size] = self.bias.shape().dims();
-        let bias = self.bias.val().reshape([1, 1, vocab_size]);
-        tap.tensor("logits", logits + bias)
+        tap.tensor("logits", logits)
     }
 }
 

@@ -97,11 +97,15 @@ impl BertConfig {
             _ => ROBERTA_MASKED_LM,
         };
         let [.., (_, decoder), _] = head;
-        // Copies of what is tied, which nothing asks for then, and what was only for training.
-        self.with_head(&head)
-            .ignore(decoder)
+        // What was only for training.
+        let map = self
+            .with_head(&head)
             .ignore("cls.seq_relationship")
-            .ignore(&format!("{}.pooler", self.kind.prefix()))
+            .ignore(&format!("{}.pooler", self.kind.prefix()));
+        match self.tied {
+            true => map.ignore(decoder), // a copy of what it is tied to
+            false => map,
+        }
     }
 
     /// Names of a [`BertForSequenceClassification`](super::BertForSequenceClassification).
@@ -145,8 +149,11 @@ impl Published for BertForMaskedLm {
         BertConfig::parse(file, json)
     }
 
-    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
-        config.init_masked_lm(device)
+    fn prepare(config: &Self::Config, weights: &Weights, device: &Device) -> Self {
+        // Older checkpoints hold the decoder's bias as the head's only.
+        let mut heads = ["cls.predictions", "lm_head"].iter();
+        let own_bias = heads.any(|head| holds(weights, &format!("{head}.decoder.bias")));
+        Self::new(config, own_bias, device)
     }
 
     fn key_map(config: &Self::Config) -> KeyMap {

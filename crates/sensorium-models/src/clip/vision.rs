@@ -71,14 +71,20 @@ impl ClipVisionModel {
     /// # Panics
     /// As [`encode_with`](Encoder::encode_with).
     pub fn embed_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tensor<2> {
-        let class = first_token(&self.blocks(batch, tap));
+        let tokens = self.tokens(batch, tap);
+        let class = in_layer(tap, "encoder", |tap| self.encoder.first_with(tokens, tap));
+        let class = first_token(&class);
         tap.tensor("pooled", self.post_norm.forward(class))
     }
 
-    fn blocks<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
+    fn tokens<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
         let ImageBatch { pixels, present } = batch;
         let embeds = self.pre_norm.forward(self.embeddings.forward(pixels));
-        let tokens = Tokens::with_presence(tap.tensor("embeds", embeds), present);
+        Tokens::with_presence(tap.tensor("embeds", embeds), present)
+    }
+
+    fn blocks<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
+        let tokens = self.tokens(batch, tap);
         in_layer(tap, "encoder", |tap| self.encoder.forward_with(tokens, tap))
     }
 }

@@ -5,7 +5,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::nn::Transformer;
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Logits, Modality, Model, Tap, Tokens};
+use sensorium_core::{Encoder, Logits, Modality, Model, NoTap, Tap, Tokens};
 use sensorium_vision::{IMAGE, ImageBatch};
 
 use super::Dinov2Config;
@@ -38,7 +38,23 @@ impl Dinov2Model {
     /// # Panics
     /// As [`encode_with`](Encoder::encode_with).
     pub fn embed(&self, batch: ImageBatch) -> Tensor<2> {
-        first_token(&self.encode(batch))
+        self.embed_with(batch, &mut NoTap)
+    }
+
+    /// The same, showing to the tap what [`encode_with`](Encoder::encode_with) shows.
+    ///
+    /// # Panics
+    /// As [`encode_with`](Encoder::encode_with).
+    pub fn embed_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tensor<2> {
+        let tokens = self.tokens(batch, tap);
+        let class = in_layer(tap, "encoder", |tap| self.encoder.first_with(tokens, tap));
+        first_token(&class)
+    }
+
+    fn tokens<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
+        let ImageBatch { pixels, present } = batch;
+        let embeds = tap.tensor("embeds", self.embeddings.forward(pixels));
+        Tokens::with_presence(embeds, present)
     }
 }
 
@@ -57,9 +73,7 @@ impl Encoder for Dinov2Model {
     /// # Panics
     /// If images have other channels than the model, or are smaller than a patch.
     fn encode_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
-        let ImageBatch { pixels, present } = batch;
-        let embeds = tap.tensor("embeds", self.embeddings.forward(pixels));
-        let tokens = Tokens::with_presence(embeds, present);
+        let tokens = self.tokens(batch, tap);
         in_layer(tap, "encoder", |tap| self.encoder.forward_with(tokens, tap))
     }
 }

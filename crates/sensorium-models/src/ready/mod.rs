@@ -12,7 +12,7 @@ pub use classify::{Classifier, Prepared};
 pub use image::ImageEmbedder;
 pub(crate) use image::{Takes, image_processor};
 pub use text::TextEmbedder;
-pub(crate) use text::{text_processor, tokenizer};
+pub(crate) use text::{sentence_processor, text_processor};
 pub use zero_shot::{Scoring, ZeroShot};
 
 use burn::tensor::Tensor;

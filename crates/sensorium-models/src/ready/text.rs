@@ -7,7 +7,7 @@ use sensorium_text::{TextProcessor, TextSample, TextSettings, Tokenizer};
 
 use super::unfit;
 use crate::Error;
-use crate::bert::join;
+use crate::bert::{SentenceConfig, SentenceProcessor, join};
 use crate::tower::{Output, TextPreparation, TextTower};
 
 /// A model that embeds texts, with its tokenizer.
@@ -54,11 +54,7 @@ impl TextEmbedder {
 }
 
 /// The tokenizer in one of a checkpoint's folders, none of whose ids is beyond the model's table of words.
-pub(crate) fn tokenizer(
-    checkpoint: &Checkpoint,
-    folder: &str,
-    vocab_size: usize,
-) -> Result<Tokenizer, Error> {
+fn tokenizer(checkpoint: &Checkpoint, folder: &str, vocab_size: usize) -> Result<Tokenizer, Error> {
     let file = join(folder, "tokenizer.json");
     let tokenizer = Tokenizer::open(&checkpoint.file(&file)?)?;
     let ids = tokenizer.vocab_size();
@@ -77,17 +73,37 @@ pub(crate) fn text_processor(
     positions: usize,
     vocab_size: usize,
 ) -> Result<TextProcessor, Error> {
-    const CONFIG: &str = "tokenizer_config.json";
-    const SPECIAL: &str = "special_tokens_map.json";
-    let config = checkpoint.text(CONFIG)?;
-    let special = checkpoint.text(SPECIAL)?;
-    let settings = TextSettings::from_json(
-        config.as_deref().map(|text| (CONFIG, text)),
-        special.as_deref().map(|text| (SPECIAL, text)),
-    )?;
-    Ok(TextProcessor::published(
-        tokenizer(checkpoint, "", vocab_size)?,
-        &settings,
-        positions,
+    let tokenizer = tokenizer(checkpoint, "", vocab_size)?;
+    let settings = text_settings(checkpoint, "")?;
+    Ok(TextProcessor::published(tokenizer, &settings, positions)?)
+}
+
+/// Prepares texts as the files of a sentence encoder, or of a BERT that is used as one, say.
+pub(crate) fn sentence_processor(checkpoint: &Checkpoint) -> Result<SentenceProcessor, Error> {
+    let config = SentenceConfig::of(checkpoint)?;
+    let (folder, longest) = (config.bert_path.as_str(), config.max_tokens);
+    let tokenizer = tokenizer(checkpoint, folder, config.bert.vocab_size)?;
+    let mut settings = text_settings(checkpoint, folder)?;
+    settings.max_tokens = Some(longest); // which goes before what a tokenizer's files say
+    let text = TextProcessor::published(tokenizer, &settings, longest)?;
+    Ok(SentenceProcessor::over(&config, text))
+}
+
+/// What the files beside a tokenizer say.
+fn text_settings(checkpoint: &Checkpoint, folder: &str) -> Result<TextSettings, Error> {
+    let read = |name| {
+        let name = join(folder, name);
+        let text = checkpoint.text(&name)?;
+        Ok::<_, Error>(text.map(|text| (name, text)))
+    };
+    let config = read("tokenizer_config.json")?;
+    let special = read("special_tokens_map.json")?;
+    fn borrowed(file: &Option<(String, String)>) -> Option<(&str, &str)> {
+        file.as_ref()
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+    Ok(TextSettings::from_json(
+        borrowed(&config),
+        borrowed(&special),
     )?)
 }

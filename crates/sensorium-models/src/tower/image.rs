@@ -12,7 +12,7 @@ use crate::dino::{Dinov2Config, Dinov2Model};
 use crate::published::tower;
 use crate::ready::{image_processor, unfit};
 use crate::siglip::{SiglipVisionConfig, SiglipVisionModel};
-use crate::vit::{VitConfig, VitModel, first_token};
+use crate::vit::{VitConfig, VitModel};
 use crate::{Error, Family};
 
 /// A published model's vision tower, without what has no part in its output.
@@ -131,8 +131,8 @@ impl ImageTower {
 
     fn embed_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tensor<2> {
         match &self.tower {
-            AnyVision::Vit(vit) => first_token(&vit.encode_with(batch, tap)),
-            AnyVision::Dinov2(dino) => first_token(&dino.encode_with(batch, tap)),
+            AnyVision::Vit(vit) => vit.embed_with(batch, tap),
+            AnyVision::Dinov2(dino) => dino.embed_with(batch, tap),
             AnyVision::Clip(clip) => clip.embed_with(batch, tap),
             AnyVision::ClipProjected(clip) => clip.embed_with(batch, tap),
             AnyVision::Siglip(siglip) => siglip

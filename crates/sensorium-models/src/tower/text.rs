@@ -10,7 +10,7 @@ use super::{Output, projects};
 use crate::bert::{BertModel, SentenceConfig, SentenceEncoder, SentenceProcessor};
 use crate::clip::{ClipTextConfig, ClipTextModel, ClipTextModelWithProjection};
 use crate::published::{described, tower};
-use crate::ready::{text_processor, tokenizer, unfit};
+use crate::ready::{sentence_processor, text_processor, unfit};
 use crate::siglip::{SiglipTextConfig, SiglipTextModel};
 use crate::{Error, Family};
 
@@ -105,12 +105,7 @@ impl TextTower {
         const FILE: &str = "config.json";
         let (_, config) = described(checkpoint)?;
         Ok(match Family::of(checkpoint.name(), &config)? {
-            Family::Bert => {
-                let config = SentenceConfig::of(checkpoint)?;
-                let vocab_size = config.bert.vocab_size;
-                let tokenizer = tokenizer(checkpoint, &config.bert_path, vocab_size)?;
-                TextPreparation::Sentence(SentenceProcessor::new(&config, tokenizer))
-            }
+            Family::Bert => TextPreparation::Sentence(sentence_processor(checkpoint)?),
             Family::Clip | Family::ClipText => {
                 let config = ClipTextConfig::parse(FILE, &config)?;
                 let (longest, vocab_size) = (config.max_tokens, config.vocab_size);

@@ -4,10 +4,10 @@ use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::Device;
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Logits, Model, Tap};
+use sensorium_core::{Logits, Model, Tap};
 use sensorium_vision::ImageBatch;
 
-use super::{VitConfig, VitModel, first_token};
+use super::{VitConfig, VitModel};
 
 /// A tower and a linear map on its class token.
 #[derive(Module, Debug)]
@@ -40,7 +40,7 @@ impl Model for VitForImageClassification {
 
     /// Shows the tower's intermediates under `vit`, and `logits`.
     fn run_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Logits {
-        let tokens = in_layer(tap, "vit", |tap| self.vit.encode_with(batch, tap));
-        tap.tensor("logits", self.classifier.forward(first_token(&tokens)))
+        let class = in_layer(tap, "vit", |tap| self.vit.embed_with(batch, tap));
+        tap.tensor("logits", self.classifier.forward(class))
     }
 }

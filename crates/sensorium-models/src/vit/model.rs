@@ -5,7 +5,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::nn::Transformer;
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Modality, Tap, Tokens};
+use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens};
 use sensorium_vision::{GridResample, IMAGE, ImageBatch};
 
 use super::{PoolerActivation, VitConfig, VitEmbeddings};
@@ -50,7 +50,23 @@ impl VitModel {
     /// # Panics
     /// As [`encode_with`](Encoder::encode_with).
     pub fn embed(&self, batch: ImageBatch) -> Tensor<2> {
-        first_token(&self.encode(batch))
+        self.embed_with(batch, &mut NoTap)
+    }
+
+    /// The same, showing to the tap what [`encode_with`](Encoder::encode_with) shows.
+    ///
+    /// # Panics
+    /// As [`encode_with`](Encoder::encode_with).
+    pub fn embed_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tensor<2> {
+        let tokens = self.tokens(batch, tap);
+        let class = in_layer(tap, "encoder", |tap| self.encoder.first_with(tokens, tap));
+        first_token(&class)
+    }
+
+    fn tokens<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
+        let ImageBatch { pixels, present } = batch;
+        let embeds = tap.tensor("embeds", self.embeddings.forward(pixels));
+        Tokens::with_presence(embeds, present)
     }
 
     /// What the pooler makes of the class token: `[batch, tokens, d_model]` → `[batch, d_pooled]`; `None` without a pooler.
@@ -85,9 +101,7 @@ impl Encoder for VitModel {
     /// # Panics
     /// If images have other channels than the model, or another size and positions are not interpolated.
     fn encode_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
-        let ImageBatch { pixels, present } = batch;
-        let embeds = tap.tensor("embeds", self.embeddings.forward(pixels));
-        let tokens = Tokens::with_presence(embeds, present);
+        let tokens = self.tokens(batch, tap);
         in_layer(tap, "encoder", |tap| self.encoder.forward_with(tokens, tap))
     }
 }

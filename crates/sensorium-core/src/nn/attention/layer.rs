@@ -5,8 +5,8 @@ use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 
 use super::op::{Attend, attend, attention_weights, repeat_heads};
-use crate::nn::Rotary;
-use crate::{Tap, Tokens};
+use crate::nn::{Rotary, linear};
+use crate::{NoTap, Tap, Tokens};
 
 /// Configuration of an [`Attention`] layer.
 #[derive(Clone, Debug)]
@@ -167,6 +167,30 @@ impl Attention {
         self.finish(query, key, value, how, tap)
     }
 
+    /// What [`self_attend_with`](Self::self_attend_with) gives for the first token alone: `[batch, tokens, d_model]` →
+    /// `[batch, 1, d_model]`. Others are attended to, but do not attend.
+    ///
+    /// # Panics
+    /// If `how` is causal, or holds a mask or a bias, which are for all queries.
+    pub fn first_attends(&self, x: Tensor<3>, how: &Attend) -> Tensor<3> {
+        assert!(
+            !how.causal && how.mask.is_none() && how.bias.is_none(),
+            "the first token alone attends by padding only"
+        );
+        let (query, key, value) = match self.qkv {
+            Some(_) => {
+                let (query, key, value) = self.project(x.clone(), x);
+                (query.narrow(2, 0, 1), key, value)
+            }
+            None => self.project(x.clone().narrow(1, 0, 1), x),
+        };
+        let (query, key) = match &self.rotary {
+            Some(rotary) => (rotary.forward(query, 0), rotary.forward(key, 0)),
+            None => (query, key),
+        };
+        self.finish(query, key, value, how, &mut NoTap)
+    }
+
     /// Attends from `x` `[batch, queries, d_model]` to the tokens of `context` that are not padding.
     ///
     /// Taps `weights` `[batch, heads, queries, keys]` if the tap wants weights.
@@ -193,17 +217,16 @@ impl Attention {
         let (query, key, value) = match (&self.qkv, &self.query, &self.key, &self.value) {
             (Some(qkv), ..) => {
                 let d_kv = d_model / self.n_heads * self.n_kv_heads;
-                let mut parts = qkv
-                    .forward(x)
+                let mut parts = linear(qkv, x)
                     .split_with_sizes(vec![d_model, d_kv, d_kv], 2)
                     .into_iter();
                 let mut next = || parts.next().expect("three sizes give three parts");
                 (next(), next(), next())
             }
             (None, Some(query), Some(key), Some(value)) => (
-                query.forward(x),
-                key.forward(context.clone()),
-                value.forward(context),
+                linear(query, x),
+                linear(key, context.clone()),
+                linear(value, context),
             ),
             _ => unreachable!("init sets either the fused or all three projections"),
         };
@@ -233,7 +256,7 @@ impl Attention {
         let joined = mixed
             .swap_dims(1, 2)
             .reshape([batch, queries, heads * d_head]); // [B, H, Q, Dh] -> [B, Q, D]
-        self.dropout.forward(self.output.forward(joined))
+        self.dropout.forward(linear(&self.output, joined))
     }
 }
 

@@ -1,5 +1,7 @@
 //! How a sentence encoder is put together: `modules.json` and the files it names.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::Device;
 use sensorium_hub::Checkpoint;
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,8 @@ pub struct SentenceConfig {
     pub max_tokens: usize,
     /// Whether texts are lower-cased before they are split.
     pub lower_case: bool,
+    /// What is put before each text.
+    pub prompt: String,
 }
 
 /// An entry of `modules.json`.
@@ -38,6 +42,32 @@ struct ModuleEntry {
     #[serde(default)]
     path: String,
     r#type: String,
+}
+
+/// What stands before texts, `config_sentence_transformers.json`.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct PromptsFile {
+    #[serde(default)]
+    prompts: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    default_prompt_name: Option<String>,
+}
+
+impl PromptsFile {
+    /// The prompt that a text has unless another is asked for.
+    fn usual(mut self) -> Result<String, Error> {
+        let Some(name) = self.default_prompt_name else {
+            return Ok(String::new());
+        };
+        let found = self.prompts.remove(&name);
+        need(
+            found.is_some(),
+            files::PROMPTS,
+            "default_prompt_name",
+            || format!("\"{name}\" is none of its prompts"),
+        )?;
+        Ok(found.flatten().unwrap_or_default())
+    }
 }
 
 /// The tower's own settings, `sentence_bert_config.json`.
@@ -60,6 +90,7 @@ impl SentenceConfig {
             dense: Vec::new(),
             normalize: false,
             lower_case: false,
+            prompt: String::new(),
         }
     }
 
@@ -71,8 +102,10 @@ impl SentenceConfig {
                 Pooling::Max,
                 Pooling::Mean,
                 Pooling::MeanSqrtLen,
+                Pooling::WeightedMean,
+                Pooling::Last,
             ],
-            dense: vec![("2_Dense".to_owned(), DenseConfig::new(32, 6))],
+            dense: vec![("2_Dense".to_owned(), DenseConfig::new(48, 6))],
             normalize: true,
             ..Self::mean(BertConfig::debug())
         }
@@ -99,6 +132,14 @@ impl SentenceConfig {
             let json = required(&file, &mut open)?;
             let pooling: PoolingFile = config::parse(&file, &json)?;
             sentence.pooling = pooling.modes(&file, d_model)?;
+            if let Some(json) = open(files::PROMPTS)? {
+                let prompts: PromptsFile = config::parse(files::PROMPTS, &json)?;
+                sentence.prompt = prompts.usual()?;
+            }
+            let fits = sentence.prompt.is_empty() || pooling.includes_prompt();
+            need(fits, &file, "include_prompt", || {
+                "is not supported where it is false and a prompt is the default".to_owned()
+            })?;
         }
         sentence.read_rest(rest, &mut open)?;
         Ok(sentence)

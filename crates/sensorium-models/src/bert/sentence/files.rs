@@ -3,6 +3,7 @@
 use std::path::{Component, Path};
 
 pub(crate) const MODULES: &str = "modules.json";
+pub(super) const PROMPTS: &str = "config_sentence_transformers.json";
 pub(super) const CONFIG: &str = "config.json";
 pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 

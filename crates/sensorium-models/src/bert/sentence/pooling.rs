@@ -1,6 +1,6 @@
 //! From tokens to one vector, as `1_Pooling/config.json` says.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use sensorium_core::Tokens;
 use serde::Deserialize;
 
@@ -18,6 +18,10 @@ pub enum Pooling {
     Mean,
     /// The sum divided by the root of how many tokens there are.
     MeanSqrtLen,
+    /// The mean, in which each token counts as often as its place says, from 1.
+    WeightedMean,
+    /// The last token.
+    Last,
 }
 
 /// The file, in its older form of one key a mode and its newer one of a single key.
@@ -32,13 +36,19 @@ pub(super) struct PoolingFile {
     #[serde(default)]
     pooling_mode_max_tokens: bool,
     #[serde(default)]
-    pooling_mode_mean_tokens: Option<bool>,
+    pooling_mode_mean_tokens: bool,
     #[serde(default)]
     pooling_mode_mean_sqrt_len_tokens: bool,
     #[serde(default)]
     pooling_mode_weightedmean_tokens: bool,
     #[serde(default)]
     pooling_mode_lasttoken: bool,
+    #[serde(default = "yes")]
+    include_prompt: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -61,38 +71,35 @@ impl PoolingFile {
                 .iter()
                 .map(|name| named(file, name))
                 .collect::<Result<_, _>>()?,
-            None => self.switched_on(file)?,
+            None => self.switched_on(),
         };
-        need(!modes.is_empty(), file, "pooling_mode_mean_tokens", || {
-            "no mode of pooling is on; the mean is the usual one".to_owned()
+        need(!modes.is_empty(), file, "pooling_mode", || {
+            "names no mode; the mean is the usual one".to_owned()
         })?;
         Ok(modes)
     }
 
-    fn switched_on(&self, file: &str) -> Result<Vec<Pooling>, Error> {
-        for (key, on) in [
-            (
-                "pooling_mode_weightedmean_tokens",
-                self.pooling_mode_weightedmean_tokens,
-            ),
-            ("pooling_mode_lasttoken", self.pooling_mode_lasttoken),
-        ] {
-            need(!on, file, key, || {
-                "is not supported; cls, max, mean and mean_sqrt_len are".to_owned()
-            })?;
-        }
+    /// Where the older form has no mode on, it is the mean.
+    fn switched_on(&self) -> Vec<Pooling> {
         let modes = [
             (self.pooling_mode_cls_token, Pooling::Cls),
             (self.pooling_mode_max_tokens, Pooling::Max),
-            // On where the file does not say.
-            (self.pooling_mode_mean_tokens.unwrap_or(true), Pooling::Mean),
+            (self.pooling_mode_mean_tokens, Pooling::Mean),
             (self.pooling_mode_mean_sqrt_len_tokens, Pooling::MeanSqrtLen),
+            (self.pooling_mode_weightedmean_tokens, Pooling::WeightedMean),
+            (self.pooling_mode_lasttoken, Pooling::Last),
         ];
-        Ok(modes
-            .into_iter()
-            .filter(|(on, _)| *on)
-            .map(|(_, mode)| mode)
-            .collect())
+        let on = modes.into_iter().filter(|(on, _)| *on);
+        let on: Vec<Pooling> = on.map(|(_, mode)| mode).collect();
+        match on.is_empty() {
+            true => vec![Pooling::Mean],
+            false => on,
+        }
+    }
+
+    /// Whether the tokens of a prompt are a part of the vector.
+    pub(super) fn includes_prompt(&self) -> bool {
+        self.include_prompt
     }
 }
 
@@ -102,40 +109,63 @@ fn named(file: &str, name: &str) -> Result<Pooling, Error> {
         "max" => Pooling::Max,
         "mean" => Pooling::Mean,
         "mean_sqrt_len_tokens" => Pooling::MeanSqrtLen,
+        "weightedmean" => Pooling::WeightedMean,
+        "lasttoken" => Pooling::Last,
         _ => {
             return Err(Error::Config {
                 file: file.to_owned(),
                 key: "pooling_mode",
                 problem: format!(
-                    "\"{name}\" is not supported; cls, max, mean and mean_sqrt_len_tokens are"
+                    "\"{name}\" is not supported; cls, max, mean, mean_sqrt_len_tokens, weightedmean and lasttoken are"
                 ),
             });
         }
     })
 }
 
-/// `[batch, tokens, d_model]` → `[batch, modes * d_model]`
+/// `[batch, tokens, d_model]` → `[batch, modes * d_model]`; padding may stand at either end.
 pub(super) fn pool(tokens: Tokens, modes: &[Pooling]) -> Tensor<2> {
     let [batch, n_tokens, d_model] = tokens.dims();
-    let dtype = tokens.embeds.dtype();
-    let count = tokens.pad.clone().bool_not().float().cast(dtype).sum_dim(1); // [B, 1]
+    let device = tokens.device();
+    let there = tokens.pad.clone().bool_not().float();
+    let there = there.cast(tokens.embeds.dtype()); // [B, T]
+    let place = Tensor::<1, Int>::arange(1..n_tokens as i64 + 1, &device).float();
+    let place = place.cast(tokens.embeds.dtype()).unsqueeze::<2>(); // [1, T], from 1
+    let count = there.clone().sum_dim(1).clamp_min(1.0); // [B, 1]
+    // Where the first and the last token stand; nowhere if all is padding.
+    let first = (place.clone() - (n_tokens + 1) as f64).neg() * there.clone();
+    let first = (first.max_dim(1) - (n_tokens + 1) as f64).neg(); // [B, 1]
+    let last = (place.clone() * there.clone()).max_dim(1);
+    let one = |at: Tensor<2>| {
+        let found = place
+            .clone()
+            .expand([batch, n_tokens])
+            .equal(at.expand([batch, n_tokens]));
+        found.float().cast(there.dtype())
+    };
     let pad = tokens.pad.clone().reshape([batch, n_tokens, 1]);
     let pad = pad.expand([batch, n_tokens, d_model]); // [B, T] -> [B, T, D]
     let embeds = tokens.zero_padding().embeds;
-    let sum = || embeds.clone().sum_dim(1).reshape([batch, d_model]); // [B, 1, D] -> [B, D]
+    let weighted = |weights: Tensor<2>| {
+        let sum = (embeds.clone() * weights.unsqueeze_dim(2)).sum_dim(1);
+        sum.reshape([batch, d_model]) // [B, 1, D] -> [B, D]
+    };
     let parts = modes.iter().map(|mode| match mode {
-        Pooling::Cls => embeds
-            .clone()
-            .slice([0..batch, 0..1, 0..d_model])
-            .reshape([batch, d_model]),
+        Pooling::Cls => weighted(one(first.clone())),
+        Pooling::Last => weighted(one(last.clone())),
         // Below all that a norm gives; what is absent becomes zero again.
         Pooling::Max => {
             let greatest = embeds.clone().mask_fill(pad.clone(), -1e9).max_dim(1);
             let absent = pad.clone().all_dim(1); // [B, 1, D]
             greatest.mask_fill(absent, 0.0).reshape([batch, d_model])
         }
-        Pooling::Mean => sum() / count.clone().clamp_min(1.0),
-        Pooling::MeanSqrtLen => sum() / count.clone().clamp_min(1.0).sqrt(),
+        Pooling::Mean => weighted(there.clone()) / count.clone(),
+        Pooling::MeanSqrtLen => weighted(there.clone()) / count.clone().sqrt(),
+        Pooling::WeightedMean => {
+            let weights = (place.clone() - first.clone() + 1.0) * there.clone();
+            let all = weights.clone().sum_dim(1).clamp_min(1.0);
+            weighted(weights) / all
+        }
     });
     Tensor::cat(parts.collect(), 1)
 }

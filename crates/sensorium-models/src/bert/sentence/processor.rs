@@ -1,4 +1,4 @@
-//! Texts as a sentence encoder takes them: trimmed, lower-cased where it says so, and cut to its length.
+//! Texts as a sentence encoder takes them: behind its prompt, lower-cased where it says so, and cut to its length.
 
 use burn::tensor::Device;
 use sensorium_core::{Processor, SampleRng, Source};
@@ -14,14 +14,21 @@ const LONGEST: u64 = 16 << 20;
 pub struct SentenceProcessor {
     text: TextProcessor,
     lower_case: bool,
+    prompt: String,
 }
 
 impl SentenceProcessor {
     /// Splits texts by the encoder's `tokenizer.json`.
     pub fn new(config: &SentenceConfig, tokenizer: Tokenizer) -> Self {
+        Self::over(config, TextProcessor::new(tokenizer, config.max_tokens))
+    }
+
+    /// The same with a processor that knows more than the tokenizer, such as where padding stands.
+    pub fn over(config: &SentenceConfig, text: TextProcessor) -> Self {
         Self {
-            text: TextProcessor::new(tokenizer, config.max_tokens),
+            text,
             lower_case: config.lower_case,
+            prompt: config.prompt.clone(),
         }
     }
 
@@ -47,9 +54,10 @@ impl Processor for SentenceProcessor {
         let Ok(text) = std::str::from_utf8(&bytes) else {
             return self.text.process(source); // says what is wrong
         };
+        let text = format!("{}{text}", self.prompt);
         let text = match self.lower_case {
-            true => text.trim().to_lowercase(),
-            false => text.trim().to_owned(),
+            true => text.to_lowercase(),
+            false => text,
         };
         let prepared = Source::bytes(source.describe(), text.into_bytes());
         self.text.process(&prepared)

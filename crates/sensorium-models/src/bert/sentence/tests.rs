@@ -13,11 +13,13 @@ use super::*;
 use crate::Error;
 use crate::bert::BertConfig;
 
-const ALL: [Pooling; 4] = [
+const ALL: [Pooling; 6] = [
     Pooling::Cls,
     Pooling::Max,
     Pooling::Mean,
     Pooling::MeanSqrtLen,
+    Pooling::WeightedMean,
+    Pooling::Last,
 ];
 
 fn batch(device: &Device) -> TextBatch {
@@ -36,25 +38,27 @@ fn batch(device: &Device) -> TextBatch {
 #[test]
 fn pooling_goes_by_what_is_not_padding() {
     for device in devices() {
-        let embeds = [[[1.0, -4.0], [3.0, -2.0], [99.0, 99.0]], [[7.0; 2]; 3]];
-        let pad = [[false, false, true], [true; 3]];
+        // Padding at the right, nothing but padding, and padding at the left.
+        let (a, b, junk) = ([1.0, -4.0], [3.0, -2.0], [99.0, 99.0]);
+        let embeds = [[a, b, junk], [[7.0; 2]; 3], [junk, a, b]];
+        let pad = [[false, false, true], [true; 3], [true, false, false]];
         let tokens = Tokens::new(
             Tensor::from_data(embeds, &device),
             Tensor::<2, Bool>::from_data(pad, &device),
         );
         let root = 2f32.sqrt();
-        for (mode, expected) in ALL.into_iter().zip([
+        for (mode, [x, y]) in ALL.into_iter().zip([
             [1.0, -4.0],
             [3.0, -2.0],
             [2.0, -3.0],
             [4.0 / root, -6.0 / root],
+            [7.0 / 3.0, -8.0 / 3.0],
+            [3.0, -2.0],
         ]) {
-            let found = floats(&pool(tokens.clone(), &[mode]));
-            assert!((found[0] - expected[0]).abs() < 1e-6, "{mode:?} {found:?}");
-            assert!((found[1] - expected[1]).abs() < 1e-6, "{mode:?} {found:?}");
-            assert_eq!(found[2..], [0.0, 0.0], "{mode:?}");
+            let expected = Tensor::from_data([[x, y], [0.0; 2], [x, y]], &device);
+            assert_close(&pool(tokens.clone(), &[mode]), &expected, 1e-6);
         }
-        assert_eq!(pool(tokens, &ALL).dims(), [2, 8]);
+        assert_eq!(pool(tokens, &ALL).dims(), [3, 12]);
     }
 }
 
@@ -100,7 +104,7 @@ fn parameter_paths_are_api() {
         .collect();
     assert_eq!(
         own,
-        ["dense.0.linear.weight [32, 6]", "dense.0.linear.bias [6]"]
+        ["dense.0.linear.weight [48, 6]", "dense.0.linear.bias [6]"]
     );
 }
 
@@ -130,7 +134,7 @@ fn read(modules: Value, changed: &str, json: Value) -> Result<SentenceConfig, Er
                 Some(json!({"word_embedding_dimension": 8, "pooling_mode_cls_token": true}))
             }
             "2_Dense/config.json" => Some(json!({
-                "in_features": 16, "out_features": 4, "bias": false,
+                "in_features": 8, "out_features": 4, "bias": false,
                 "activation_function": "torch.nn.modules.linear.Identity"
             })),
             _ => None,
@@ -146,7 +150,7 @@ fn a_model_is_as_its_files_say() {
         json!({"max_seq_length": 6, "do_lower_case": true}),
     )
     .unwrap();
-    assert_eq!(config.pooling, [Pooling::Cls, Pooling::Mean]);
+    assert_eq!(config.pooling, [Pooling::Cls]);
     assert_eq!(config.dense[0].0, "2_Dense");
     assert_eq!(config.dense[0].1.activation, DenseActivation::Identity);
     assert!(config.normalize && config.lower_case && !config.dense[0].1.bias);
@@ -198,11 +202,57 @@ fn the_newer_form_of_pooling_is_read() {
             json!(["cls", "mean_sqrt_len_tokens"]),
             vec![Pooling::Cls, Pooling::MeanSqrtLen],
         ),
+        (
+            json!(["weightedmean", "lasttoken"]),
+            vec![Pooling::WeightedMean, Pooling::Last],
+        ),
     ] {
         let json = json!({"embedding_dimension": 8, "pooling_mode": mode});
         let config = read(entries(&TYPES), "1_Pooling/config.json", json).unwrap();
         assert_eq!(config.pooling, expected);
     }
+}
+
+#[test]
+fn the_older_form_of_pooling_has_a_switch_for_each_mode() {
+    let read = |json| {
+        let config = read(entries(&TYPES), "1_Pooling/config.json", json).unwrap();
+        config.pooling
+    };
+    let mut all = json!({"word_embedding_dimension": 8});
+    assert_eq!(read(all.clone()), [Pooling::Mean]);
+    for mode in [
+        "cls_token",
+        "max_tokens",
+        "mean_tokens",
+        "mean_sqrt_len_tokens",
+        "weightedmean_tokens",
+        "lasttoken",
+    ] {
+        all[format!("pooling_mode_{mode}")] = json!(true);
+    }
+    assert_eq!(read(all.clone()), ALL);
+    all["pooling_mode_mean_tokens"] = json!(false);
+    assert!(!read(all).contains(&Pooling::Mean));
+}
+
+#[test]
+fn the_usual_prompt_stands_before_texts() {
+    let read = |json| read(entries(&TYPES), "config_sentence_transformers.json", json);
+    let prompts = json!({"query": "query: ", "document": ""});
+    for (name, expected) in [
+        (json!("query"), "query: "),
+        (json!("document"), ""),
+        (json!(null), ""),
+    ] {
+        let config = read(json!({"prompts": prompts, "default_prompt_name": name})).unwrap();
+        assert_eq!(config.prompt, expected);
+    }
+    let error = read(json!({"prompts": prompts, "default_prompt_name": "passage"}));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "config_sentence_transformers.json: default_prompt_name: \"passage\" is none of its prompts"
+    );
 }
 
 /// A model with one file changed is refused with a message that begins like this.
@@ -249,24 +299,19 @@ fn pooling_that_is_not_supported_is_refused() {
         "9 must be the tower's",
     );
     check("pooling_mode", json!("best"), "\"best\" is not supported");
-    check("pooling_mode_lasttoken", json!(true), "is not supported");
-    check(
-        "pooling_mode_mean_tokens",
-        json!(false),
-        "no mode of pooling",
-    );
+    check("pooling_mode", json!([]), "names no mode");
 }
 
 #[test]
 fn a_dense_layer_or_length_that_does_not_fit_is_refused() {
     let modules = || entries(&["Transformer", "Pooling", "Dense"]);
     let check = |key: &str, value: Value, expected: &str| {
-        let mut json = json!({"in_features": 16, "out_features": 2});
+        let mut json = json!({"in_features": 8, "out_features": 2});
         json[key] = value;
         let expected = format!("2_Dense/config.json: {key}: {expected}");
         refused(modules(), "2_Dense/config.json", json, &expected);
     };
-    check("in_features", json!(9), "9 must be 16");
+    check("in_features", json!(9), "9 must be 8");
     check(
         "activation_function",
         json!("x.Mish"),
@@ -292,7 +337,7 @@ fn a_dense_layer_or_length_that_does_not_fit_is_refused() {
 }
 
 #[test]
-fn texts_are_trimmed_lowered_and_cut() {
+fn texts_stand_behind_their_prompt_lowered_and_cut() {
     // A tokenizer that keeps case, and for which spaces at the ends are tokens.
     let json = json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
@@ -309,10 +354,12 @@ fn texts_are_trimmed_lowered_and_cut() {
         let processor = SentenceProcessor::new(config, tokenizer());
         processor.process(&Source::text(text)).unwrap().ids
     };
-    assert_eq!(ids(&config, " \nAb "), [2, 1]);
+    assert_eq!(ids(&config, " Ab "), [4, 2, 1]);
     assert_eq!(ids(&config, "A bA"), [2, 4, 1]);
     config.lower_case = true;
-    assert_eq!(ids(&config, "AB "), [0, 1]);
+    assert_eq!(ids(&config, "AB "), [0, 1, 4]);
+    config.prompt = "B ".to_owned();
+    assert_eq!(ids(&config, "A"), [1, 4, 0]);
     let latin1 = Source::bytes("a.txt", b"caf\xe9".to_vec());
     let error = SentenceProcessor::new(&config, tokenizer()).process(&latin1);
     assert!(

@@ -247,6 +247,7 @@ pooler.bias [8]";
             "norm.layer.gamma [8]",
             "norm.layer.beta [8]",
             "decoder.weight [8, 20]",
+            "decoder.bias [20]",
             "bias [20]"
         ]
     );
