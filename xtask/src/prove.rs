@@ -10,9 +10,9 @@ use crate::backend::Backend;
 use crate::cargo::{self, Workspace};
 use crate::run::built;
 
-/// Three seeds gave 97.8 to 98.8 % on the 800 test rows.
+/// Three seeds gave 98.0 to 98.6 % on the 800 test rows.
 const LEAST_ACCURACY: f64 = 0.97;
-/// Three seeds gave 7.2 to 9.2 points over the sound alone.
+/// Three seeds gave 7.7 to 10.1 points over the sound alone.
 const LEAST_GAIN: f64 = 0.05;
 /// Above what always answering the commonest class would reach. Three seeds gave 25 points for the hint, the least of all.
 const LEAST_ABOVE_CHANCE: f64 = 0.10;

@@ -78,6 +78,14 @@ impl BertKind {
             Self::Roberta | Self::XlmRoberta | Self::Camembert => "roberta",
         }
     }
+
+    /// Names of the head that guesses masked words.
+    fn masked_lm_head(self) -> [(&'static str, &'static str); 4] {
+        match self {
+            Self::Bert => BERT_MASKED_LM,
+            Self::Roberta | Self::XlmRoberta | Self::Camembert => ROBERTA_MASKED_LM,
+        }
+    }
 }
 
 impl BertConfig {
@@ -92,10 +100,7 @@ impl BertConfig {
 
     /// Names of a [`BertForMaskedLm`](super::BertForMaskedLm).
     pub fn masked_lm_map(&self) -> KeyMap {
-        let head = match self.kind {
-            BertKind::Bert => BERT_MASKED_LM,
-            _ => ROBERTA_MASKED_LM,
-        };
+        let head = self.kind.masked_lm_head();
         let [.., (_, decoder), _] = head;
         // What was only for training.
         let map = self
@@ -150,9 +155,9 @@ impl Published for BertForMaskedLm {
     }
 
     fn prepare(config: &Self::Config, weights: &Weights, device: &Device) -> Self {
+        let [.., (_, decoder), _] = config.kind.masked_lm_head();
         // Older checkpoints hold the decoder's bias as the head's only.
-        let mut heads = ["cls.predictions", "lm_head"].iter();
-        let own_bias = heads.any(|head| holds(weights, &format!("{head}.decoder.bias")));
+        let own_bias = holds(weights, &format!("{decoder}.bias"));
         Self::new(config, own_bias, device)
     }
 

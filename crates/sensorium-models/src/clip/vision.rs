@@ -9,7 +9,7 @@ use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens};
 use sensorium_vision::{IMAGE, ImageBatch};
 
 use super::{ClipVisionConfig, VisionEmbeddings};
-use crate::vit::first_token;
+use crate::vit::class_token;
 
 /// CLIP's vision tower without a projection (arXiv 2103.00020, section 2.4).
 #[derive(Module, Debug)]
@@ -72,8 +72,7 @@ impl ClipVisionModel {
     /// As [`encode_with`](Encoder::encode_with).
     pub fn embed_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tensor<2> {
         let tokens = self.tokens(batch, tap);
-        let class = in_layer(tap, "encoder", |tap| self.encoder.first_with(tokens, tap));
-        let class = first_token(&class);
+        let class = class_token(&self.encoder, tokens, tap);
         tap.tensor("pooled", self.post_norm.forward(class))
     }
 

@@ -9,7 +9,7 @@ use sensorium_core::{Encoder, Logits, Modality, Model, NoTap, Tap, Tokens};
 use sensorium_vision::{IMAGE, ImageBatch};
 
 use super::Dinov2Config;
-use crate::vit::{VitEmbeddings, first_token};
+use crate::vit::{VitEmbeddings, class_token, first_token};
 
 /// A DINOv2 without a head (arXiv 2304.07193, 2309.16588). Images may have any size of at least a patch: positions are
 /// resampled for it.
@@ -46,15 +46,8 @@ impl Dinov2Model {
     /// # Panics
     /// As [`encode_with`](Encoder::encode_with).
     pub fn embed_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tensor<2> {
-        let tokens = self.tokens(batch, tap);
-        let class = in_layer(tap, "encoder", |tap| self.encoder.first_with(tokens, tap));
-        first_token(&class)
-    }
-
-    fn tokens<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
-        let ImageBatch { pixels, present } = batch;
-        let embeds = tap.tensor("embeds", self.embeddings.forward(pixels));
-        Tokens::with_presence(embeds, present)
+        let tokens = self.embeddings.tokens_with(batch, tap);
+        class_token(&self.encoder, tokens, tap)
     }
 }
 
@@ -73,7 +66,7 @@ impl Encoder for Dinov2Model {
     /// # Panics
     /// If images have other channels than the model, or are smaller than a patch.
     fn encode_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
-        let tokens = self.tokens(batch, tap);
+        let tokens = self.embeddings.tokens_with(batch, tap);
         in_layer(tap, "encoder", |tap| self.encoder.forward_with(tokens, tap))
     }
 }

@@ -3,9 +3,11 @@
 use burn::module::{Module, Param, ParamId};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
-use sensorium_core::assert_shape;
 use sensorium_core::nn::trunc_normal;
-use sensorium_vision::{GridResample, PatchEmbedding, PatchEmbeddingConfig, resample_grid};
+use sensorium_core::{Tap, Tokens, assert_shape};
+use sensorium_vision::{
+    GridResample, ImageBatch, PatchEmbedding, PatchEmbeddingConfig, resample_grid,
+};
 
 use super::common;
 
@@ -113,6 +115,13 @@ impl VitEmbeddings {
         tokens.extend(self.registers.as_ref().map(|r| each(r.val())));
         tokens.push(patches);
         self.dropout.forward(Tensor::cat(tokens, 1))
+    }
+
+    /// The same of a batch in which images may be absent, shown to the tap as `embeds`.
+    pub(crate) fn tokens_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
+        let ImageBatch { pixels, present } = batch;
+        let embeds = tap.tensor("embeds", self.forward(pixels));
+        Tokens::with_presence(embeds, present)
     }
 
     /// Positions of the class token `[1, 1, d_model]` and of each place of the grid `[1, rows * columns, d_model]`.

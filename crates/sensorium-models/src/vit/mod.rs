@@ -31,4 +31,4 @@ pub use embeddings::VitEmbeddings;
 pub(crate) use embeddings::VitEmbeddingsConfig;
 pub use heads::VitForImageClassification;
 pub use model::VitModel;
-pub(crate) use model::first_token;
+pub(crate) use model::{class_token, first_token};

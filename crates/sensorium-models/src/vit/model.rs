@@ -58,15 +58,8 @@ impl VitModel {
     /// # Panics
     /// As [`encode_with`](Encoder::encode_with).
     pub fn embed_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tensor<2> {
-        let tokens = self.tokens(batch, tap);
-        let class = in_layer(tap, "encoder", |tap| self.encoder.first_with(tokens, tap));
-        first_token(&class)
-    }
-
-    fn tokens<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
-        let ImageBatch { pixels, present } = batch;
-        let embeds = tap.tensor("embeds", self.embeddings.forward(pixels));
-        Tokens::with_presence(embeds, present)
+        let tokens = self.embeddings.tokens_with(batch, tap);
+        class_token(&self.encoder, tokens, tap)
     }
 
     /// What the pooler makes of the class token: `[batch, tokens, d_model]` → `[batch, d_pooled]`; `None` without a pooler.
@@ -75,6 +68,12 @@ impl VitModel {
         let pooled = pooler.forward(first_token(tokens));
         Some(self.pooler_activation.forward(pooled))
     }
+}
+
+/// The class token of a tower, as the answer is made of it: `[batch, tokens, d_model]` → `[batch, d_model]`
+pub(crate) fn class_token<T: Tap>(encoder: &Transformer, tokens: Tokens, tap: &mut T) -> Tensor<2> {
+    let class = in_layer(tap, "encoder", |tap| encoder.first_with(tokens, tap));
+    first_token(&class)
 }
 
 /// `[batch, tokens, d_model]` → `[batch, d_model]`
@@ -101,7 +100,7 @@ impl Encoder for VitModel {
     /// # Panics
     /// If images have other channels than the model, or another size and positions are not interpolated.
     fn encode_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
-        let tokens = self.tokens(batch, tap);
+        let tokens = self.embeddings.tokens_with(batch, tap);
         in_layer(tap, "encoder", |tap| self.encoder.forward_with(tokens, tap))
     }
 }

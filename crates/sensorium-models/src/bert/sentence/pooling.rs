@@ -126,43 +126,46 @@ fn named(file: &str, name: &str) -> Result<Pooling, Error> {
 /// `[batch, tokens, d_model]` → `[batch, modes * d_model]`; padding may stand at either end.
 pub(super) fn pool(tokens: Tokens, modes: &[Pooling]) -> Tensor<2> {
     let [batch, n_tokens, d_model] = tokens.dims();
-    let device = tokens.device();
     let there = tokens.pad.clone().bool_not().float();
     let there = there.cast(tokens.embeds.dtype()); // [B, T]
-    let place = Tensor::<1, Int>::arange(1..n_tokens as i64 + 1, &device).float();
-    let place = place.cast(tokens.embeds.dtype()).unsqueeze::<2>(); // [1, T], from 1
-    let count = there.clone().sum_dim(1).clamp_min(1.0); // [B, 1]
-    // Where the first and the last token stand; nowhere if all is padding.
-    let first = (place.clone() - (n_tokens + 1) as f64).neg() * there.clone();
-    let first = (first.max_dim(1) - (n_tokens + 1) as f64).neg(); // [B, 1]
-    let last = (place.clone() * there.clone()).max_dim(1);
-    let one = |at: Tensor<2>| {
-        let found = place
-            .clone()
-            .expand([batch, n_tokens])
-            .equal(at.expand([batch, n_tokens]));
-        found.float().cast(there.dtype())
+    let place = || {
+        let place = Tensor::<1, Int>::arange(1..n_tokens as i64 + 1, &there.device());
+        let place = place.float().cast(there.dtype()).unsqueeze::<2>();
+        place.expand([batch, n_tokens]) // [B, T], from 1
     };
+    // Where the first and the last token stand; nowhere if all is padding.
+    let first = || {
+        let from_behind = (place() - (n_tokens + 1) as f64).neg() * there.clone();
+        (from_behind.max_dim(1) - (n_tokens + 1) as f64).neg() // [B, 1]
+    };
+    let last = || (place() * there.clone()).max_dim(1);
     let pad = tokens.pad.clone().reshape([batch, n_tokens, 1]);
     let pad = pad.expand([batch, n_tokens, d_model]); // [B, T] -> [B, T, D]
     let embeds = tokens.zero_padding().embeds;
+    let flat = |x: Tensor<3>| x.reshape([batch, d_model]); // [B, 1, D] -> [B, D]
     let weighted = |weights: Tensor<2>| {
-        let sum = (embeds.clone() * weights.unsqueeze_dim(2)).sum_dim(1);
-        sum.reshape([batch, d_model]) // [B, 1, D] -> [B, D]
+        let weighted = embeds.clone() * weights.unsqueeze_dim(2);
+        flat(weighted.sum_dim(1))
     };
+    let one = |at: Tensor<2>| {
+        let found = place().equal(at.expand([batch, n_tokens]));
+        weighted(found.float().cast(there.dtype()))
+    };
+    let sum = || flat(embeds.clone().sum_dim(1));
+    let count = || there.clone().sum_dim(1).clamp_min(1.0); // [B, 1]
     let parts = modes.iter().map(|mode| match mode {
-        Pooling::Cls => weighted(one(first.clone())),
-        Pooling::Last => weighted(one(last.clone())),
+        Pooling::Cls => one(first()),
+        Pooling::Last => one(last()),
         // Below all that a norm gives; what is absent becomes zero again.
         Pooling::Max => {
             let greatest = embeds.clone().mask_fill(pad.clone(), -1e9).max_dim(1);
             let absent = pad.clone().all_dim(1); // [B, 1, D]
-            greatest.mask_fill(absent, 0.0).reshape([batch, d_model])
+            flat(greatest.mask_fill(absent, 0.0))
         }
-        Pooling::Mean => weighted(there.clone()) / count.clone(),
-        Pooling::MeanSqrtLen => weighted(there.clone()) / count.clone().sqrt(),
+        Pooling::Mean => sum() / count(),
+        Pooling::MeanSqrtLen => sum() / count().sqrt(),
         Pooling::WeightedMean => {
-            let weights = (place.clone() - first.clone() + 1.0) * there.clone();
+            let weights = (place() - first() + 1.0) * there.clone();
             let all = weights.clone().sum_dim(1).clamp_min(1.0);
             weighted(weights) / all
         }
