@@ -51,6 +51,20 @@ impl Done {
     }
 }
 
+/// What many inputs go through.
+pub trait Answers: Send + Sync + 'static {
+    /// A prepared input.
+    type Sample: Send + Sync + 'static;
+    /// Why an input cannot be prepared.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Decodes and prepares an input; called from many threads.
+    fn prepare(&self, input: &Source) -> Result<Self::Sample, Self::Error>;
+
+    /// A row for each input: `[batch, n]`.
+    fn answer(&self, samples: &[Self::Sample]) -> Tensor<2>;
+}
+
 /// How many samples are worked on at once by each of those that work side by side. More are hardly faster, and what they
 /// need in between grows with them.
 const PART: usize = 4;
@@ -59,21 +73,19 @@ const PART: usize = 4;
 /// each input, to `put` in order. An input that cannot be prepared ends the work, or is named and left out.
 ///
 /// Where the device is used best so, `side_by_side` parts of a batch are worked on at once.
-pub fn run<S: Send + Sync + 'static, E: std::error::Error + Send + Sync + 'static>(
+pub fn run<M: Answers>(
     mut inputs: Inputs,
     args: &JobArgs,
     side_by_side: usize,
     progress: &mut Progress,
-    prepare: impl Fn(&Source) -> Result<S, E> + Send + Sync + 'static,
-    model: impl Fn(&[S]) -> Tensor<2> + Sync,
+    model: &Arc<M>,
     mut put: impl FnMut(&Input, Vec<f32>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Done> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let prepare = Arc::new(prepare);
     let mut batch = Batch::new(args.batch);
     let mut done = Done::default();
-    let mut answer = |inputs: &[Input], samples: &[S]| {
-        let rows = in_parts(samples, side_by_side, |part| rows(model(part)))?;
+    let mut answer = |inputs: &[Input], samples: &[M::Sample]| {
+        let rows = in_parts(samples, side_by_side, |part| rows(model.answer(part)))?;
         inputs.iter().zip(rows).try_for_each(|(i, row)| put(i, row))
     };
     progress.work("working", inputs.total());
@@ -83,10 +95,10 @@ pub fn run<S: Send + Sync + 'static, E: std::error::Error + Send + Sync + 'stati
             break;
         }
         let chunk: Arc<[Input]> = chunk.into();
-        let (sources, prepare) = (chunk.clone(), prepare.clone());
+        let (sources, model) = (chunk.clone(), model.clone());
         let jobs: Vec<usize> = (0..chunk.len()).collect();
         let prepared = sensorium_data::in_order(jobs, threads, args.batch, move |i: usize| {
-            sources[i].prepare(&*prepare)
+            sources[i].prepare(&|source: &Source| model.prepare(source))
         });
         for (input, result) in chunk.iter().zip(prepared) {
             // One that panicked or hung is as bad as one that is refused, but does not say its name.
@@ -205,26 +217,40 @@ fn rows(tensor: Tensor<2>) -> anyhow::Result<Vec<Vec<f32>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::tensor::Device;
 
-    /// What is answered to texts that are numbers, by a model that gives each back, in parts side by side.
-    fn answered(texts: &[String], args: &JobArgs) -> anyhow::Result<Vec<(String, Vec<f32>)>> {
-        let (inputs, _) = crate::inputs::both(texts, &[])?;
-        let device = sensorium_runtime::open(sensorium_runtime::Backend::Flex)?;
-        let prepare = |source: &Source| -> Result<f32, std::num::ParseFloatError> {
-            let Source::Text(text) = source else {
+    /// Takes texts that are numbers, and gives each back.
+    struct Echo(Device);
+
+    impl Answers for Echo {
+        type Sample = f32;
+        type Error = std::num::ParseFloatError;
+
+        fn prepare(&self, input: &Source) -> Result<f32, Self::Error> {
+            let Source::Text(text) = input else {
                 unreachable!("all are texts")
             };
             assert!(&**text != "2", "two is bad");
             text.parse()
-        };
-        let model = |samples: &[f32]| Tensor::<1>::from_floats(samples, &device).unsqueeze_dim(1);
+        }
+
+        fn answer(&self, samples: &[f32]) -> Tensor<2> {
+            Tensor::<1>::from_floats(samples, &self.0).unsqueeze_dim(1)
+        }
+    }
+
+    /// What is answered to numbers, in parts side by side.
+    fn answered(texts: &[String], args: &JobArgs) -> anyhow::Result<Vec<(String, Vec<f32>)>> {
+        let (inputs, _) = crate::inputs::both(texts, &[])?;
+        let device = sensorium_runtime::open(sensorium_runtime::Backend::Flex)?;
+        let model = Arc::new(Echo(device));
         let mut seen = Vec::new();
         let put = |input: &Input, row| {
             seen.push((input.name.to_string(), row));
             Ok(())
         };
         let mut progress = Progress::new(true);
-        run(inputs, args, 3, &mut progress, prepare, model, put)?;
+        run(inputs, args, 3, &mut progress, &model, put)?;
         Ok(seen)
     }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use sensorium_core::Source;
-use sensorium_models::ready::{Classifier, Scoring, ZeroShot};
+use sensorium_models::ready::{Classifier, ImageSample, Prepared, Scoring, ZeroShot};
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, Common};
-use crate::inputs::{self, Inputs};
-use crate::jobs::{self, Done};
+use crate::inputs::{self, Input, Inputs};
+use crate::jobs::{self, Answers, Done};
 use crate::progress::Progress;
 use crate::{Misuse, models, screen};
 
@@ -55,19 +55,12 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
             (true, _, _) => return Err(misuse("the model classifies images, not --text")),
             (false, _, _) => return Err(misuse("the model classifies texts, not --image")),
         };
-        let preparing = model.clone();
-        let prepare = move |source: &Source| preparing.prepare(source);
-        let score = |samples: &[_]| model.scores(samples);
-        let how = how(model.labels());
-        let answered = classify(inputs, &how, &mut progress, prepare, score)?;
+        let answered = classify(inputs, &how(model.labels()), &mut progress, &model)?;
         (model.scoring(), answered)
     } else {
         let model = ZeroShot::open(&checkpoint, &labels, &args.template, device)?;
         let model = Arc::new(model);
-        let preparing = model.clone();
-        let prepare = move |source: &Source| preparing.images().prepare(source);
-        let score = |samples: &[_]| model.scores(samples);
-        let answered = classify(images, &how(&labels), &mut progress, prepare, score)?;
+        let answered = classify(images, &how(&labels), &mut progress, &model)?;
         (model.scoring(), answered)
     };
     done.need_some()?;
@@ -113,12 +106,37 @@ struct How<'a> {
     side_by_side: usize,
 }
 
-fn classify<S: Send + Sync + 'static>(
+impl Answers for Classifier {
+    type Sample = Prepared;
+    type Error = sensorium_models::Error;
+
+    fn prepare(&self, input: &Source) -> Result<Prepared, Self::Error> {
+        self.prepare(input)
+    }
+
+    fn answer(&self, samples: &[Prepared]) -> Tensor<2> {
+        self.scores(samples)
+    }
+}
+
+impl Answers for ZeroShot {
+    type Sample = ImageSample;
+    type Error = sensorium_models::Error;
+
+    fn prepare(&self, input: &Source) -> Result<ImageSample, Self::Error> {
+        self.images().prepare(input)
+    }
+
+    fn answer(&self, samples: &[ImageSample]) -> Tensor<2> {
+        self.scores(samples)
+    }
+}
+
+fn classify<M: Answers>(
     inputs: Inputs,
     how: &How,
     progress: &mut Progress,
-    prepare: impl Fn(&Source) -> Result<S, sensorium_models::Error> + Send + Sync + 'static,
-    score: impl Fn(&[S]) -> Tensor<2> + Sync,
+    model: &Arc<M>,
 ) -> anyhow::Result<(Vec<Answer>, Done)> {
     let How {
         args,
@@ -126,7 +144,7 @@ fn classify<S: Send + Sync + 'static>(
         side_by_side,
     } = *how;
     let mut answers = Vec::new();
-    let put = |input: &inputs::Input, row: Vec<f32>| {
+    let put = |input: &Input, row: Vec<f32>| {
         let mut named: Vec<(&String, f32)> = labels.iter().zip(row).collect();
         named.sort_by(|a, b| b.1.total_cmp(&a.1));
         let best = named.into_iter().take(most(args));
@@ -140,15 +158,7 @@ fn classify<S: Send + Sync + 'static>(
         });
         Ok(())
     };
-    let done = jobs::run(
-        inputs,
-        &args.jobs,
-        side_by_side,
-        progress,
-        prepare,
-        score,
-        put,
-    )?;
+    let done = jobs::run(inputs, &args.jobs, side_by_side, progress, model, put)?;
     Ok((answers, done))
 }
 

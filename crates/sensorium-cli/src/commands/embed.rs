@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use sensorium_core::Source;
-use sensorium_models::ready::{ImageEmbedder, TextEmbedder, unit_rows};
+use sensorium_models::ready::{ImageEmbedder, ImageSample, TextEmbedder, TextSample, unit_rows};
 
 use crate::args::{Common, EmbedArgs};
-use crate::inputs::{self, Inputs};
-use crate::jobs::{self, Done};
+use crate::inputs::{self, Input, Inputs};
+use crate::jobs::{self, Answers, Done};
 use crate::progress::Progress;
 use crate::sink::{self, Embedding, Sink};
 use crate::{models, screen};
@@ -23,41 +23,20 @@ pub fn run(args: &EmbedArgs, common: &Common) -> anyhow::Result<()> {
     // Both before any work: that a model takes no images must not show after an hour of texts.
     let text_model = match texts.is_empty() {
         true => None,
-        false => Some(Arc::new(TextEmbedder::open(&checkpoint, device)?)),
+        false => Some(TextEmbedder::open(&checkpoint, device)?),
     };
     let image_model = match images.is_empty() {
         true => None,
-        false => Some(Arc::new(ImageEmbedder::open(&checkpoint, device)?)),
+        false => Some(ImageEmbedder::open(&checkpoint, device)?),
     };
     let mut progress = Progress::new(common.quiet);
     let mut done = Done::default();
     if let Some(model) = text_model {
-        let preparing = model.clone();
-        let embed = |samples: &[_]| model.embed(samples);
-        let prepare = move |source: &_| preparing.prepare(source);
-        done = embed_all(
-            texts,
-            args,
-            side_by_side,
-            &mut progress,
-            prepare,
-            embed,
-            sink.as_mut(),
-        )?;
+        let texts = embed_all(texts, model, args, side_by_side, &mut progress, &mut *sink)?;
+        done = done.and(texts);
     }
     if let Some(model) = image_model {
-        let preparing = model.clone();
-        let embed = |samples: &[_]| model.embed(samples);
-        let prepare = move |source: &_| preparing.prepare(source);
-        let images = embed_all(
-            images,
-            args,
-            side_by_side,
-            &mut progress,
-            prepare,
-            embed,
-            sink.as_mut(),
-        )?;
+        let images = embed_all(images, model, args, side_by_side, &mut progress, &mut *sink)?;
         done = done.and(images);
     }
     done.need_some()?;
@@ -72,33 +51,73 @@ pub fn run(args: &EmbedArgs, common: &Common) -> anyhow::Result<()> {
     }
 }
 
-fn embed_all<S: Send + Sync + 'static>(
+fn embed_all<M: Answers>(
     inputs: Inputs,
+    model: M,
     args: &EmbedArgs,
     side_by_side: usize,
     progress: &mut Progress,
-    prepare: impl Fn(&Source) -> Result<S, sensorium_models::Error> + Send + Sync + 'static,
-    embed: impl Fn(&[S]) -> Tensor<2> + Sync,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<Done> {
-    let embed = |samples: &[S]| match args.raw {
-        true => embed(samples),
-        false => unit_rows(embed(samples)),
-    };
-    let put = |input: &inputs::Input, vector| {
+    let vectors = Arc::new(Vectors {
+        model,
+        raw: args.raw,
+    });
+    let put = |input: &Input, vector| {
         sink.put(Embedding {
             modality: input.modality,
             input: &input.name,
             vector,
         })
     };
-    jobs::run(
-        inputs,
-        &args.jobs,
-        side_by_side,
-        progress,
-        prepare,
-        embed,
-        put,
-    )
+    jobs::run(inputs, &args.jobs, side_by_side, progress, &vectors, put)
+}
+
+/// A model's vectors, of length 1 unless they are raw.
+struct Vectors<M> {
+    model: M,
+    raw: bool,
+}
+
+impl<M: Answers> Answers for Vectors<M> {
+    type Sample = M::Sample;
+    type Error = M::Error;
+
+    fn prepare(&self, input: &Source) -> Result<M::Sample, M::Error> {
+        self.model.prepare(input)
+    }
+
+    fn answer(&self, samples: &[M::Sample]) -> Tensor<2> {
+        let vectors = self.model.answer(samples);
+        match self.raw {
+            true => vectors,
+            false => unit_rows(vectors),
+        }
+    }
+}
+
+impl Answers for TextEmbedder {
+    type Sample = TextSample;
+    type Error = sensorium_models::Error;
+
+    fn prepare(&self, input: &Source) -> Result<TextSample, Self::Error> {
+        self.prepare(input)
+    }
+
+    fn answer(&self, samples: &[TextSample]) -> Tensor<2> {
+        self.embed(samples)
+    }
+}
+
+impl Answers for ImageEmbedder {
+    type Sample = ImageSample;
+    type Error = sensorium_models::Error;
+
+    fn prepare(&self, input: &Source) -> Result<ImageSample, Self::Error> {
+        self.prepare(input)
+    }
+
+    fn answer(&self, samples: &[ImageSample]) -> Tensor<2> {
+        self.embed(samples)
+    }
 }

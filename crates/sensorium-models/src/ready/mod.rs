@@ -15,6 +15,9 @@ pub use text::TextEmbedder;
 pub(crate) use text::{sentence_processor, text_processor};
 pub use zero_shot::{Scoring, ZeroShot};
 
+pub use sensorium_text::TextSample;
+pub use sensorium_vision::ImageSample;
+
 use burn::tensor::Tensor;
 use sensorium_hub::Checkpoint;
 
