@@ -2,48 +2,10 @@
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
-use burn::tensor::activation::{gelu, gelu_approximate, relu, sigmoid, silu};
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 
+use super::activation::Activation;
 use super::linear::linear;
-
-/// What happens between the two linear maps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// x·Φ(x), exact (arXiv 1606.08415).
-    #[default]
-    Gelu,
-    /// The tanh approximation of GELU.
-    GeluTanh,
-    /// x·σ(1.702x), as in OpenAI's CLIP.
-    QuickGelu,
-    /// max(x, 0)
-    Relu,
-    /// x·σ(x)
-    Silu,
-    /// silu(gate)·up: three linear maps instead of two (arXiv 2002.05202).
-    SwiGlu,
-}
-
-impl Activation {
-    /// Applies the activation; for [`Activation::SwiGlu`], the one on its gate.
-    pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Gelu => gelu(x),
-            Self::GeluTanh => gelu_approximate(x),
-            Self::QuickGelu => x.clone() * sigmoid(x.mul_scalar(1.702)),
-            Self::Relu => relu(x),
-            Self::Silu | Self::SwiGlu => silu(x),
-        }
-    }
-
-    /// Whether the activation multiplies with a second linear map.
-    pub fn is_gated(self) -> bool {
-        self == Self::SwiGlu
-    }
-}
 
 /// Configuration of a [`FeedForward`].
 #[derive(Clone, Debug)]

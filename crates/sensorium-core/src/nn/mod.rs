@@ -1,12 +1,14 @@
 //! Layers every modality needs: attention that is right on every backend, transformer blocks,
 //! positions, norms, pooling.
 
+mod activation;
 pub mod attention;
 mod block;
 #[cfg(test)]
 mod decoder_tests;
 mod drop_path;
 mod feed_forward;
+mod host;
 mod init;
 mod layer_scale;
 mod linear;
@@ -18,10 +20,11 @@ mod stack;
 #[cfg(test)]
 mod stack_tests;
 
+pub use activation::Activation;
 pub use attention::{Attend, Attention, AttentionConfig, attend, attention_weights};
 pub use block::{DecoderBlock, EncoderBlock, NormOrder};
 pub use drop_path::DropPath;
-pub use feed_forward::{Activation, FeedForward, FeedForwardConfig};
+pub use feed_forward::{FeedForward, FeedForwardConfig};
 pub use init::trunc_normal;
 pub use layer_scale::LayerScale;
 pub use linear::{affine, linear};

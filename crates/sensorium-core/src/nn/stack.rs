@@ -3,10 +3,11 @@
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Tensor};
 
+use super::activation::Activation;
 use super::attention::{Attend, AttentionConfig};
 use super::block::{DecoderBlock, EncoderBlock, NormOrder};
 use super::drop_path::DropPath;
-use super::feed_forward::{Activation, FeedForwardConfig};
+use super::feed_forward::FeedForwardConfig;
 use super::layer_scale::LayerScale;
 use super::norm::{Norm, NormConfig, NormKind};
 use crate::tap::in_layer;
