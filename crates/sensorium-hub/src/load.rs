@@ -1,6 +1,7 @@
 //! From a checkpoint's tensors to a module's parameters: all of them, or none.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{AllocationProperty, Bytes, DType, Tensor, TensorData};
@@ -59,8 +60,8 @@ pub struct LoadReport {
 
 /// The module with its parameters from a checkpoint; floats of any width become what the module's device computes in.
 ///
-/// On the CPU, parameters that are stored in single precision stay where they are in the mapped files, so nothing is
-/// copied before it is changed. Integer and truth-value parameters stay as they are.
+/// On flex, parameters that are stored in single precision stay where they are in the mapped files, so nothing is
+/// copied before it is changed; where a device makes a copy, the file's memory is given back as soon as it has. Integer and truth-value parameters stay as they are.
 ///
 /// # Errors
 /// [`Error::Mismatch`] with all that is missing, left over or of another shape, unless it is allowed; the module is as it
@@ -256,9 +257,13 @@ impl ModuleMapper for Loader<'_> {
             .iter()
             .filter_map(|name| self.weights.get(name))
             .collect();
-        let data = data(&want, &views);
+        let lent = Arc::new(());
+        let data = data(&want, &views, &lent);
         let device = param.lazy_device();
         let mut tensor = Tensor::<D>::from_data(data, &device);
+        if Arc::strong_count(&lent) == 1 {
+            views.iter().for_each(TensorView::release); // the device has a copy
+        }
         if want.transposed {
             tensor = tensor.swap_dims(0, 1); // a view: matrix products take either order
         }
@@ -267,8 +272,20 @@ impl ModuleMapper for Loader<'_> {
     }
 }
 
-/// The numbers of one parameter, in their layout.
-fn data(want: &Wanted, views: &[TensorView<'_>]) -> TensorData {
+/// Bytes of a file, and a mark that they are still in use.
+struct Lent(
+    bytes::Bytes,
+    #[expect(dead_code, reason = "it is counted")] Arc<()>,
+);
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The numbers of one parameter, in their layout. While they are the file's own bytes, they hold `lent`.
+fn data(want: &Wanted, views: &[TensorView<'_>], lent: &Arc<()>) -> TensorData {
     let shape = want.shape.clone();
     match views {
         [one] => {
@@ -281,7 +298,8 @@ fn data(want: &Wanted, views: &[TensorView<'_>]) -> TensorData {
             };
             match one.dtype {
                 Dtype::F32 if is_aligned(&one.bytes[start..end]) => {
-                    let bytes = one.shared(start..end);
+                    let bytes = Lent(one.shared(start..end), lent.clone());
+                    let bytes = bytes::Bytes::from_owner(bytes);
                     let bytes = Bytes::from_shared(bytes, AllocationProperty::File);
                     TensorData::from_bytes(bytes, shape, DType::F32)
                 }

@@ -8,7 +8,8 @@ use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, mapped};
+use crate::Error;
+use crate::mapped::Mapped;
 
 /// How the hub is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -274,7 +275,7 @@ fn whole(path: &Path, size: u64) -> Result<(), Error> {
     if !is_digest {
         return Ok(());
     }
-    let digest = Sha256::digest(mapped::map(&blob)?);
+    let digest = Sha256::digest(Mapped::open(&blob)?.bytes());
     let found: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     match found.eq_ignore_ascii_case(name) {
         true => Ok(()),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::error::{shortened, shown};
 use crate::header::{self, Header};
-use crate::mapped;
+use crate::mapped::Mapped;
 use crate::once::Once;
 use crate::{Dtype, Error};
 
@@ -41,7 +41,7 @@ pub struct Weights {
 
 struct Shard {
     path: PathBuf,
-    map: Bytes,
+    map: Mapped,
     header: Header,
 }
 
@@ -65,7 +65,7 @@ pub struct TensorView<'a> {
     pub bytes: &'a [u8],
     /// The file it is in.
     pub file: &'a Path,
-    map: &'a Bytes,
+    map: &'a Mapped,
 }
 
 impl fmt::Debug for TensorView<'_> {
@@ -92,7 +92,12 @@ impl TensorView<'_> {
 
     /// A range of its bytes that lives on its own, without a copy.
     pub(crate) fn shared(&self, range: Range<usize>) -> Bytes {
-        self.map.slice_ref(&self.bytes[range])
+        self.map.bytes().slice_ref(&self.bytes[range])
+    }
+
+    /// Its bytes have been copied: they need not stay in memory.
+    pub(crate) fn release(&self) {
+        self.map.release(self.bytes);
     }
 
     /// How many numbers it has.
@@ -186,7 +191,7 @@ impl Weights {
         bytes: impl AsRef<[u8]> + Send + 'static,
     ) -> Result<Self, Error> {
         let path = path.into();
-        let shard = Shard::read(&path, Bytes::from_owner(bytes))?;
+        let shard = Shard::read(&path, Bytes::from_owner(bytes).into())?;
         Self::of_shards(&path, vec![shard])
     }
 
@@ -304,7 +309,7 @@ impl Weights {
             name,
             dtype: entry.dtype,
             shape: &entry.shape,
-            bytes: &shard.map[entry.bytes.clone()],
+            bytes: &shard.map.bytes()[entry.bytes.clone()],
             file: &shard.path,
             map: &shard.map,
         })
@@ -327,11 +332,11 @@ impl Weights {
 
 impl Shard {
     fn open(path: &Path) -> Result<Self, Error> {
-        Self::read(path, mapped::map(path)?)
+        Self::read(path, Mapped::open(path)?)
     }
 
-    fn read(path: &Path, map: Bytes) -> Result<Self, Error> {
-        let header = header::parse(path, &map)?;
+    fn read(path: &Path, map: Mapped) -> Result<Self, Error> {
+        let header = header::parse(path, map.bytes())?;
         Ok(Self {
             path: path.to_owned(),
             map,
