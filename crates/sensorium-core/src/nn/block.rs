@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::attention::{Attend, Attention};
+use super::attention::{Attend, Attention, KvCache, Remembered};
 use super::drop_path::DropPath;
 use super::feed_forward::FeedForward;
 use super::layer_scale::LayerScale;
@@ -133,6 +133,19 @@ impl DecoderBlock {
         let wrap = self.wrap(&self.norm_feed_forward, &self.scale_feed_forward);
         let x = wrap.around(x.clone(), x, |x| self.feed_forward.forward(x));
         tap.tensor("output", x)
+    }
+
+    /// New tokens `[batch, tokens, d_model]` in view of those in the cache and of a context; the shape is kept.
+    ///
+    /// # Panics
+    /// As [`Attention::step`] and [`Attention::recall`].
+    pub fn step(&self, x: Tensor<3>, cache: &mut KvCache, context: &Remembered) -> Tensor<3> {
+        let wrap = self.wrap(&self.norm_attention, &self.scale_attention);
+        let x = wrap.around(x.clone(), x, |x| self.attention.step(x, cache));
+        let wrap = self.wrap(&self.norm_cross, &self.scale_cross);
+        let x = wrap.around(x.clone(), x, |x| self.cross.recall(x, context));
+        let wrap = self.wrap(&self.norm_feed_forward, &self.scale_feed_forward);
+        wrap.around(x.clone(), x, |x| self.feed_forward.forward(x))
     }
 
     fn wrap<'a>(&'a self, norm: &'a Norm, scale: &'a Option<LayerScale>) -> Residual<'a> {

@@ -7,8 +7,7 @@ use sensorium_testkit::{assert_close, devices, random};
 
 use super::attention::Attend;
 use super::block::EncoderBlock;
-use super::stack::Decoder;
-use super::{DecoderConfig, NormKind, NormOrder, TransformerConfig};
+use super::{Decoder, DecoderConfig, NormKind, NormOrder, TransformerConfig};
 use crate::{NoTap, Recorder, Tokens};
 
 /// Width of the context.
@@ -178,4 +177,64 @@ fn a_context_that_is_all_padding_gives_nothing_but_the_output_bias() {
             assert_close(&plain, &out, 1e-5);
         }
     }
+}
+
+#[test]
+fn token_by_token_is_all_at_once() {
+    for device in devices() {
+        for model in decoders(&device) {
+            let (x, context) = inputs(&device);
+            let pad = Tensor::from_data([[false, true, false], [false; 3]], &device);
+            let padded = Tokens::new(context.clone(), pad.clone());
+            for (context, pad) in [(Tokens::dense(context), None), (padded, Some(pad))] {
+                let whole = model.forward(Tokens::dense(x.clone()), &context).embeds;
+                // One more than is needed, in steps of one token, of two, and of all.
+                for steps in [&[1, 1, 1, 1][..], &[2, 1, 1], &[1, 3], &[4]] {
+                    let mut cache = model.begin(&context.embeds, pad.as_ref(), 5);
+                    assert!(cache.is_empty());
+                    let mut start = 0;
+                    let step = |n: &usize| {
+                        let next = x.clone().narrow(1, start, *n);
+                        start += n;
+                        model.step(next, &mut cache)
+                    };
+                    let stepped = steps.iter().map(step).collect();
+                    assert_close(&whole, &Tensor::cat(stepped, 1), 1e-5);
+                    assert_eq!(cache.len(), 4);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cache_goes_on_with_the_samples_that_are_chosen() {
+    for device in devices() {
+        for model in decoders(&device) {
+            let (x, context) = inputs(&device);
+            let mut cache = model.begin(&context, None, 4);
+            model.step(tokens(&x, 2), &mut cache);
+            cache.select(&Tensor::from_data([1, 1, 0], &device));
+            let rest = x.clone().narrow(1, 2, 2);
+            let order = [sample(&rest, 1), sample(&rest, 1), sample(&rest, 0)].to_vec();
+            let found = model.step(Tensor::cat(order, 0), &mut cache);
+            let whole = model
+                .forward(Tokens::dense(x), &Tokens::dense(context))
+                .embeds;
+            let whole = whole.narrow(1, 2, 2);
+            let expected = [sample(&whole, 1), sample(&whole, 1), sample(&whole, 0)].to_vec();
+            assert_close(&Tensor::cat(expected, 0), &found, 1e-5);
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "5 tokens do not fit into a cache for 4")]
+fn a_cache_that_is_full_takes_no_more() {
+    let device = devices().remove(0);
+    let model = decoders(&device).remove(0);
+    let (x, context) = inputs(&device);
+    let mut cache = model.begin(&context, None, 4);
+    model.step(x.clone(), &mut cache);
+    model.step(tokens(&x, 1), &mut cache);
 }

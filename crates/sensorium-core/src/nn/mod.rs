@@ -4,6 +4,7 @@
 mod activation;
 pub mod attention;
 mod block;
+mod decoder;
 #[cfg(test)]
 mod decoder_tests;
 mod drop_path;
@@ -21,8 +22,11 @@ mod stack;
 mod stack_tests;
 
 pub use activation::Activation;
-pub use attention::{Attend, Attention, AttentionConfig, attend, attention_weights};
+pub use attention::{
+    Attend, Attention, AttentionConfig, KvCache, Remembered, attend, attention_weights,
+};
 pub use block::{DecoderBlock, EncoderBlock, NormOrder};
+pub use decoder::{Decoder, DecoderCache, DecoderConfig};
 pub use drop_path::DropPath;
 pub use feed_forward::{FeedForward, FeedForwardConfig};
 pub use init::trunc_normal;
@@ -32,4 +36,4 @@ pub use norm::{Norm, NormConfig, NormKind};
 pub use pool::{Pool, PoolConfig, PoolKind};
 pub use positions::{LearnedPositions, sinusoidal};
 pub use rotary::Rotary;
-pub use stack::{Decoder, DecoderConfig, Transformer, TransformerConfig};
+pub use stack::{Transformer, TransformerConfig};

@@ -1,11 +1,11 @@
-//! Transformer encoders and decoders: blocks in a row, honouring padding.
+//! Transformer encoders: blocks in a row, honouring padding.
 
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Tensor};
 
 use super::activation::Activation;
 use super::attention::{Attend, AttentionConfig};
-use super::block::{DecoderBlock, EncoderBlock, NormOrder};
+use super::block::{EncoderBlock, NormOrder};
 use super::drop_path::DropPath;
 use super::feed_forward::FeedForwardConfig;
 use super::layer_scale::LayerScale;
@@ -18,19 +18,20 @@ use crate::{Misfit, NoTap, Tap, Tokens, need};
 pub struct TransformerConfig {
     d_model: usize,
     n_heads: usize,
-    n_layers: usize,
+    pub(super) n_layers: usize,
     n_kv_heads: Option<usize>,
     d_ff: Option<usize>,
     norm: NormKind,
     norm_epsilon: f64,
-    order: NormOrder,
+    pub(super) order: NormOrder,
     activation: Activation,
     dropout: f64,
     drop_path: f64,
-    causal: bool,
+    pub(super) causal: bool,
     fused_qkv: bool,
     bias: bool,
     qkv_bias: Option<bool>,
+    key_bias: Option<bool>,
     layer_scale: Option<f64>,
     rotary: Option<f64>,
     final_norm: Option<bool>,
@@ -55,6 +56,7 @@ impl TransformerConfig {
             fused_qkv: false,
             bias: true,
             qkv_bias: None,
+            key_bias: None,
             layer_scale: None,
             rotary: None,
             final_norm: None,
@@ -131,6 +133,12 @@ impl TransformerConfig {
     /// Whether the maps to query, key and value have biases; by default where the others do.
     pub fn with_qkv_bias(mut self, qkv_bias: bool) -> Self {
         self.qkv_bias = Some(qkv_bias);
+        self
+    }
+
+    /// Whether the map to the key has a bias; by default where those to query and value have.
+    pub fn with_key_bias(mut self, key_bias: bool) -> Self {
+        self.key_bias = Some(key_bias);
         self
     }
 
@@ -213,41 +221,42 @@ impl TransformerConfig {
         }
     }
 
-    fn self_attention(&self) -> AttentionConfig {
+    pub(super) fn self_attention(&self) -> AttentionConfig {
         AttentionConfig::new(self.d_model, self.n_heads)
             .with_kv_heads(self.n_kv_heads.unwrap_or(self.n_heads))
             .with_fused_qkv(self.fused_qkv)
             .with_bias(self.bias)
             .with_qkv_bias(self.qkv_bias.unwrap_or(self.bias))
+            .with_key_bias(self.key_bias.or(self.qkv_bias).unwrap_or(self.bias))
             .with_dropout(self.dropout)
             .with_rotary(self.rotary)
     }
 
-    fn feed_forward(&self) -> FeedForwardConfig {
+    pub(super) fn feed_forward(&self) -> FeedForwardConfig {
         FeedForwardConfig::new(self.d_model, self.d_ff.unwrap_or(4 * self.d_model))
             .with_activation(self.activation)
             .with_dropout(self.dropout)
             .with_bias(self.bias)
     }
 
-    fn block_norm(&self) -> NormConfig {
+    pub(super) fn block_norm(&self) -> NormConfig {
         NormConfig::new(self.d_model)
             .with_kind(self.norm)
             .with_epsilon(self.norm_epsilon)
     }
 
-    fn block_scale(&self, device: &Device) -> Option<LayerScale> {
+    pub(super) fn block_scale(&self, device: &Device) -> Option<LayerScale> {
         self.layer_scale
             .map(|value| LayerScale::new(self.d_model, value, device))
     }
 
-    fn last_norm(&self, device: &Device) -> Option<Norm> {
+    pub(super) fn last_norm(&self, device: &Device) -> Option<Norm> {
         self.final_norm
             .unwrap_or(self.order == NormOrder::Pre)
             .then(|| self.block_norm().init(device))
     }
 
-    fn block_drop_path(&self, layer: usize) -> DropPath {
+    pub(super) fn block_drop_path(&self, layer: usize) -> DropPath {
         let depth = match self.n_layers {
             0 | 1 => 1.0,
             n => layer as f64 / (n - 1) as f64,
@@ -281,6 +290,14 @@ impl Transformer {
         finish(embeds, pad, self.norm.as_ref(), tap)
     }
 
+    /// The same for tokens of which none is padding, `[batch, tokens, d_model]`: where there are many, attention without a
+    /// mask is much quicker.
+    pub fn forward_dense_with<T: Tap>(&self, embeds: Tensor<3>, tap: &mut T) -> Tensor<3> {
+        let how = Attend::default().with_causal(self.causal);
+        let embeds = run(&self.blocks, embeds, &how, tap);
+        normed(embeds, self.norm.as_ref(), tap)
+    }
+
     /// The first token alone, as [`forward_with`](Self::forward_with) gives it: `[batch, 1, d_model]`, for models whose
     /// answer is made of it. Where the tap wants no tensors, the last block computes no other.
     pub fn first_with<T: Tap>(&self, tokens: Tokens, tap: &mut T) -> Tokens {
@@ -298,89 +315,6 @@ impl Transformer {
     }
 }
 
-/// Configuration of a [`Decoder`]: a transformer that also attends to a context.
-#[derive(Clone, Debug)]
-pub struct DecoderConfig {
-    transformer: TransformerConfig,
-    d_context: usize,
-}
-
-impl DecoderConfig {
-    /// Blocks as `transformer` says, attending to a context of width `d_context`.
-    pub fn new(transformer: TransformerConfig, d_context: usize) -> Self {
-        Self {
-            transformer,
-            d_context,
-        }
-    }
-
-    /// A freshly initialised decoder.
-    ///
-    /// # Panics
-    /// If heads do not divide `d_model`.
-    pub fn init(&self, device: &Device) -> Decoder {
-        let base = &self.transformer;
-        let cross = base
-            .self_attention()
-            .with_fused_qkv(false)
-            .with_rotary(None)
-            .with_d_context(self.d_context);
-        let block = |layer| DecoderBlock {
-            norm_attention: base.block_norm().init(device),
-            attention: base.self_attention().init(device),
-            scale_attention: base.block_scale(device),
-            norm_cross: base.block_norm().init(device),
-            cross: cross.init(device),
-            scale_cross: base.block_scale(device),
-            norm_feed_forward: base.block_norm().init(device),
-            feed_forward: base.feed_forward().init(device),
-            scale_feed_forward: base.block_scale(device),
-            drop_path: base.block_drop_path(layer),
-            order: base.order,
-        };
-        Decoder {
-            blocks: (0..base.n_layers).map(block).collect(),
-            norm: base.last_norm(device),
-            causal: base.causal,
-        }
-    }
-}
-
-/// A transformer decoder with cross-attention.
-#[derive(Module, Debug)]
-pub struct Decoder {
-    /// The layers, first to last.
-    pub blocks: Vec<DecoderBlock>,
-    /// After the last layer.
-    pub norm: Option<Norm>,
-    #[module(skip)]
-    causal: bool,
-}
-
-impl Decoder {
-    /// Decodes `tokens` `[batch, tokens, d_model]` in view of `context` `[batch, keys, d_context]`.
-    pub fn forward(&self, tokens: Tokens, context: &Tokens) -> Tokens {
-        self.forward_with(tokens, context, &mut NoTap)
-    }
-
-    /// The same, showing `blocks.N.attention.weights`, `blocks.N.cross.weights`, `blocks.N.output`
-    /// and `output` to the tap.
-    pub fn forward_with<T: Tap>(&self, tokens: Tokens, context: &Tokens, tap: &mut T) -> Tokens {
-        let Tokens { embeds, pad } = tokens;
-        let how = Attend::keys(pad.clone()).with_causal(self.causal);
-        let embeds = self
-            .blocks
-            .iter()
-            .enumerate()
-            .fold(embeds, |x, (i, block)| {
-                in_layer(tap, &format!("blocks.{i}"), |tap| {
-                    block.forward_with(x, &how, context, tap)
-                })
-            });
-        finish(embeds, pad, self.norm.as_ref(), tap)
-    }
-}
-
 fn run<T: Tap>(blocks: &[EncoderBlock], x: Tensor<3>, how: &Attend, tap: &mut T) -> Tensor<3> {
     let numbered = blocks.iter().enumerate();
     numbered.fold(x, |x, (i, block)| {
@@ -389,15 +323,19 @@ fn run<T: Tap>(blocks: &[EncoderBlock], x: Tensor<3>, how: &Attend, tap: &mut T)
     })
 }
 
-fn finish<T: Tap>(
+pub(super) fn finish<T: Tap>(
     embeds: Tensor<3>,
     pad: Tensor<2, Bool>,
     norm: Option<&Norm>,
     tap: &mut T,
 ) -> Tokens {
+    Tokens::new(normed(embeds, norm, tap), pad)
+}
+
+fn normed<T: Tap>(embeds: Tensor<3>, norm: Option<&Norm>, tap: &mut T) -> Tensor<3> {
     let embeds = match norm {
         Some(norm) => norm.forward(embeds),
         None => embeds,
     };
-    Tokens::new(tap.tensor("output", embeds), pad)
+    tap.tensor("output", embeds)
 }

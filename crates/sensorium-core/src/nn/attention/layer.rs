@@ -2,8 +2,9 @@
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Bool, Device, Tensor};
 
+use super::cache::{KvCache, Remembered};
 use super::op::{Attend, attend, attention_weights, repeat_heads};
 use crate::nn::{Rotary, linear};
 use crate::{NoTap, Tap, Tokens};
@@ -18,6 +19,7 @@ pub struct AttentionConfig {
     fused_qkv: bool,
     bias: bool,
     qkv_bias: Option<bool>,
+    key_bias: Option<bool>,
     dropout: f64,
     rotary_base: Option<f64>,
 }
@@ -33,6 +35,7 @@ impl AttentionConfig {
             fused_qkv: false,
             bias: true,
             qkv_bias: None,
+            key_bias: None,
             dropout: 0.0,
             rotary_base: None,
         }
@@ -65,6 +68,12 @@ impl AttentionConfig {
     /// Whether the maps to query, key and value have biases; by default where the output's has.
     pub fn with_qkv_bias(mut self, qkv_bias: bool) -> Self {
         self.qkv_bias = Some(qkv_bias);
+        self
+    }
+
+    /// Whether the map to the key has a bias, which a softmax does not see; by default where query and value have.
+    pub fn with_key_bias(mut self, key_bias: bool) -> Self {
+        self.key_bias = Some(key_bias);
         self
     }
 
@@ -114,11 +123,11 @@ impl AttentionConfig {
                 .init(device)
         };
         let qkv_bias = self.qkv_bias.unwrap_or(self.bias);
-        let split = |d_in, d_out| (!self.fused_qkv).then(|| linear(d_in, d_out, qkv_bias));
+        let split = |d_in, d_out, bias| (!self.fused_qkv).then(|| linear(d_in, d_out, bias));
         Attention {
-            query: split(d_model, d_model),
-            key: split(d_context, d_kv),
-            value: split(d_context, d_kv),
+            query: split(d_model, d_model, qkv_bias),
+            key: split(d_context, d_kv, self.key_bias.unwrap_or(qkv_bias)),
+            value: split(d_context, d_kv, qkv_bias),
             qkv: self
                 .fused_qkv
                 .then(|| linear(d_model, d_model + 2 * d_kv, qkv_bias)),
@@ -189,6 +198,62 @@ impl Attention {
             None => (query, key),
         };
         self.finish(query, key, value, how, &mut NoTap)
+    }
+
+    /// Attends from new tokens to themselves and to those in the cache, which they join; none sees a later one:
+    /// `[batch, tokens, d_model]`, the shape is kept. What [`self_attend_with`](Self::self_attend_with) gives these tokens
+    /// causally, when all stand in one row.
+    ///
+    /// # Panics
+    /// If the cache has no room for them.
+    pub fn step(&self, x: Tensor<3>, cache: &mut KvCache) -> Tensor<3> {
+        let [_, tokens, _] = x.dims();
+        let (query, key, value) = self.project(x.clone(), x);
+        let (query, key) = match &self.rotary {
+            Some(rotary) => (
+                rotary.forward(query, cache.len()),
+                rotary.forward(key, cache.len()),
+            ),
+            None => (query, key),
+        };
+        let (key, value) = cache.push(key, value);
+        // The last token sees all: alone, it needs no mask.
+        let how = Attend::default().with_causal(tokens > 1);
+        self.finish(query, key, value, &how, &mut NoTap)
+    }
+
+    /// Keys and values of a context `[batch, keys, d_context]` that many tokens will attend to, one after the other.
+    /// `pad` `[batch, keys]` is true at padding; none is quicker than one without padding.
+    ///
+    /// # Panics
+    /// If the layer was made with fused projections.
+    pub fn remember(&self, context: Tensor<3>, pad: Option<Tensor<2, Bool>>) -> Remembered {
+        let (Some(key), Some(value)) = (&self.key, &self.value) else {
+            panic!("a layer with fused projections can only attend to its own input");
+        };
+        Remembered {
+            key: split_heads(linear(key, context.clone()), self.n_kv_heads),
+            value: split_heads(linear(value, context), self.n_kv_heads),
+            pad,
+        }
+    }
+
+    /// Attends from `x` `[batch, queries, d_model]` to a context that is remembered, as
+    /// [`cross_attend_with`](Self::cross_attend_with) does to the context itself.
+    ///
+    /// # Panics
+    /// If the layer was made with fused projections.
+    pub fn recall(&self, x: Tensor<3>, context: &Remembered) -> Tensor<3> {
+        let Some(query) = &self.query else {
+            panic!("a layer with fused projections can only attend to its own input");
+        };
+        let query = split_heads(linear(query, x), self.n_heads);
+        let how = Attend {
+            key_pad: context.pad.clone(),
+            ..Attend::default()
+        };
+        let (key, value) = (context.key.clone(), context.value.clone());
+        self.finish(query, key, value, &how, &mut NoTap)
     }
 
     /// Attends from `x` `[batch, queries, d_model]` to the tokens of `context` that are not padding.

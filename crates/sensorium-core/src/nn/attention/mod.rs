@@ -1,6 +1,7 @@
-//! Attention in three rooms: the operation itself, the check of the framework's fused kernel that
-//! decides where it may run, and the multi-head layer on top.
+//! Attention in four rooms: the operation itself, the check of the framework's fused kernel that
+//! decides where it may run, the multi-head layer on top, and what decoding keeps of it.
 
+mod cache;
 mod layer;
 mod op;
 mod trust;
@@ -8,5 +9,6 @@ mod trust;
 #[cfg(test)]
 mod tests;
 
+pub use cache::{KvCache, Remembered};
 pub use layer::{Attention, AttentionConfig};
 pub use op::{Attend, attend, attention_weights};
