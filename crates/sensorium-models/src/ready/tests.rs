@@ -17,12 +17,36 @@ struct Inputs {
     texts: Vec<String>,
 }
 
+/// What `tools/parity/models/ready.py` wrote.
+#[derive(Deserialize)]
+struct Texts {
+    texts: Vec<String>,
+}
+
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 fn checkpoint() -> Checkpoint {
     Checkpoint::folder(&here("../../recipes/tiny-clip"))
+}
+
+/// A whole checkpoint among the fixtures.
+fn fixture(name: &str) -> Checkpoint {
+    Checkpoint::folder(&here("tests/fixtures").join(name))
+}
+
+/// The texts of a fixture.
+fn texts(name: &str) -> Vec<String> {
+    let file = here("tests/fixtures").join(name).join("inputs.json");
+    let inputs: Texts = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    inputs.texts
+}
+
+/// The pictures that all fixtures share.
+fn pictures() -> Vec<Source> {
+    let file = |name: &String| Source::path(here("tests/fixtures/ready").join(name));
+    inputs().0.images.iter().map(file).collect()
 }
 
 fn inputs() -> (Inputs, Reference) {
@@ -43,12 +67,54 @@ fn files_and_sentences_are_embedded_and_scored_as_by_the_reference() {
 
         let labels = ZeroShot::open(&checkpoint(), &inputs.texts, "{}", &device).expect("a CLIP");
         assert_eq!(labels.scoring(), Scoring::Softmax);
-        let file = |name: &String| Source::path(here("tests/fixtures/ready").join(name));
-        let prepare = |name: &String| labels.images().prepare(&file(name)).unwrap();
-        let samples: Vec<_> = inputs.images.iter().map(prepare).collect();
+        let samples = prepared(labels.images());
         let embeds = labels.images().embed(&samples);
         reference.check("image_embeds", &embeds);
         reference.check("probabilities", &labels.scores(&samples));
+    }
+}
+
+fn prepared(images: &ImageEmbedder) -> Vec<sensorium_vision::ImageSample> {
+    let prepare = |picture| images.prepare(picture).expect("a picture");
+    pictures().iter().map(prepare).collect()
+}
+
+#[test]
+fn siglip_embeds_and_scores_as_the_reference_does() {
+    let (checkpoint, texts) = (fixture("ready-siglip"), texts("ready-siglip"));
+    let reference = Reference::open(&here("tests/fixtures/ready-siglip"));
+    for device in devices() {
+        let embedder = TextEmbedder::open(&checkpoint, &device).expect("a text tower");
+        let prepare = |text: &String| embedder.prepare(&Source::text(text.as_str())).unwrap();
+        let samples: Vec<_> = texts.iter().map(prepare).collect();
+        reference.check("text_embeds", &embedder.embed(&samples));
+        let labels = ZeroShot::open(&checkpoint, &texts, "{}", &device).expect("a SigLIP");
+        assert_eq!(labels.scoring(), Scoring::Sigmoid);
+        let samples = prepared(labels.images());
+        reference.check("image_embeds", &labels.images().embed(&samples));
+        reference.check("probabilities", &labels.scores(&samples));
+    }
+}
+
+#[test]
+fn dinov2_embeds_as_the_reference_does() {
+    let reference = Reference::open(&here("tests/fixtures/ready-dinov2"));
+    for device in devices() {
+        let embedder = ImageEmbedder::open(&fixture("ready-dinov2"), &device).unwrap();
+        reference.check("image_embeds", &embedder.embed(&prepared(&embedder)));
+    }
+}
+
+#[test]
+fn bert_classifies_as_the_reference_does() {
+    let reference = Reference::open(&here("tests/fixtures/ready-bert"));
+    for device in devices() {
+        let model = Classifier::open(&fixture("ready-bert"), &device).unwrap();
+        assert_eq!(model.labels(), ["calm", "glad", "cross"]);
+        assert!(!model.takes_images());
+        let prepare = |text: &String| model.prepare(&Source::text(text.as_str())).unwrap();
+        let samples: Vec<_> = texts("ready-bert").iter().map(prepare).collect();
+        reference.check("probabilities", &model.scores(&samples));
     }
 }
 
@@ -68,7 +134,6 @@ fn a_batch_gives_what_its_inputs_give_alone() {
 #[test]
 fn what_a_model_cannot_do_is_said() {
     let device = Device::flex();
-    let fixture = |name: &str| Checkpoint::folder(&here("tests/fixtures").join(name));
     let check = |error: crate::Error, expected: &str| {
         assert!(error.to_string().contains(expected), "{error}");
     };
