@@ -58,6 +58,14 @@ pub trait Answers: Send + Sync + 'static {
     /// Why an input cannot be prepared.
     type Error: std::error::Error + Send + Sync + 'static;
 
+    /// How many batches of samples may be looked at together, so that those of about one length make a batch.
+    const WINDOW: usize = 1;
+
+    /// How long a sample is; a batch is padded to its longest.
+    fn length(_sample: &Self::Sample) -> usize {
+        0
+    }
+
     /// Decodes and prepares an input; called from many threads.
     fn prepare(&self, input: &Source) -> Result<Self::Sample, Self::Error>;
 
@@ -82,10 +90,12 @@ pub fn run<M: Answers>(
     mut put: impl FnMut(&Input, Vec<f32>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Done> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut batch = Batch::new(args.batch);
+    let mut window = Window::new(args.batch.saturating_mul(M::WINDOW));
     let mut done = Done::default();
-    let mut answer = |inputs: &[Input], samples: &[M::Sample]| {
-        let rows = in_parts(samples, side_by_side, |part| rows(model.answer(part)))?;
+    let mut answer = |inputs: &[Input], samples: Vec<M::Sample>| {
+        let answer =
+            |batch: &[M::Sample]| in_parts(batch, side_by_side, |part| rows(model.answer(part)));
+        let rows = by_length(samples, args.batch, M::length, answer)?;
         inputs.iter().zip(rows).try_for_each(|(i, row)| put(i, row))
     };
     progress.work("working", inputs.total());
@@ -106,7 +116,7 @@ pub fn run<M: Answers>(
                 Err(anyhow::anyhow!("{}: {error}", input.source().describe()))
             });
             match result {
-                Ok(sample) => batch.push(input.clone(), sample),
+                Ok(sample) => window.push(input.clone(), sample),
                 Err(error) if args.on_error == OnErrorArg::Skip => {
                     let reason = crate::one_line(&error);
                     progress.result(&format!("skipped: {reason}"));
@@ -115,19 +125,38 @@ pub fn run<M: Answers>(
                 }
                 Err(error) => return Err(error),
             }
-            if batch.is_full() {
-                done.answered += batch.flush(&mut answer)?;
+            if window.is_full() {
+                done.answered += window.flush(&mut answer)?;
                 progress.advance(done.answered + done.skipped.len());
             }
         }
     }
-    done.answered += batch.flush(&mut answer)?;
+    done.answered += window.flush(&mut answer)?;
     progress.phase_end();
     if !done.skipped.is_empty() {
         let (skipped, all) = (done.skipped.len(), done.answered + done.skipped.len());
         progress.result(&format!("skipped {skipped} of {all}"));
     }
     Ok(done)
+}
+
+/// What `work` makes of all samples, in order, from batches of those that are about as long.
+fn by_length<S, R>(
+    samples: Vec<S>,
+    batch: usize,
+    length: impl Fn(&S) -> usize,
+    work: impl Fn(&[S]) -> anyhow::Result<Vec<R>>,
+) -> anyhow::Result<Vec<R>> {
+    let mut numbered: Vec<(usize, S)> = samples.into_iter().enumerate().collect();
+    numbered.sort_by_key(|(_, sample)| length(sample));
+    let (places, samples): (Vec<usize>, Vec<S>) = numbered.into_iter().unzip();
+    let mut results = Vec::with_capacity(samples.len());
+    for batch in samples.chunks(batch) {
+        results.extend(work(batch)?);
+    }
+    let mut placed: Vec<(usize, R)> = places.into_iter().zip(results).collect();
+    placed.sort_by_key(|(place, _)| *place);
+    Ok(placed.into_iter().map(|(_, result)| result).collect())
 }
 
 /// What `work` makes of all samples, in order, from parts of them, up to `ways` of which are worked on at once.
@@ -164,18 +193,19 @@ fn in_parts<S: Sync, R: Send>(
     Ok(results)
 }
 
-struct Batch<S> {
+/// Samples that wait to be answered, with their inputs.
+struct Window<S> {
     size: usize,
     inputs: Vec<Input>,
     samples: Vec<S>,
 }
 
-impl<S> Batch<S> {
+impl<S> Window<S> {
     fn new(size: usize) -> Self {
         Self {
             size,
-            inputs: Vec::with_capacity(size),
-            samples: Vec::with_capacity(size),
+            inputs: Vec::new(),
+            samples: Vec::new(),
         }
     }
 
@@ -190,15 +220,14 @@ impl<S> Batch<S> {
 
     fn flush(
         &mut self,
-        answer: &mut impl FnMut(&[Input], &[S]) -> anyhow::Result<()>,
+        answer: &mut impl FnMut(&[Input], Vec<S>) -> anyhow::Result<()>,
     ) -> anyhow::Result<usize> {
         if self.inputs.is_empty() {
             return Ok(0);
         }
-        answer(&self.inputs, &self.samples)?;
+        answer(&self.inputs, std::mem::take(&mut self.samples))?;
         let count = self.inputs.len();
         self.inputs.clear();
-        self.samples.clear();
         Ok(count)
     }
 }
@@ -225,6 +254,13 @@ mod tests {
     impl Answers for Echo {
         type Sample = f32;
         type Error = std::num::ParseFloatError;
+
+        const WINDOW: usize = 3;
+
+        /// Neither their order nor its reverse.
+        fn length(sample: &f32) -> usize {
+            (*sample as usize * 7) % 11
+        }
 
         fn prepare(&self, input: &Source) -> Result<f32, Self::Error> {
             let Source::Text(text) = input else {
@@ -277,6 +313,22 @@ mod tests {
             let expected: Vec<_> = (3..40).map(|n| (n.to_string(), vec![n as f32])).collect();
             assert_eq!(seen, expected, "batch {batch}");
         }
+    }
+
+    #[test]
+    fn samples_of_a_length_go_together_and_come_out_in_order() {
+        let samples = vec![5, 1, 4, 1, 3, 2, 9];
+        let batches = std::cell::RefCell::new(Vec::new());
+        let work = |batch: &[usize]| {
+            batches.borrow_mut().push(batch.to_vec());
+            Ok(batch.to_vec())
+        };
+        let results = by_length(samples.clone(), 3, |sample| *sample, work).unwrap();
+        assert_eq!(results, samples);
+        assert_eq!(
+            batches.into_inner(),
+            [vec![1, 1, 2], vec![3, 4, 5], vec![9]]
+        );
     }
 
     #[test]

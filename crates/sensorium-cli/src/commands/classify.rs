@@ -110,6 +110,13 @@ impl Answers for Classifier {
     type Sample = Prepared;
     type Error = sensorium_models::Error;
 
+    fn length(sample: &Prepared) -> usize {
+        match sample {
+            Prepared::Image(_) => 0,
+            Prepared::Text(text) => text.ids.len(),
+        }
+    }
+
     fn prepare(&self, input: &Source) -> Result<Prepared, Self::Error> {
         self.prepare(input)
     }

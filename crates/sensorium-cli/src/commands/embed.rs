@@ -83,6 +83,12 @@ impl<M: Answers> Answers for Vectors<M> {
     type Sample = M::Sample;
     type Error = M::Error;
 
+    const WINDOW: usize = M::WINDOW;
+
+    fn length(sample: &M::Sample) -> usize {
+        M::length(sample)
+    }
+
     fn prepare(&self, input: &Source) -> Result<M::Sample, M::Error> {
         self.model.prepare(input)
     }
@@ -99,6 +105,12 @@ impl<M: Answers> Answers for Vectors<M> {
 impl Answers for TextEmbedder {
     type Sample = TextSample;
     type Error = sensorium_models::Error;
+
+    const WINDOW: usize = 16;
+
+    fn length(sample: &TextSample) -> usize {
+        sample.ids.len()
+    }
 
     fn prepare(&self, input: &Source) -> Result<TextSample, Self::Error> {
         self.prepare(input)
