@@ -65,6 +65,15 @@ pub struct AudioBatch {
     pub pad: Tensor<2, Bool>,
 }
 
+impl AudioBatch {
+    /// Sounds all of which are there and as long: `[batch, frames, n_mels]`.
+    pub fn dense(features: Tensor<3>) -> Self {
+        let [batch, frames, _] = features.dims();
+        let pad = Tensor::full([batch, frames], false, &features.device());
+        Self { features, pad }
+    }
+}
+
 /// Decodes, resamples, computes log-mel features and normalises them by the sound's own mean and deviation,
 /// so that how loud a recording is does not matter.
 #[derive(Clone, Debug)]

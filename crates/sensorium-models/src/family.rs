@@ -30,10 +30,12 @@ pub enum Family {
     SiglipText,
     /// SigLIP's vision tower.
     SiglipVision,
+    /// Whisper, speech to text.
+    Whisper,
 }
 
 /// `model_type`, the family, and its name.
-const TYPES: [(&str, Family, &str); 13] = [
+const TYPES: [(&str, Family, &str); 14] = [
     ("bert", Family::Bert, "BERT"),
     ("roberta", Family::Bert, "RoBERTa"),
     ("xlm-roberta", Family::Bert, "XLM-RoBERTa"),
@@ -63,6 +65,7 @@ const TYPES: [(&str, Family, &str); 13] = [
         Family::SiglipVision,
         "SigLIP's vision tower",
     ),
+    ("whisper", Family::Whisper, "Whisper"),
 ];
 
 impl Family {

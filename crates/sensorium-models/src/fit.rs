@@ -15,6 +15,7 @@ use crate::family::head;
 use crate::published::{described, holds};
 use crate::siglip::{SiglipModel, SiglipTextModel, SiglipVisionModel};
 use crate::vit::{VitForImageClassification, VitModel};
+use crate::whisper::{WhisperForConditionalGeneration, WhisperModel};
 use crate::{Error, Family, Published};
 
 /// Compares a checkpoint with the model that its `config.json` names: its family, and the head among `architectures`. A
@@ -60,6 +61,10 @@ pub fn fit(checkpoint: &Checkpoint, device: &Device) -> Result<LoadReport, Error
         (Family::Siglip, _) => of::<SiglipModel>(checkpoint, device),
         (Family::SiglipText, _) => of::<SiglipTextModel>(checkpoint, device),
         (Family::SiglipVision, _) => of::<SiglipVisionModel>(checkpoint, device),
+        (Family::Whisper, "ForConditionalGeneration") => {
+            of::<WhisperForConditionalGeneration>(checkpoint, device)
+        }
+        (Family::Whisper, _) => of::<WhisperModel>(checkpoint, device),
     }
 }
 

@@ -8,7 +8,11 @@ impl Family {
         let names: Vec<&str> = names.collect();
         let has = |part: &str| names.iter().any(|name| name.contains(part));
         // What only one of the families has comes first.
-        let signs: [(bool, Self); 9] = [
+        let signs: [(bool, Self); 10] = [
+            (
+                has("encoder_attn.q_proj") && has("encoder.conv2"),
+                Self::Whisper,
+            ),
             (has("logit_bias"), Self::Siglip),
             (has("logit_scale"), Self::Clip),
             (has("layer_scale1.lambda1"), Self::Dinov2),

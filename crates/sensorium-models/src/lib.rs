@@ -20,6 +20,7 @@ pub mod ready;
 pub mod siglip;
 pub mod tower;
 pub mod vit;
+pub mod whisper;
 
 pub use error::Error;
 pub use family::Family;

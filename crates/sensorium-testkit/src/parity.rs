@@ -161,6 +161,15 @@ impl Reference {
     /// If a layer differs, or was not seen.
     #[track_caller]
     pub fn check_layers(&self, seen: &Recorder, ours: &str, theirs: &str) {
+        self.check_blocks(seen, ours, "encoder", theirs);
+    }
+
+    /// The same of blocks that are called otherwise than `encoder`.
+    ///
+    /// # Panics
+    /// If a layer differs, or was not seen.
+    #[track_caller]
+    pub fn check_blocks(&self, seen: &Recorder, ours: &str, blocks: &str, theirs: &str) {
         let look = |name: String| {
             let found = seen.get(&name);
             found.unwrap_or_else(|| panic!("{}: no layer showed {name}", self.file.display()))
@@ -175,13 +184,13 @@ impl Reference {
         for layer in 0..layers {
             let (shape, values) = look(match layer {
                 0 => format!("{ours}embeds"),
-                n => format!("{ours}encoder.blocks.{}.output", n - 1),
+                n => format!("{ours}{blocks}.blocks.{}.output", n - 1),
             });
             self.check_values(&format!("{hidden}{layer}"), shape, values);
         }
         let last = format!("{theirs}last_hidden_state");
         if self.has(&last) {
-            let (shape, values) = look(format!("{ours}encoder.output"));
+            let (shape, values) = look(format!("{ours}{blocks}.output"));
             self.check_values(&last, shape, values);
         }
     }

@@ -40,6 +40,14 @@ pub struct TextBatch {
     pub pad: Tensor<2, Bool>,
 }
 
+impl TextBatch {
+    /// Texts all of which are there and as long: `[batch, tokens]`.
+    pub fn dense(ids: Tensor<2, Int>) -> Self {
+        let pad = Tensor::full(ids.dims(), false, &ids.device());
+        Self { ids, pad }
+    }
+}
+
 /// Splits texts into ids and pads batches, to the longest or to a fixed length. An empty text is its special
 /// tokens.
 #[derive(Clone, Debug)]

@@ -30,13 +30,21 @@ impl LearnedPositions {
     /// # Panics
     /// If there are more tokens than positions.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        self.forward_from(x, 0)
+    }
+
+    /// Adds positions `start..start + tokens` to `[batch, tokens, d_model]`, which follow `start` others.
+    ///
+    /// # Panics
+    /// If there are more tokens than positions.
+    pub fn forward_from(&self, x: Tensor<3>, start: usize) -> Tensor<3> {
         let [_, tokens, d_model] = x.dims();
-        let max_len = self.max_len();
+        let (end, max_len) = (start + tokens, self.max_len());
         assert!(
-            tokens <= max_len,
-            "{tokens} tokens, but there are only {max_len} positions"
+            end <= max_len,
+            "{end} tokens, but there are only {max_len} positions"
         );
-        let positions = self.weight.val().slice([0..tokens, 0..d_model]);
+        let positions = self.weight.val().slice([start..end, 0..d_model]);
         x + positions.reshape([1, tokens, d_model])
     }
 }

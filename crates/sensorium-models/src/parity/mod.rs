@@ -10,6 +10,7 @@ mod full;
 mod minilm;
 mod siglip;
 mod vit;
+mod whisper;
 
 use std::path::{Path, PathBuf};
 
@@ -136,6 +137,8 @@ fn compare(case: &Case, device: &Device, saved: &Path) {
         "SiglipModel" => siglip::whole,
         "SiglipTextModel" => siglip::text,
         "SiglipVisionModel" => siglip::vision,
+        "WhisperForConditionalGeneration" => whisper::generation,
+        "WhisperModel" => whisper::headless,
         class => panic!("there is no comparison for {class}"),
     };
     how(case, device, saved);
@@ -146,7 +149,11 @@ fn check(families: &[Family], expected: usize) {
     let mut cases = Vec::new();
     for entry in std::fs::read_dir(fixtures()).expect("fixtures") {
         let folder = entry.expect("an entry").path();
-        if folder.join("config.json").exists() {
+        // Those from files and texts on have tests of their own.
+        let ready = folder
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("ready"));
+        if !ready && folder.join("config.json").exists() {
             let family = Family::of_checkpoint(&Checkpoint::folder(&folder)).expect("a family");
             cases.extend(families.contains(&family).then_some(folder));
         }
@@ -186,4 +193,9 @@ fn parity_of_clip() {
 fn parity_of_siglip() {
     let families = [Family::Siglip, Family::SiglipText, Family::SiglipVision];
     check(&families, 5);
+}
+
+#[test]
+fn parity_of_whisper() {
+    check(&[Family::Whisper], 3);
 }

@@ -6,7 +6,7 @@ use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens, one_of};
 use sensorium_hub::{Checkpoint, Weights};
 use sensorium_vision::{IMAGE, ImageBatch, PublishedImageProcessor};
 
-use super::{Output, projects};
+use super::{Output, projects, takes_other};
 use crate::clip::{ClipVisionConfig, ClipVisionModel, ClipVisionModelWithProjection};
 use crate::dino::{Dinov2Config, Dinov2Model};
 use crate::published::tower;
@@ -96,7 +96,7 @@ impl ImageTower {
                 let init = |config: &SiglipVisionConfig| siglip(checkpoint, config, output, device);
                 AnyVision::Siglip(tower(checkpoint, weights, init)?)
             }
-            family => return Err(takes_texts(checkpoint, family)),
+            family => return Err(takes_other(checkpoint, family, "images")),
         };
         Ok(Self { tower, output })
     }
@@ -115,7 +115,7 @@ impl ImageTower {
             Family::Siglip | Family::SiglipVision => {
                 SiglipVisionConfig::parse(FILE, &config)?.images()
             }
-            family => return Err(takes_texts(checkpoint, family)),
+            family => return Err(takes_other(checkpoint, family, "images")),
         };
         image_processor(checkpoint, &takes)
     }
@@ -140,10 +140,6 @@ impl ImageTower {
                 .expect("a tower that is opened for its embedding has a head"),
         }
     }
-}
-
-fn takes_texts(checkpoint: &Checkpoint, family: Family) -> Error {
-    unfit(checkpoint, format!("{family} takes texts, not images"))
 }
 
 fn siglip(

@@ -12,11 +12,12 @@ pub use kit::{ImageTowers, TextTowers, TowerImages, TowerKit, TowerTexts};
 pub use text::{TextPreparation, TextTower};
 pub use tune::{LoraConfig, LoraLayers, Tune};
 
-use sensorium_hub::Weights;
+use sensorium_hub::{Checkpoint, Weights};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::need;
+use crate::ready::unfit;
 use crate::{Error, Family};
 
 /// What a tower hands on.
@@ -80,6 +81,17 @@ impl TowerConfig {
         })?;
         self.lora.validate()
     }
+}
+
+/// The error of a family that was given what it does not take.
+fn takes_other(checkpoint: &Checkpoint, family: Family, given: &str) -> Error {
+    let takes = match family {
+        Family::Bert | Family::ClipText | Family::SiglipText => "texts",
+        Family::Vit | Family::Dinov2 | Family::ClipVision | Family::SiglipVision => "images",
+        Family::Clip | Family::Siglip => "images and texts",
+        Family::Whisper => "sounds",
+    };
+    unfit(checkpoint, format!("{family} takes {takes}, not {given}"))
 }
 
 /// Whether a CLIP tower's checkpoint holds its projection; without weights, whether its files say so.

@@ -6,11 +6,11 @@ use sensorium_core::{Encoder, Modality, NoTap, Processor, SampleRng, Source, Tap
 use sensorium_hub::Checkpoint;
 use sensorium_text::{AugmentConfig, TEXT, TextBatch, TextProcessor, TextSample};
 
-use super::{Output, projects};
+use super::{Output, projects, takes_other};
 use crate::bert::{BertModel, SentenceConfig, SentenceEncoder, SentenceProcessor};
 use crate::clip::{ClipTextConfig, ClipTextModel, ClipTextModelWithProjection};
 use crate::published::{described, tower};
-use crate::ready::{sentence_processor, text_processor, unfit};
+use crate::ready::{sentence_processor, text_processor};
 use crate::siglip::{SiglipTextConfig, SiglipTextModel};
 use crate::{Error, Family};
 
@@ -92,7 +92,7 @@ impl TextTower {
                 let init = |config: &SiglipTextConfig| Ok(config.init(device));
                 AnyText::Siglip(tower(checkpoint, weights, init)?)
             }
-            family => return Err(takes_images(checkpoint, family)),
+            family => return Err(takes_other(checkpoint, family, "texts")),
         };
         Ok(Self { tower, output }.without_idle_head())
     }
@@ -118,7 +118,7 @@ impl TextTower {
                 // Its padding is read like any token, and is always there.
                 TextPreparation::Plain(processor.with_fixed_length(length))
             }
-            family => return Err(takes_images(checkpoint, family)),
+            family => return Err(takes_other(checkpoint, family, "texts")),
         })
     }
 
@@ -153,10 +153,6 @@ impl TextTower {
             AnyText::Siglip(tower) => tower.embed_with(batch, tap),
         }
     }
-}
-
-fn takes_images(checkpoint: &Checkpoint, family: Family) -> Error {
-    unfit(checkpoint, format!("{family} takes images, not texts"))
 }
 
 fn bert(

@@ -1,0 +1,111 @@
+"""Makes tiny Whisper checkpoints with random weights, inputs, and every layer's output.
+
+    pip install -r tools/parity/requirements.txt
+    python tools/parity/models/whisper.py
+
+Each case becomes a folder under crates/sensorium-models/tests/fixtures: `config.json`, `model.safetensors`
+as `save_pretrained` writes them, and `reference.safetensors` with `input.features`
+`[batch, frames, mels]`, `input.ids`, `encoder.hidden.0` (what the blocks take) to `encoder.hidden.N`,
+`encoder.last_hidden_state` (after the norm), the same of `decoder.`, and `logits`. Seed 7.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperModel
+
+from vision_towers import FIXTURES
+
+TINY = {
+    "vocab_size": 40,
+    "num_mel_bins": 6,
+    "d_model": 16,
+    "encoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "encoder_ffn_dim": 24,
+    "decoder_layers": 2,
+    "decoder_attention_heads": 2,
+    "decoder_ffn_dim": 20,
+    "max_source_positions": 12,
+    "max_target_positions": 14,
+    "pad_token_id": 0,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+    "decoder_start_token_id": 1,
+    "suppress_tokens": None,
+    "begin_suppress_tokens": None,
+}
+ODD = TINY | {
+    "num_mel_bins": 5,
+    "d_model": 18,
+    "encoder_layers": 1,
+    "encoder_attention_heads": 3,
+    "decoder_layers": 3,
+    "decoder_attention_heads": 1,
+    "activation_function": "relu",
+    "max_source_positions": 9,
+    "tie_word_embeddings": False,
+}
+
+CASES = {
+    "whisper": (WhisperForConditionalGeneration, TINY),
+    "whisper-odd": (WhisperForConditionalGeneration, ODD),
+    "whisper-headless": (WhisperModel, TINY),
+}
+IDS = [[1, 5, 9, 30, 2], [1, 39, 39, 0, 7]]
+
+
+def spread(model: torch.nn.Module) -> torch.nn.Module:
+    """Weights as large as those of a trained model; the encoder's positions stay what they are."""
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if name.endswith("encoder.embed_positions.weight"):
+                continue
+            if value.dim() >= 2:
+                torch.nn.init.normal_(value, std=value[0].numel() ** -0.5)
+            else:
+                value.add_(torch.randn_like(value) * 0.1)
+    return model.eval()
+
+
+def layers(part: torch.nn.Module, prefix: str, seen: dict) -> None:
+    """Records what the blocks take and give, and what comes after the norm."""
+
+    def before(_, args, kwargs):
+        seen[f"{prefix}hidden.0"] = (args[0] if args else kwargs["hidden_states"]).clone()
+
+    part.layers[0].register_forward_pre_hook(before, with_kwargs=True)
+    for i, layer in enumerate(part.layers):
+        name = f"{prefix}hidden.{i + 1}"
+        layer.register_forward_hook(lambda _, __, out, name=name: seen.__setitem__(name, out.clone()))
+    name = f"{prefix}last_hidden_state"
+    part.layer_norm.register_forward_hook(lambda _, __, out: seen.__setitem__(name, out.clone()))
+
+
+def make(name: str, kind: type, settings: dict) -> None:
+    torch.manual_seed(7)
+    config = WhisperConfig(**settings)
+    config._attn_implementation = "eager"
+    model = spread(kind(config))
+    whole = model.model if kind is WhisperForConditionalGeneration else model
+    seen: dict[str, torch.Tensor] = {}
+    layers(whole.encoder, "encoder.", seen)
+    layers(whole.decoder, "decoder.", seen)
+    features = torch.randn(2, config.num_mel_bins, 2 * config.max_source_positions)
+    ids = torch.tensor(IDS)
+    with torch.no_grad():
+        out = model(input_features=features, decoder_input_ids=ids)
+    if kind is WhisperForConditionalGeneration:
+        seen["logits"] = out.logits
+    seen["input.features"] = features.transpose(1, 2)
+    seen["input.ids"] = ids
+    folder = FIXTURES / name
+    model.save_pretrained(folder)
+    save_file({key: value.contiguous() for key, value in seen.items()}, folder / "reference.safetensors")
+    print(f"{name}: {sum(file.stat().st_size for file in Path(folder).iterdir()) // 1024} KiB")
+
+
+if __name__ == "__main__":
+    for case, (kind, settings) in CASES.items():
+        make(case, kind, settings)
