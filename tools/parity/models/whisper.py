@@ -7,13 +7,18 @@ Each case becomes a folder under crates/sensorium-models/tests/fixtures: `config
 as `save_pretrained` writes them, and `reference.safetensors` with `input.features`
 `[batch, frames, mels]`, `input.ids`, `encoder.hidden.0` (what the blocks take) to `encoder.hidden.N`,
 `encoder.last_hidden_state` (after the norm), the same of `decoder.`, and `logits`. Seed 7.
+
+`ready-whisper` holds a checkpoint with a `generation_config.json`, sounds of several lengths, and in
+`transcripts.json` what `generate` makes of them in several ways: `[start_s, end_s, ids]` of each segment. Seed 11.
 """
 
+import json
+from itertools import product
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperModel
+from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration, WhisperModel
 
 from vision_towers import FIXTURES
 
@@ -105,7 +110,78 @@ def make(name: str, kind: type, settings: dict) -> None:
     save_file({key: value.contiguous() for key, value in seen.items()}, folder / "reference.safetensors")
     print(f"{name}: {sum(file.stat().st_size for file in Path(folder).iterdir()) // 1024} KiB")
 
+# Ids of the cases of whole transcripts: words are 0 to 19.
+END, START, ENGLISH, GERMAN, TRANSLATE, TRANSCRIBE, PREVIOUS, SILENCE, NO_TIMES = range(20, 29)
+SPEAKING = TINY | {
+    "vocab_size": 44,  # times from 29 on: 0 to 0.28 s
+    "max_target_positions": 24,
+    "pad_token_id": END,
+    "bos_token_id": END,
+    "eos_token_id": END,
+    "decoder_start_token_id": START,
+}
+SETTINGS = {
+    "decoder_start_token_id": START,
+    "eos_token_id": END,
+    "pad_token_id": END,
+    "bos_token_id": END,
+    "suppress_tokens": [3, ENGLISH, GERMAN, TRANSLATE, TRANSCRIBE, START, PREVIOUS, SILENCE],
+    "begin_suppress_tokens": [5, END],
+    "no_timestamps_token_id": NO_TIMES,
+    "is_multilingual": True,
+    "lang_to_id": {"<|en|>": ENGLISH, "<|de|>": GERMAN},
+    "task_to_id": {"translate": TRANSLATE, "transcribe": TRANSCRIBE},
+    "prev_sot_token_id": PREVIOUS,
+    "max_initial_timestamp_index": 4,
+    "max_length": 24,
+}
+FULL = 2 * SPEAKING["max_source_positions"]
+
+
+def transcripts() -> None:
+    """What `generate` makes of sounds of several lengths, in several ways."""
+    torch.manual_seed(11)
+    config = WhisperConfig(**SPEAKING)
+    config._attn_implementation = "eager"
+    model = spread(WhisperForConditionalGeneration(config))
+    with torch.no_grad():
+        # So that texts differ, end now and then, and times are said.
+        model.model.decoder.embed_tokens.weight.mul_(1.6)
+        model.model.encoder.layer_norm.weight.mul_(3.0)
+    model.generation_config = GenerationConfig(**SETTINGS)
+    folder = FIXTURES / "ready-whisper"
+    tensors, cases = {}, []
+    for i, frames in enumerate([FULL, FULL, 2 * FULL + 7, 3 * FULL]):
+        features = 2 * torch.randn(1, config.num_mel_bins, frames)
+        tensors[f"features.{i}"] = features[0].T.contiguous()
+        languages = [(None, "transcribe"), ("de", "translate")]
+        times = [False, True] if frames == FULL else [True]
+        thresholds = [(-1e9, None), (-1.2, 0.025)]
+        for (language, task), timed, previous, (likely, silent) in product(languages, times, [False, True], thresholds):
+            out = model.generate(
+                features,
+                language=language,
+                task=task,
+                return_timestamps=timed,
+                condition_on_prev_tokens=previous,
+                temperature=(0.0,),
+                logprob_threshold=likely,
+                no_speech_threshold=silent,
+                return_segments=True,
+            )
+            segments = [[float(s["start"]), float(s["end"]), s["tokens"].tolist()] for s in out["segments"][0]]
+            case = {"features": f"features.{i}", "language": language, "task": task, "timestamps": timed}
+            case |= {"on_previous": previous, "log_probability": likely, "no_speech": silent}
+            cases.append(case | {"segments": segments})
+    model.save_pretrained(folder)
+    (folder / "generation_config.json").write_text(json.dumps(SETTINGS, indent=1) + "\n")
+    (folder / "transcripts.json").write_text(json.dumps(cases) + "\n")
+    save_file(tensors, folder / "reference.safetensors")
+    said = {tuple(token for segment in case["segments"] for token in segment[2]) for case in cases}
+    print(f"{len(cases)} transcripts, {len(said)} of which differ; {sum(len(c['segments']) for c in cases)} segments")
+
 
 if __name__ == "__main__":
     for case, (kind, settings) in CASES.items():
         make(case, kind, settings)
+    transcripts()

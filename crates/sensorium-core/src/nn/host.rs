@@ -105,6 +105,7 @@ pub(super) fn gelu(x: f32) -> f32 {
 /// ½x(1 + tanh(√(2/π)(x + 0.044715x³))), where ½(1 + tanh u) is σ(2u).
 #[inline(always)]
 pub(super) fn gelu_tanh(x: f32) -> f32 {
-    const TWICE_ROOT: f32 = 1.595_769_1; // 2·√(2/π)
+    const TWICE_ROOT: f32 =
+        2.0 * std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2;
     x * sigmoid(TWICE_ROOT * x * (1.0 + 0.044_715 * x * x))
 }

@@ -21,6 +21,7 @@
 mod config;
 mod decoder;
 mod encoder;
+pub mod generate;
 mod keys;
 mod model;
 #[cfg(test)]

@@ -1,0 +1,227 @@
+//! Whole transcripts, as the reference makes them; and what is refused.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use sensorium_hub::Checkpoint;
+use sensorium_testkit::{Reference, devices};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::Published;
+
+/// What `tools/parity/models/whisper.py` wrote.
+#[derive(Deserialize)]
+struct Case {
+    features: String,
+    language: Option<String>,
+    task: String,
+    timestamps: bool,
+    on_previous: bool,
+    log_probability: f32,
+    no_speech: Option<f32>,
+    /// Start, end, ids.
+    segments: Vec<(f64, f64, Vec<u32>)>,
+}
+
+impl Case {
+    fn how(&self) -> Transcribe {
+        Transcribe {
+            language: self.language.clone(),
+            task: match self.task.as_str() {
+                "translate" => Task::Translate,
+                _ => Task::Transcribe,
+            },
+            timestamps: self.timestamps,
+            on_previous: self.on_previous,
+            fallback: Fallback {
+                log_probability: Some(self.log_probability),
+                no_speech: self.no_speech,
+                ..Fallback::none()
+            },
+            seed: 0,
+        }
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ready-whisper")
+}
+
+fn settings_json() -> Value {
+    let text = std::fs::read(folder().join("generation_config.json")).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+fn settings() -> WhisperGeneration {
+    WhisperGeneration::parse(&settings_json(), 44).unwrap()
+}
+
+fn model(device: &Device) -> WhisperForConditionalGeneration {
+    let checkpoint = Checkpoint::folder(&folder());
+    let loaded = WhisperForConditionalGeneration::load(&checkpoint, device);
+    loaded.expect("a checkpoint").model
+}
+
+#[test]
+fn parity_of_whole_transcripts() {
+    let text = std::fs::read(folder().join("transcripts.json")).unwrap();
+    let cases: Vec<Case> = serde_json::from_slice(&text).unwrap();
+    assert_eq!(cases.len(), 48);
+    let (reference, settings) = (Reference::open(&folder()), settings());
+    for device in devices() {
+        let model = model(&device);
+        let transcriber = Transcriber::new(&model, &settings);
+        for (i, case) in cases.iter().enumerate() {
+            let (shape, features) = reference.floats(&case.features);
+            let recording = Recording::new(features, shape[1]);
+            let mut seen = Vec::new();
+            let transcript = transcriber
+                .transcribe(recording, &case.how(), |segment, _| {
+                    seen.push(segment.clone());
+                })
+                .unwrap();
+            assert_eq!(transcript.segments, seen);
+            let ids = seen.iter().map(|s| &s.tokens).collect::<Vec<_>>();
+            let expected = case.segments.iter().map(|(_, _, t)| t).collect::<Vec<_>>();
+            assert_eq!(ids, expected, "case {i}");
+            for (segment, (start_s, end_s, _)) in seen.iter().zip(&case.segments) {
+                assert!((segment.start_s - start_s).abs() < 1e-6, "case {i}");
+                assert!((segment.end_s - end_s).abs() < 1e-6, "case {i}");
+            }
+        }
+    }
+}
+
+fn noise(frames: usize) -> Vec<f32> {
+    (0..frames * 6)
+        .map(|i| ((i * i) as f32 * 0.7).sin() * 2.0)
+        .collect()
+}
+
+#[test]
+fn what_is_unlikely_is_drawn_again_and_the_same_from_the_same_seed() {
+    let (settings, device) = (settings(), devices().remove(0));
+    let model = model(&device);
+    let transcriber = Transcriber::new(&model, &settings);
+    let features = noise(48);
+    let drawn = |seed: u64| {
+        let how = Transcribe {
+            seed,
+            language: Some("en".to_owned()),
+            fallback: Fallback {
+                temperatures: vec![0.0, 0.5, 1.0],
+                log_probability: Some(0.0), // nothing is so likely
+                ..Fallback::none()
+            },
+            ..Transcribe::default()
+        };
+        let recording = Recording::new(&features, 6);
+        transcriber.transcribe(recording, &how, |_, _| {}).unwrap()
+    };
+    let once = drawn(1);
+    assert!(
+        once.segments
+            .iter()
+            .all(|s| (s.temperature - 1.0).abs() < 1e-6)
+    );
+    assert_eq!(once, drawn(1));
+    assert!((2..9).any(|seed| drawn(seed).tokens() != once.tokens()));
+}
+
+#[test]
+fn silence_after_a_recording_is_not_transcribed() {
+    let (settings, device) = (settings(), devices().remove(0));
+    let model = model(&device);
+    let transcriber = Transcriber::new(&model, &settings);
+    let features = noise(96);
+    let how = Transcribe {
+        timestamps: true,
+        fallback: Fallback::none(),
+        ..Transcribe::default()
+    };
+    let mut last = 0;
+    let recording = Recording::new(&features, 6).with_frames(30);
+    assert_eq!(recording.frames(), 30);
+    let said = transcriber.transcribe(recording, &how, |_, frames| last = frames);
+    assert!(!said.unwrap().segments.is_empty());
+    assert_eq!(last, 30);
+}
+
+#[test]
+fn what_a_model_cannot_do_is_said_before_it_is_tried() {
+    let device = devices().remove(0);
+    let model = model(&device);
+    let features = noise(48);
+    let check = |change: fn(&mut Value), how: Transcribe, frames: usize, expected: &str| {
+        let mut json = settings_json();
+        change(&mut json);
+        let settings = WhisperGeneration::parse(&json, 44).unwrap();
+        let recording = Recording::new(&features[..frames * 6], 6);
+        let transcriber = Transcriber::new(&model, &settings);
+        let error = transcriber
+            .transcribe(recording, &how, |_, _| {})
+            .unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    let spoken = |language: &str| Transcribe {
+        language: Some(language.to_owned()),
+        ..Transcribe::default()
+    };
+    check(
+        |_| {},
+        spoken("fr"),
+        24,
+        "lang_to_id: `fr` is none of the model's languages: de, en",
+    );
+    let english = |json: &mut Value| json["is_multilingual"] = json!(false);
+    check(
+        english,
+        spoken("de"),
+        24,
+        "the model knows English alone, not `de`",
+    );
+    let translate = Transcribe {
+        task: Task::Translate,
+        ..Transcribe::default()
+    };
+    check(english, translate.clone(), 24, "it does not translate");
+    let no_task = |json: &mut Value| json["task_to_id"] = json!({});
+    check(no_task, translate, 24, "task_to_id: has no `translate`");
+    let timeless = |json: &mut Value| json["no_timestamps_token_id"] = json!(null);
+    check(
+        timeless,
+        spoken("en"),
+        48,
+        "without times only half a minute can be transcribed",
+    );
+}
+
+#[test]
+fn settings_that_name_ids_that_are_none_are_refused_by_key() {
+    for (key, value) in [
+        ("decoder_start_token_id", json!(44)),
+        ("eos_token_id", json!([20, 99])),
+        ("eos_token_id", json!([])),
+        ("suppress_tokens", json!([-1])),
+        ("begin_suppress_tokens", json!([1 << 20])),
+        ("no_timestamps_token_id", json!(0)),
+        ("no_timestamps_token_id", json!(44)),
+        ("lang_to_id", json!({"<|en|>": 50})),
+        ("task_to_id", json!({"transcribe": 50})),
+        ("prev_sot_token_id", json!(50)),
+        ("max_length", json!("long")),
+    ] {
+        let mut json = settings_json();
+        json[key] = value;
+        let error = WhisperGeneration::parse(&json, 44).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("generation_config.json: {key}")),
+            "{error}"
+        );
+    }
+    let spoken = settings();
+    assert_eq!(spoken.language("EN").unwrap(), 22);
+    assert_eq!(spoken.language_name(23), Some("de"));
+}
