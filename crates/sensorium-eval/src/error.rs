@@ -79,6 +79,15 @@ pub enum Error {
         hypotheses: usize,
     },
 
+    /// A table of spellings that cannot be read.
+    #[error(
+        "a table of spellings is a JSON object of words to words, as in a Whisper's `normalizer.json`: {reason}"
+    )]
+    Spelling {
+        /// What does not fit, and where.
+        reason: String,
+    },
+
     /// All subsets of so many modalities would be too many to evaluate.
     #[error("{count} modalities have {} subsets, more than can be evaluated: choose at most {most}", subset_count(.count))]
     TooManyModalities {

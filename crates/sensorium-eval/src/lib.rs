@@ -28,6 +28,7 @@ mod classification;
 mod confusion;
 mod error;
 mod interval;
+pub mod normalise;
 mod python;
 mod report;
 mod table;
