@@ -7,9 +7,8 @@ use super::clean::{with_single_spaces, without_brackets, without_diacritics, wit
 /// Lower case, without what stands in brackets, with spaces for symbols and punctuation, and single spaces (Radford et
 /// al., 2022, appendix C). White space at the ends is shortened to one space, not dropped.
 ///
-/// # Differs from the paper
-/// Nothing does; but note what the rule does to scripts that write vowels as marks: as in the reference these become
-/// spaces, and words fall into pieces, so that word error rates of Hindi or Thai are too high to mean much.
+/// Scripts that write vowels as marks suffer from the rule, as in the reference: marks become spaces and words fall into
+/// pieces, so that word error rates of Hindi or Thai are not those of its words.
 ///
 /// ```
 /// use sensorium_eval::normalise::BasicNormalizer;

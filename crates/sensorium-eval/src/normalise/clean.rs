@@ -36,11 +36,8 @@ pub(super) fn without_diacritics(text: &str, kept: &str) -> String {
             plain.push(c);
         } else if let Some(letters) = spelled_out(c) {
             plain.push_str(letters);
-        } else if c.general_category() == GeneralCategory::NonspacingMark {
-        } else if is_symbol(c) {
-            plain.push(' ');
-        } else {
-            plain.push(c);
+        } else if c.general_category() != GeneralCategory::NonspacingMark {
+            plain.push(if is_symbol(c) { ' ' } else { c });
         }
     }
     plain

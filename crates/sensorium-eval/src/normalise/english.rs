@@ -75,8 +75,7 @@ const KEPT: &str = ".%$¢€£";
 
 /// Brings English into one form (Radford et al., 2022, appendix C): lower case; without remarks in brackets, fillers,
 /// punctuation and diacritics; contractions and titles written out; numbers, currencies and percentages in digits; and
-/// British spellings as American ones, by a table that comes with every published Whisper as `normalizer.json`. White
-/// space at the ends is shortened to one space, not dropped.
+/// British spellings as American ones, by a table that comes with every published Whisper as `normalizer.json`.
 ///
 /// Oddities are the reference's: "ninth" stays a word though "eighth" is `8th`, `'s` is always "is", "st" a saint, and
 /// `1` alone is "one".
@@ -86,7 +85,7 @@ const KEPT: &str = ".%$¢€£";
 ///
 /// let normalizer = EnglishNormalizer::from_json(r#"{"colour": "color"}"#)?;
 /// let text = normalizer.normalise("Dr. Grey won't pay two hundred and one dollars, um, for [cough] colour!");
-/// assert_eq!(text, "doctor grey will not pay $201 for color ");
+/// assert_eq!(text, "doctor grey will not pay $201 for color");
 /// # Ok::<(), sensorium_eval::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 //! a recogniser should not pay for a comma, nor for "twenty" where the reference has "20".
 //!
 //! [`BasicNormalizer`] is for any language, [`EnglishNormalizer`] for English. Both give what the reference gives,
-//! oddities included, since published error rates are measured so; they are for scoring, not for reading.
+//! oddities included, since published error rates are measured so; they are for scoring, not for reading. Characters
+//! younger than the Unicode of the Python that runs the reference are classed as what they are, where it takes them for
+//! unknown.
 //!
 //! ```
 //! use sensorium_eval::{Transcription, normalise::EnglishNormalizer};

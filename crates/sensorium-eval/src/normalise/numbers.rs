@@ -52,55 +52,62 @@ impl Reader {
             return 1;
         };
         let previous = previous.and_then(Word::of);
-        let numeric = next.is_some_and(|next| is_numeric(next) || Word::of(next).is_some());
         match meaning {
             Word::Zero => self.amount = Some(Amount::then(self.amount.as_ref(), "0", true)),
             Word::Ones(value) => self.amount = Some(self.with_ones(value, previous)),
             Word::Tens(value) => self.amount = Some(self.with_tens(value)),
             Word::Power(power) => self.multiply(power),
             Word::OnesEnd(value, suffix) => {
-                let amount = self.with_ones(value, previous);
-                self.end(&amount, suffix);
+                self.amount = Some(self.with_ones(value, previous));
+                self.end(suffix);
             }
             Word::TensEnd(value, suffix) => {
-                let amount = self.with_tens(value);
-                self.end(&amount, suffix);
+                self.amount = Some(self.with_tens(value));
+                self.end(suffix);
             }
-            Word::PowerEnd(power, suffix) => self.multiply_and_end(power, suffix),
-            Word::Sign(sign) => {
+            Word::PowerEnd(power, suffix) => {
+                self.multiply(power);
+                self.end(suffix);
+            }
+            _ => return self.read_around(meaning, previous, word, next),
+        }
+        1
+    }
+
+    /// Reads a word that numbers stand beside, and perhaps the next: says how many.
+    fn read_around(
+        &mut self,
+        meaning: Word,
+        previous: Option<Word>,
+        word: &str,
+        next: Option<&str>,
+    ) -> usize {
+        let next_meaning = next.and_then(Word::of);
+        let digits = next.is_some_and(is_numeric);
+        let numeric = digits || next_meaning.is_some();
+        match meaning {
+            Word::Sign(sign) if numeric => {
                 self.finish();
-                if numeric {
-                    self.prefix = Some(sign);
-                } else {
-                    self.write(word);
-                }
+                self.prefix = Some(sign);
             }
             Word::Currency(symbol) if self.amount.is_some() => {
                 self.prefix = Some(symbol);
                 self.finish();
             }
-            Word::Percent if self.amount.is_some() => self.percent(),
+            Word::Percent if self.amount.is_some() => self.end("%"),
             Word::Per if self.amount.is_some() && next == Some("cent") => {
-                self.percent();
+                self.end("%");
                 return 2;
             }
             // "two hundred and one" is one number, "two and one" are two.
             Word::And if numeric && matches!(previous, Some(Word::Power(_))) => {}
-            Word::Repeat(times) if self.repeat(times, next) => return 2,
-            Word::Point if numeric => {
-                let decimal = next.is_some_and(|next| {
-                    is_numeric(next) || Word::of(next).is_some_and(Word::is_decimal)
-                });
-                if decimal {
-                    self.amount = Some(Amount::then(self.amount.as_ref(), ".", true));
-                }
+            Word::Repeat(times) if self.repeat(times, next_meaning) => return 2,
+            Word::Point if digits || next_meaning.is_some_and(Word::is_decimal) => {
+                self.amount = Some(Amount::then(self.amount.as_ref(), ".", true));
             }
-            Word::Currency(_)
-            | Word::Percent
-            | Word::Per
-            | Word::And
-            | Word::Repeat(_)
-            | Word::Point => {
+            // As in the reference, a point before a word that belongs to numbers but cannot follow it is dropped.
+            Word::Point if numeric => {}
+            _ => {
                 self.finish();
                 self.write(word);
             }
@@ -154,16 +161,9 @@ impl Reader {
         self.amount = Some(product.unwrap_or_else(|| Amount::power(power)));
     }
 
-    fn multiply_and_end(&mut self, power: u8, suffix: &str) {
-        self.multiply(power);
-        if let Some(amount) = self.amount.take() {
-            self.end(&amount, suffix);
-        }
-    }
-
     /// Digits that are said once and meant twice; false where none follow.
-    fn repeat(&mut self, times: u8, next: Option<&str>) -> bool {
-        let value = match next.and_then(Word::of) {
+    fn repeat(&mut self, times: u8, next: Option<Word>) -> bool {
+        let value = match next {
             Some(Word::Zero) => 0,
             Some(Word::Ones(value)) => value,
             _ => return false,
@@ -173,22 +173,16 @@ impl Reader {
         true
     }
 
-    fn percent(&mut self) {
+    /// Writes what has been read of a number, with this behind it.
+    fn end(&mut self, suffix: &str) {
         if let Some(amount) = self.amount.take() {
-            self.end(&amount, "%");
+            self.write(&format!("{}{suffix}", amount.digits()));
         }
-    }
-
-    fn end(&mut self, amount: &Amount, suffix: &str) {
-        self.write(&format!("{}{suffix}", amount.digits()));
-        self.amount = None;
     }
 
     /// Writes what has been read of a number.
     fn finish(&mut self) {
-        if let Some(amount) = self.amount.take() {
-            self.write(amount.digits());
-        }
+        self.end("");
     }
 
     fn write(&mut self, word: &str) {

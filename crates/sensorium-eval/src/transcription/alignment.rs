@@ -59,8 +59,8 @@ pub struct Alignment<'a> {
 /// is more than one character long; at the ends all of it is dropped. Nothing else is prepared: see
 /// [`normalise`](crate::normalise) for case, punctuation and spelling.
 ///
-/// Memory grows with the texts, about 150 bytes a word, never with their product; time with the product, 64 words of
-/// the reference at once: 20,000 words against 20,000 others take a fraction of a second.
+/// Memory grows with the texts, at most 4 MiB and 150 bytes a word, never with their product; time grows with the
+/// product, 64 words of the reference at once: 20,000 words against 20,000 others take a fraction of a second.
 pub fn align_words<'a>(reference: &'a str, hypothesis: &'a str) -> Alignment<'a> {
     Alignment::new(words(reference), words(hypothesis), " ")
 }

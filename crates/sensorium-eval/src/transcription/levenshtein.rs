@@ -1,14 +1,11 @@
 //! The cheapest edits between two sequences, in memory that grows with their length and not with its square.
 //!
-//! Differences between neighbouring cells of the table of distances are kept as bits, 64 cells a word (Hyyrö, "A note
-//! on bit-parallel alignment computation", 2004). Where those bits would not fit a mebibyte the table is halved as
-//! Hirschberg does (1975), and only cells that alignments of the known cost can visit are looked at (Ukkonen, 1985).
+//! Where the table of distances would not fit a mebibyte, as [bits](super::bits), it is halved as Hirschberg does (1975).
 //!
 //! Several alignments are equally cheap. Which one is found, and so how the errors part into kinds, hangs on the order
 //! in which the traceback tries them and on where the table is halved; both are those of RapidFuzz, which jiwer asks.
 
-use std::collections::HashMap;
-
+use super::bits::{Steps, Sweep};
 use super::{Chunk, Edit};
 
 /// From this many bytes of bits on a table is halved: RapidFuzz's, for where it is halved decides among equals.
@@ -99,109 +96,6 @@ fn align(
     chunks.push(Edit::Equal, suffix);
 }
 
-/// How 64 neighbouring cells of a row differ, each from the one to its left: one more, one less, or not at all.
-#[derive(Clone, Copy)]
-struct Steps {
-    more: u64,
-    less: u64,
-}
-
-/// The table's rows, one a symbol of the hypothesis; a column is one of the reference. Only blocks of 64 columns that
-/// hold a cell of the band are computed. Cells outside count as too dear, never as too cheap, so that every cell which
-/// a cheapest alignment visits is right.
-struct Sweep {
-    /// Where in the reference a symbol stands: blocks in order, and the bits there.
-    places: HashMap<u32, Vec<(usize, u64)>>,
-    blocks: Vec<Steps>,
-    width: usize,
-    /// The band: an alignment this cheap is never more than so many deletions or insertions ahead.
-    deletions: usize,
-    insertions: usize,
-    row: usize,
-    first: usize,
-    /// The cell to the left of the first block.
-    left: usize,
-}
-
-impl Sweep {
-    fn new(reference: impl ExactSizeIterator<Item = u32>, height: usize, most: usize) -> Self {
-        let width = reference.len();
-        let mut places: HashMap<u32, Vec<(usize, u64)>> = HashMap::new();
-        for (column, symbol) in reference.enumerate() {
-            let (block, bit) = (column / 64, 1 << (column % 64));
-            let places = places.entry(symbol).or_default();
-            match places.last_mut().filter(|last| last.0 == block) {
-                Some(last) => last.1 |= bit,
-                None => places.push((block, bit)),
-            }
-        }
-        Self {
-            places,
-            blocks: vec![Steps { more: !0, less: 0 }; width.div_ceil(64)],
-            width,
-            deletions: (most + width).saturating_sub(height) / 2,
-            insertions: (most + height).saturating_sub(width) / 2,
-            row: 0,
-            first: 0,
-            left: 0,
-        }
-    }
-
-    /// Goes on to the next row, and says which blocks of it were computed.
-    fn next(&mut self, symbol: u32) -> std::ops::Range<usize> {
-        self.row += 1;
-        self.left += 1;
-        let first = self.row.saturating_sub(self.insertions).max(1);
-        let first = ((first - 1) / 64).min(self.blocks.len() - 1);
-        for Steps { more, less } in &self.blocks[self.first..first] {
-            self.left += more.count_ones() as usize;
-            self.left -= less.count_ones() as usize;
-        }
-        self.first = first;
-        let last = (self.row + self.deletions).min(self.width);
-        let range = first..(last.max(1) - 1) / 64 + 1;
-        let places = self.places.get(&symbol).map_or(&[][..], Vec::as_slice);
-        let from = places.partition_point(|place| place.0 < first);
-        advance(&mut self.blocks[range.clone()], first, &places[from..]);
-        range
-    }
-
-    /// The cells of the last row, from column 0 on; those outside the band are `usize::MAX`.
-    fn cells(&self, last: usize) -> Vec<usize> {
-        let mut cells = vec![usize::MAX; self.width + 1];
-        let mut cell = self.left;
-        cells[self.first * 64] = cell;
-        for column in self.first * 64..(last * 64).min(self.width) {
-            let (Steps { more, less }, bit) = (self.blocks[column / 64], column % 64);
-            cell += (more >> bit & 1) as usize;
-            cell -= (less >> bit & 1) as usize;
-            cells[column + 1] = cell;
-        }
-        cells
-    }
-}
-
-/// One row further: `places` are the bits where the row's symbol stands, from block `first` on.
-fn advance(blocks: &mut [Steps], first: usize, places: &[(usize, u64)]) {
-    // The cell to the left of the first block is one more than the one above it.
-    let (mut up, mut down) = (1, 0);
-    let mut places = places.iter().peekable();
-    for (index, block) in blocks.iter_mut().enumerate() {
-        let here = places.next_if(|place| place.0 == first + index);
-        let Steps { more, less } = *block;
-        let equal = here.map_or(0, |place| place.1) | down;
-        // Cells that are as cheap as the one diagonally before them.
-        let free = ((equal & more).wrapping_add(more) ^ more) | equal | less;
-        let (rises, falls) = (less | !(free | more), free & more);
-        let (rises_in, falls_in) = (rises << 1 | up, falls << 1 | down);
-        (up, down) = (rises >> 63, falls >> 63);
-        *block = Steps {
-            more: falls_in | !(free | rises_in),
-            less: rises_in & free,
-        };
-    }
-}
-
 /// Where a cheapest alignment crosses the middle row, and its cost on either side.
 struct Crossing {
     column: usize,
@@ -247,16 +141,21 @@ fn trace(reference: &[u32], hypothesis: &[u32], most: usize, chunks: &mut Chunks
     for &symbol in hypothesis {
         let range = sweep.next(symbol);
         rows.push((range.clone(), kept.len()));
-        kept.extend_from_slice(&sweep.blocks[range]);
+        kept.extend_from_slice(sweep.steps(range));
     }
-    let step = |row: usize, column: usize| {
-        let ((range, at), column) = (&rows[row - 1], column - 1);
-        let inside = range.contains(&(column / 64));
-        let steps = inside.then(|| kept[at + column / 64 - range.start])?;
-        Some((
-            steps.more >> (column % 64) & 1,
-            steps.less >> (column % 64) & 1,
-        ))
+    let steps = |row: usize, column: usize| {
+        let (range, at) = &rows[row - 1];
+        let block = (column - 1) / 64;
+        let inside = range.contains(&block);
+        inside.then(|| kept[at + block - range.start])
+    };
+    let is_more = |row, column| {
+        let steps = steps(row, column);
+        steps.is_some_and(|steps: Steps| steps.is_more((column - 1) % 64))
+    };
+    let is_less = |row, column| {
+        let steps = steps(row, column);
+        steps.is_some_and(|steps: Steps| steps.is_less((column - 1) % 64))
     };
     let mut backwards: Vec<(Edit, usize)> = Vec::new();
     let mut push = |edit, count| match backwards.last_mut().filter(|last| last.0 == edit) {
@@ -264,13 +163,13 @@ fn trace(reference: &[u32], hypothesis: &[u32], most: usize, chunks: &mut Chunks
         None => backwards.push((edit, count)),
     };
     while column > 0 && row > 0 {
-        if step(row, column).is_some_and(|(more, _)| more == 1) {
+        if is_more(row, column) {
             column -= 1;
             push(Edit::Delete, 1);
             continue;
         }
         row -= 1;
-        if row > 0 && step(row, column).is_some_and(|(_, less)| less == 1) {
+        if row > 0 && is_less(row, column) {
             push(Edit::Insert, 1);
             continue;
         }

@@ -1,6 +1,7 @@
 //! Transcripts, measured as jiwer does: word and character errors, and what was said beside what was heard.
 
 mod alignment;
+mod bits;
 mod corpus;
 mod counts;
 mod levenshtein;
