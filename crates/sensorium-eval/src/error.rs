@@ -68,6 +68,26 @@ pub enum Error {
         known: Vec<String>,
     },
 
+    /// References and hypotheses that do not belong together.
+    #[error(
+        "{references} references and {hypotheses} hypotheses: each reference needs one, which may be empty"
+    )]
+    PairCount {
+        /// How many references there are.
+        references: usize,
+        /// How many hypotheses.
+        hypotheses: usize,
+    },
+
+    /// A table of spellings that cannot be read.
+    #[error(
+        "a table of spellings is a JSON object of words to words, as in a Whisper's `normalizer.json`: {reason}"
+    )]
+    Spelling {
+        /// What does not fit, and where.
+        reason: String,
+    },
+
     /// All subsets of so many modalities would be too many to evaluate.
     #[error("{count} modalities have {} subsets, more than can be evaluated: choose at most {most}", subset_count(.count))]
     TooManyModalities {

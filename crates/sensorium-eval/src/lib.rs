@@ -28,8 +28,11 @@ mod classification;
 mod confusion;
 mod error;
 mod interval;
+pub mod normalise;
+mod python;
 mod report;
 mod table;
+mod transcription;
 
 pub use ablation::{Ablation, AblationRow, Contribution, subsets};
 pub use classification::{Averaged, ClassScores, Classification, ClassificationReport, TopK};
@@ -41,3 +44,7 @@ pub use report::{
     SkippedRow, SplitSummary, render, render_with,
 };
 pub use table::text_table;
+pub use transcription::{
+    Alignment, Chunk, Edit, EditCounts, PairCounts, Transcription, TranscriptionReport,
+    align_characters, align_words,
+};
