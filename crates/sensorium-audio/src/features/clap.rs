@@ -8,7 +8,7 @@ use sensorium_core::{SampleRng, need};
 use super::filters::{Bank, BankConfig, MelScale, Triangles};
 use super::log_mel::FLOOR;
 use super::stft::{Stft, StftConfig};
-use super::{MOST_NUMBERS, within};
+use super::{MOST_NUMBERS, hop_fits, within};
 use crate::Error;
 
 /// What becomes of a sound that is too long.
@@ -86,11 +86,7 @@ impl ClapConfig {
         need(right, "fft_window_size", || {
             format!("{} must be even, 16 to 65536", self.fft_window_size)
         })?;
-        let hop = (16..=self.fft_window_size).contains(&self.hop_length);
-        need(hop, "hop_length", || {
-            let most = self.fft_window_size;
-            format!("{} must be 16 to fft_window_size = {most}", self.hop_length)
-        })?;
+        hop_fits(self.hop_length, "fft_window_size", self.fft_window_size)?;
         within("max_length_s", self.max_length_s, 1..=3600)?;
         let numbers = 4 * self.chunk_frames() * self.feature_size;
         let fits = self.n_samples().max(numbers) <= MOST_NUMBERS;

@@ -42,6 +42,14 @@ pub use realfft::num_complex::Complex32;
 /// Numbers of the features of one sound at most, where a configuration fixes how many: 128 MiB.
 const MOST_NUMBERS: usize = 1 << 25;
 
+/// Refuses a step between frames out of proportion: memory and time for a sound of any length grow as it shrinks.
+fn hop_fits(hop: usize, n_fft_key: &str, n_fft: usize) -> Result<(), Misfit> {
+    let least = (n_fft / 32).max(16);
+    need((least..=n_fft).contains(&hop), "hop_length", || {
+        format!("{hop} must be {least} to {n_fft_key} = {n_fft}")
+    })
+}
+
 /// Refuses a value outside a range; not a number is outside of every one.
 fn within<T: Debug + PartialOrd>(
     key: &'static str,

@@ -1,12 +1,13 @@
 //! Whisper's log-mel features, of a chunk of 30 seconds or of a whole recording.
 
+use sensorium_core::need;
+
 use super::filters::{Bank, BankConfig, MelScale, Triangles};
 use super::log_mel::FLOOR;
 use super::seeded::{add_noise, rng_of};
 use super::stft::{Stft, StftConfig};
-use super::{MOST_NUMBERS, within};
+use super::{MOST_NUMBERS, hop_fits, within};
 use crate::Error;
-use sensorium_core::need;
 
 /// The highest frequency that Whisper hears, in Hz, whatever the sample rate.
 const F_MAX: f64 = 8000.0;
@@ -52,12 +53,7 @@ impl WhisperConfig {
         within("feature_size", self.feature_size, 1..=512)?;
         within("sampling_rate", self.sampling_rate, 1_000..=768_000)?;
         within("n_fft", self.n_fft, 16..=1 << 16)?;
-        // Bounded from below as well: memory for a long recording grows with it.
-        need(
-            (16..=self.n_fft).contains(&self.hop_length),
-            "hop_length",
-            || format!("{} must be 16 to n_fft = {}", self.hop_length, self.n_fft),
-        )?;
+        hop_fits(self.hop_length, "n_fft", self.n_fft)?;
         within("chunk_length", self.chunk_length, 1..=3600)?;
         let numbers = self.n_samples() / self.hop_length * self.feature_size;
         let fits = self.n_samples().max(numbers) <= MOST_NUMBERS;

@@ -5,6 +5,8 @@ mod file;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use burn::tensor::{Bool, Device, Tensor};
 use sensorium_core::{HostBytes, Processor, Source};
 
@@ -165,7 +167,11 @@ impl SoundProcessor {
     fn start(&self, source: &Source, most: usize) -> Result<Vec<f32>, Error> {
         let rate_hz = self.sample_rate_hz();
         let sound = decode_start(source, |from_hz| needed(from_hz, rate_hz, most))?;
-        Ok(resample(&sound, rate_hz)?.into_owned())
+        let changed = match resample(&sound, rate_hz)? {
+            Cow::Owned(samples) => Some(samples),
+            Cow::Borrowed(_) => None,
+        };
+        Ok(changed.unwrap_or(sound.samples))
     }
 
     /// Samples from the start that are looked at, at most.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use proptest::prelude::*;
 use sensorium_core::{Processor, Source};
 use sensorium_testkit::{bools, devices, floats};
 
@@ -297,6 +298,7 @@ fn words_and_numbers_that_mean_nothing_are_refused() {
         ("Whisper", "padding_value", "1e60"),
         ("Whisper", "padding_side", r#""left""#),
         ("Whisper", "hop_length", "401"),
+        ("Whisper", "hop_length", "15"),
         ("Whisper", "chunk_length", "3600"),
         ("Whisper", "return_attention_mask", "3"),
         ("AST", "mean", "1e60"),
@@ -325,6 +327,32 @@ fn words_and_numbers_that_mean_nothing_are_refused() {
         fails(&file("Whisper", r#", "hop_length": 401"#)),
         format!("{FILE}: hop_length: 401 must be 16 to n_fft = 400")
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn any_numbers_make_a_processor_or_an_error_that_names_its_key(
+        which in 0usize..4, key in 0usize..20, value in prop_oneof![
+            any::<i64>().prop_map(|v| v.to_string()),
+            any::<f64>().prop_filter("JSON", |v| v.is_finite()).prop_map(|v| format!("{v:e}")),
+            (0u32..70_000).prop_map(|v| v.to_string()),
+        ],
+    ) {
+        const KEYS: [&str; 20] = [
+            "feature_size", "sampling_rate", "hop_length", "chunk_length", "n_fft", "padding_value", "dither",
+            "num_mel_bins", "max_length", "mean", "std", "do_normalize", "max_length_s", "fft_window_size",
+            "frequency_min", "frequency_max", "truncation", "padding", "padding_side", "return_attention_mask",
+        ];
+        let kind = ["Whisper", "AST", "Clap", "Wav2Vec2"][which];
+        let json = file(kind, &format!(r#", "{}": {value}"#, KEYS[key]));
+        if let Err(error) = SoundProcessor::published(FILE, &json) {
+            let message = error.to_string();
+            // What is wrong may be what the value makes of another.
+            let named = KEYS.iter().any(|key| message.starts_with(&format!("{FILE}: {key}: ")));
+            prop_assert!(named && message.len() < 300, "{}", message);
+        }
+    }
 }
 
 #[test]
