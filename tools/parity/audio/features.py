@@ -165,5 +165,5 @@ log_mel = np.log(np.maximum(power, 1e-10))
 keep("mfcc", librosa.feature.mfcc(S=log_mel, n_mfcc=13).T, rate=16000, count=3000, n_mels=40, n_mfcc=13)
 
 versions = {module.__name__: module.__version__ for module in (librosa, torch, torchaudio, transformers)}
-save_file(tensors, OUT, metadata={"cases": json.dumps(cases), "versions": json.dumps(versions)})
+save_file(tensors, OUT, metadata={"about": json.dumps(dict(cases=cases, versions=versions))})
 print(OUT.name, OUT.stat().st_size, "bytes")

@@ -9,12 +9,14 @@ mod kaldi;
 mod log_mel;
 mod mfcc;
 mod seeded;
+mod spectrum;
 mod stft;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]
 mod tests_refused;
 mod transform;
+mod views;
 mod waveform;
 mod whisper;
 mod window;
@@ -31,7 +33,8 @@ pub use kaldi::{KaldiConfig, KaldiMel};
 pub use log_mel::{LogMel, MelConfig};
 pub use mfcc::{Mfcc, MfccConfig};
 pub(crate) use seeded::rng_of;
-pub use stft::{Edges, Spectrum, Stft, StftConfig};
+pub use spectrum::Spectrum;
+pub use stft::{Edges, Stft, StftConfig};
 pub use waveform::{Waveform, WaveformConfig};
 pub use whisper::{WhisperConfig, WhisperMel};
 pub use window::Window;

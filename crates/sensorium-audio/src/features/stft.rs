@@ -6,6 +6,7 @@ use realfft::RealFftPlanner;
 use realfft::num_complex::{Complex, Complex32};
 use sensorium_core::need;
 
+use super::spectrum::Spectrum;
 use super::transform::Transform;
 use super::{Window, within};
 use crate::Error;
@@ -64,52 +65,6 @@ impl StftConfig {
             format!("{} must be 1 to n_fft = {}", self.hop, self.n_fft)
         })?;
         Ok(())
-    }
-}
-
-/// Spectra of frames, one after another.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Spectrum {
-    bins: usize,
-    values: Vec<Complex32>,
-}
-
-impl Spectrum {
-    /// Spectra of `bins` numbers each, `[frames, bins]`.
-    ///
-    /// # Errors
-    /// If `values` are no whole number of frames.
-    pub fn new(bins: usize, values: Vec<Complex32>) -> Result<Self, Error> {
-        let whole = bins > 0 && values.len().is_multiple_of(bins);
-        need(whole, "bins", || {
-            format!("{bins} must divide the {} numbers", values.len())
-        })?;
-        Ok(Self { bins, values })
-    }
-
-    /// How many frames.
-    pub fn frames(&self) -> usize {
-        self.values.len() / self.bins
-    }
-
-    /// Numbers of a frame, from 0 Hz to half the sample rate: `n_fft / 2 + 1`.
-    pub fn bins(&self) -> usize {
-        self.bins
-    }
-
-    /// `[frames, bins]`, frame by frame.
-    pub fn values(&self) -> &[Complex32] {
-        &self.values
-    }
-
-    /// `[frames, bins]`, to be changed in place: a mask, another phase.
-    pub fn values_mut(&mut self) -> &mut [Complex32] {
-        &mut self.values
-    }
-
-    /// `[frames, bins]`: how loud each is, squared.
-    pub fn power(&self) -> Vec<f32> {
-        self.values.iter().map(Complex32::norm_sqr).collect()
     }
 }
 
@@ -186,7 +141,7 @@ impl Stft {
             let single = |bin: &Complex<f64>| Complex32::new(bin.re as f32, bin.im as f32);
             values.extend(spectrum.iter().map(single));
         }
-        Spectrum { bins, values }
+        Spectrum::of(bins, values)
     }
 
     /// Shows the power of each of the first `frames` frames, `[n_fft / 2 + 1]`, in turn.
@@ -243,9 +198,9 @@ impl Stft {
         let StftConfig {
             n_fft, hop, edges, ..
         } = self.config;
-        need(spectrum.bins == n_fft / 2 + 1, "bins", || {
+        need(spectrum.bins() == n_fft / 2 + 1, "bins", || {
             let bins = n_fft / 2 + 1;
-            format!("{} must be n_fft / 2 + 1 = {bins}", spectrum.bins)
+            format!("{} must be n_fft / 2 + 1 = {bins}", spectrum.bins())
         })?;
         let (sum, weight) = self.overlap_add(spectrum);
         let start = match edges {
@@ -282,7 +237,8 @@ impl Stft {
         let fft = RealFftPlanner::<f64>::new().plan_fft_inverse(n_fft);
         let (mut bins, mut sound) = (fft.make_input_vec(), fft.make_output_vec());
         let mut scratch = fft.make_scratch_vec();
-        for (frame, values) in spectrum.values.chunks_exact(spectrum.bins).enumerate() {
+        let spectra = spectrum.values().chunks_exact(spectrum.bins());
+        for (frame, values) in spectra.enumerate() {
             for (bin, value) in bins.iter_mut().zip(values) {
                 *bin = Complex::new(f64::from(value.re), f64::from(value.im));
             }

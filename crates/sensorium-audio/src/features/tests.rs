@@ -62,14 +62,14 @@ pub(crate) fn cases(start: &str) -> Vec<Case> {
     let bytes = include_bytes!("../../tests/fixtures/features.safetensors");
     let (_, metadata) = SafeTensors::read_metadata(bytes).expect("a fixture");
     let metadata = metadata.metadata().as_ref().expect("descriptions");
-    let about: Value = serde_json::from_str(&metadata["cases"]).expect("JSON");
+    let about: Value = serde_json::from_str(&metadata["about"]).expect("JSON");
     let file = SafeTensors::deserialize(bytes).expect("a fixture");
     let mut cases: Vec<Case> = file
         .iter()
         .filter(|(name, _)| name.starts_with(start))
         .map(|(name, tensor)| Case {
             name: name.to_owned(),
-            about: about[name].clone(),
+            about: about["cases"][name].clone(),
             numbers: tensor
                 .data()
                 .chunks_exact(4)
@@ -111,14 +111,14 @@ fn flat(spectrum: &Spectrum) -> Vec<f32> {
 }
 
 #[test]
-fn spectra_are_those_of_pytorch() {
+fn parity_of_spectra_with_pytorch() {
     for case in STFT.map(case) {
         case.equals(&flat(&stft(&case).forward(&case.sound())));
     }
 }
 
 #[test]
-fn sounds_of_changed_spectra_are_those_of_pytorch() {
+fn parity_of_sounds_of_changed_spectra_with_pytorch() {
     for name in STFT {
         let about = case(name);
         let stft = stft(&about);
@@ -139,7 +139,7 @@ fn sounds_of_changed_spectra_are_those_of_pytorch() {
 }
 
 #[test]
-fn kaldi_features_are_those_of_torchaudio() {
+fn parity_of_kaldi_features_with_torchaudio() {
     for case in cases("kaldi") {
         let window = match case.about["window"].as_str() {
             Some("povey") => Window::Povey,
@@ -152,7 +152,7 @@ fn kaldi_features_are_those_of_torchaudio() {
 }
 
 #[test]
-fn cepstral_coefficients_are_those_of_librosa() {
+fn parity_of_cepstral_coefficients_with_librosa() {
     let case = case("mfcc");
     let config = MfccConfig::new(16_000, case.whole("n_mels"), case.whole("n_mfcc"));
     let mfcc = Mfcc::new(config).expect("can work");

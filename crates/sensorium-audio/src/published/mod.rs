@@ -4,6 +4,8 @@ mod extractors;
 mod file;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_refused;
 
 use std::borrow::Cow;
 
