@@ -93,6 +93,16 @@ pub enum Error {
         /// The most seconds.
         max_s: u64,
     },
+    /// A published model's settings cannot be followed.
+    #[error("{name}: {key}: {problem}")]
+    Published {
+        /// The file.
+        name: String,
+        /// The key that is wrong or missing.
+        key: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
     /// A value of the configuration cannot work.
     #[error(transparent)]
     Config(#[from] Misfit),

@@ -1,5 +1,5 @@
-//! Sound to tokens: decoding, resampling, log-mel features and an audio spectrogram transformer. Knows no
-//! other modality.
+//! Sound to tokens: decoding, resampling, features (a short-time Fourier transform and its inverse, log-mel, cepstral
+//! coefficients, and those of published models) and an audio spectrogram transformer. Knows no other modality.
 //!
 //! ```
 //! use sensorium_audio::{Encoder, Processor, Source, runtime, AstConfig, AudioProcessor, LogMel, MelConfig};
@@ -25,9 +25,10 @@
 mod ast;
 mod decode;
 mod error;
+mod features;
 mod kit;
-mod mel;
 mod processor;
+mod published;
 mod resample;
 #[cfg(test)]
 mod tests;
@@ -37,9 +38,14 @@ mod tests_bounds;
 pub use ast::{Ast, AstConfig};
 pub use decode::{LARGEST, LONGEST_S, Sound, decode};
 pub use error::Error;
+pub use features::{
+    AstMel, AstMelConfig, ClapConfig, ClapFeatures, ClapMel, ClapPadding, ClapTruncation,
+    Complex32, Edges, KaldiConfig, KaldiMel, LogMel, MelConfig, MelScale, Mfcc, MfccConfig,
+    Spectrum, Stft, StftConfig, Waveform, WaveformConfig, WhisperConfig, WhisperMel, Window,
+};
 pub use kit::{AudioConfig, AudioKit};
-pub use mel::{LogMel, MelConfig, MelScale};
 pub use processor::{AudioBatch, AudioProcessor, AudioSample, AugmentConfig};
+pub use published::{SoundBatch, SoundFeatures, SoundProcessor, SoundSample};
 pub use resample::resample;
 
 /// Of the contract, what is needed to use this crate alone.

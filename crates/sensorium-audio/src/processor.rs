@@ -179,32 +179,41 @@ impl Processor for AudioProcessor {
     }
 
     fn collate(&self, samples: &[Option<&AudioSample>], device: &Device) -> AudioBatch {
-        assert!(!samples.is_empty(), "a batch needs at least one sample");
-        let n_mels = self.mel.config().n_mels;
-        let longest = samples
+        let rows: Vec<(&[f32], usize)> = samples
             .iter()
-            .flatten()
-            .map(|s| s.frames)
-            .max()
-            .unwrap_or(0);
-        let frames = longest.max(1).next_multiple_of(self.patch_frames);
-        let mut features = Vec::with_capacity(samples.len() * frames * n_mels);
-        let mut pad = Vec::with_capacity(samples.len() * frames);
-        for sample in samples {
-            let own = sample.map_or(0, |s| s.frames);
-            features.extend_from_slice(sample.map_or(&[], |s| &s.features));
-            features.extend(std::iter::repeat_n(0f32, (frames - own) * n_mels));
-            pad.extend((0..frames).map(|frame| frame >= own));
-        }
-        let shape = [samples.len(), frames];
-        AudioBatch {
-            features: Tensor::from_data(
-                TensorData::new(features, [shape[0], frames, n_mels]),
-                device,
-            ),
-            pad: Tensor::from_data(TensorData::new(pad, shape), device),
-        }
+            .map(|sample| sample.map_or((&[][..], 0), |s| (s.features.as_slice(), s.frames)))
+            .collect();
+        let n_mels = self.mel.config().n_mels;
+        let (features, pad) = stack(&rows, n_mels, self.patch_frames, 0.0, device);
+        AudioBatch { features, pad }
     }
+}
+
+/// Rows of whole frames, each with how many of them hold sound, in one tensor: `[batch, frames, width]`, filled at the
+/// end to a multiple of `whole` frames, and what is padding, `[batch, frames]`.
+pub(crate) fn stack(
+    rows: &[(&[f32], usize)],
+    width: usize,
+    whole: usize,
+    fill: f32,
+    device: &Device,
+) -> (Tensor<3>, Tensor<2, Bool>) {
+    assert!(!rows.is_empty(), "a batch needs at least one sample");
+    let longest = rows.iter().map(|(row, _)| row.len() / width).max();
+    let frames = longest.unwrap_or(0).max(1).next_multiple_of(whole);
+    let mut features = Vec::with_capacity(rows.len() * frames * width);
+    let mut pad = Vec::with_capacity(rows.len() * frames);
+    for (row, heard) in rows {
+        features.extend_from_slice(row);
+        features.extend(std::iter::repeat_n(fill, frames * width - row.len()));
+        pad.extend((0..frames).map(|frame| frame >= *heard));
+    }
+    let shape = [rows.len(), frames];
+    let features = TensorData::new(features, [shape[0], frames, width]);
+    (
+        Tensor::from_data(features, device),
+        Tensor::from_data(TensorData::new(pad, shape), device),
+    )
 }
 
 /// To mean 0 and deviation 1; digital silence becomes all zeros.
