@@ -43,6 +43,9 @@ pub enum Error {
     /// A text or a tokenizer.
     #[error(transparent)]
     Text(#[from] sensorium_text::Error),
+    /// A sound, or how it is prepared.
+    #[error(transparent)]
+    Audio(#[from] sensorium_audio::Error),
     /// An image, or how it is prepared.
     #[error(transparent)]
     Vision(#[from] sensorium_vision::Error),

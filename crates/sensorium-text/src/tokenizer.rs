@@ -241,6 +241,17 @@ impl Tokenizer {
         ids.iter().map(|id| token(id).unwrap_or_default()).collect()
     }
 
+    /// The text of ids, without special tokens.
+    ///
+    /// # Errors
+    /// If the tokenizer cannot put its pieces together.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, Error> {
+        self.inner.decode(ids, true).map_err(|error| Error::Encode {
+            name: format!("{} ids", ids.len()),
+            reason: error.to_string(),
+        })
+    }
+
     /// Writes `tokenizer.json` into a model's folder, with the padding and truncation it was read with.
     ///
     /// # Errors

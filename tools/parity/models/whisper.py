@@ -9,16 +9,27 @@ as `save_pretrained` writes them, and `reference.safetensors` with `input.featur
 `encoder.last_hidden_state` (after the norm), the same of `decoder.`, and `logits`. Seed 7.
 
 `ready-whisper` holds a checkpoint with a `generation_config.json`, sounds of several lengths, and in
-`transcripts.json` what `generate` makes of them in several ways: `[start_s, end_s, ids]` of each segment. Seed 11.
+`transcripts.json` what `generate` makes of them in several ways: `[start_s, end_s, ids]` of each segment. Seed 11. In `recordings.json` is the same of files of
+sound, with the texts.
 """
 
 import json
+import wave
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
-from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration, WhisperModel
+from tokenizers import Tokenizer, decoders, models
+from transformers import (
+    GenerationConfig,
+    PreTrainedTokenizerFast,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+    WhisperModel,
+)
 
 from vision_towers import FIXTURES
 
@@ -179,6 +190,57 @@ def transcripts() -> None:
     save_file(tensors, folder / "reference.safetensors")
     said = {tuple(token for segment in case["segments"] for token in segment[2]) for case in cases}
     print(f"{len(cases)} transcripts, {len(said)} of which differ; {sum(len(c['segments']) for c in cases)} segments")
+    recordings(model, folder)
+
+
+WORDS = "one two three four five six seven eight nine ten red green blue grey pink north south east west up".split()
+RATE_HZ = 2400
+
+
+def recordings(model: WhisperForConditionalGeneration, folder: Path) -> None:
+    """Files of sound, and the texts that Transformers makes of them: of a chunk's length, and longer."""
+    words = Tokenizer(models.BPE({f"Ġ{word}": i for i, word in enumerate(WORDS)}, []))
+    words.decoder = decoders.ByteLevel()
+    names = ["endoftext", "startoftranscript", "en", "de", "translate", "transcribe", "startofprev", "nospeech", "notimestamps"]
+    times = [f"{0.02 * i:.2f}" for i in range(SPEAKING["vocab_size"] - NO_TIMES - 1)]
+    words.add_special_tokens([f"<|{name}|>" for name in names + times])
+    words.save(str(folder / "tokenizer.json"))
+    extractor = WhisperFeatureExtractor(
+        feature_size=SPEAKING["num_mel_bins"], sampling_rate=RATE_HZ, hop_length=100, chunk_length=1, n_fft=400
+    )
+    extractor.save_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words)
+    found = {}
+    for name, seconds in (("chunk.wav", 1.0), ("long.wav", 2.5)):
+        at = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+        sound = np.sin(2 * np.pi * (200 + 150 * at) * at) * (0.3 + 0.3 * np.sin(9 * at))
+        whole = np.round(sound * 32767).astype("<i2")
+        with wave.open(str(folder / name), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(RATE_HZ)
+            file.writeframes(whole.tobytes())
+        given = extractor(
+            whole.astype(np.float32) / 32768, sampling_rate=RATE_HZ, return_tensors="pt", truncation=False, padding="longest"
+        )
+        out = model.generate(
+            given.input_features,
+            task="transcribe",
+            return_timestamps=True,
+            condition_on_prev_tokens=False,
+            temperature=(0.0,),
+            logprob_threshold=-1e9,
+            return_segments=True,
+        )
+        segments = out["segments"][0]
+        ids = [token for segment in segments for token in segment["tokens"].tolist()]
+        found[name] = {
+            "ids": ids,
+            "text": tokenizer.decode(ids, skip_special_tokens=True),
+            "segments": [tokenizer.decode(segment["tokens"], skip_special_tokens=True) for segment in segments],
+        }
+    (folder / "recordings.json").write_text(json.dumps(found, indent=1) + "\n")
+    print(found)
 
 
 if __name__ == "__main__":

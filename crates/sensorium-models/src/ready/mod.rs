@@ -1,8 +1,9 @@
 //! Published models ready for use, each with its own preparation: what comes in are files and texts, what comes out are
-//! vectors and scores.
+//! vectors, scores, and what was said.
 
 mod classify;
 mod image;
+mod speech;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -11,7 +12,9 @@ mod zero_shot;
 pub use classify::{Classifier, Prepared};
 pub use image::ImageEmbedder;
 pub(crate) use image::{Takes, image_processor};
+pub use speech::{PreparedSpeech, Said, Speech, SpeechToText};
 pub use text::TextEmbedder;
+use text::tokenizer;
 pub(crate) use text::{sentence_processor, text_processor};
 pub use zero_shot::{Scoring, ZeroShot};
 

@@ -8,7 +8,8 @@ use sensorium_hub::Checkpoint;
 use sensorium_testkit::{Reference, devices, floats};
 use serde::Deserialize;
 
-use super::{Classifier, ImageEmbedder, Scoring, TextEmbedder, ZeroShot};
+use super::{Classifier, ImageEmbedder, Scoring, SpeechToText, TextEmbedder, ZeroShot};
+use crate::whisper::generate::{Fallback, Transcribe};
 
 /// What `tools/parity/models/tiny_clip.py` wrote.
 #[derive(Deserialize)]
@@ -255,4 +256,83 @@ fn a_sentence_encoder_with_its_tower_in_a_folder_embeds() {
         assert_eq!(vector.len(), 5);
         assert!((length - 1.0).abs() < 1e-5, "{length}");
     }
+}
+
+/// What Transformers wrote down of a file.
+#[derive(Deserialize)]
+struct Written {
+    ids: Vec<u32>,
+    text: String,
+    segments: Vec<String>,
+}
+
+#[test]
+fn speech_is_written_down_as_by_the_reference() {
+    let folder = here("tests/fixtures/ready-whisper");
+    let text = std::fs::read(folder.join("recordings.json")).unwrap();
+    let cases: std::collections::BTreeMap<String, Written> = serde_json::from_slice(&text).unwrap();
+    assert_eq!(cases.len(), 2);
+    let how = Transcribe {
+        timestamps: true,
+        fallback: Fallback::none(),
+        ..Transcribe::default()
+    };
+    for device in devices() {
+        let model = SpeechToText::open(&fixture("ready-whisper"), &device).unwrap();
+        for (name, written) in &cases {
+            let speech = model.prepare(&Source::path(folder.join(name))).unwrap();
+            let mut heard_s = 0.0;
+            let said = model.transcribe(&speech, &how, |_, s| heard_s = s).unwrap();
+            let segments = said.segments.iter();
+            let ids = segments.flat_map(|said| said.segment.tokens.clone());
+            assert_eq!(ids.collect::<Vec<_>>(), written.ids, "{name}");
+            assert_eq!(said.text, written.text.trim());
+            let texts: Vec<&str> = said.segments.iter().map(|s| s.text.as_str()).collect();
+            let expected: Vec<&str> = written.segments.iter().map(|s| s.trim()).collect();
+            assert_eq!(texts, expected);
+            assert!((heard_s - speech.seconds()).abs() < 1e-6, "{heard_s}");
+            assert_eq!(said.language.as_deref().map(str::len), Some(2));
+        }
+    }
+}
+
+#[test]
+fn files_that_do_not_belong_to_the_model_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let original = here("tests/fixtures/ready-whisper");
+    for entry in std::fs::read_dir(&original).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let complaint = || {
+        let checkpoint = Checkpoint::folder(folder.path());
+        let error = SpeechToText::open(&checkpoint, &Device::flex()).unwrap_err();
+        error.to_string()
+    };
+    let file = folder.path().join("preprocessor_config.json");
+    let json = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        &file,
+        json.replace("\"feature_size\": 6", "\"feature_size\": 8"),
+    )
+    .unwrap();
+    let told = complaint();
+    assert!(
+        told.contains("24 frames of 8 bands, but config.json says 24 of 6"),
+        "{told}"
+    );
+    std::fs::write(
+        &file,
+        r#"{"feature_extractor_type": "ASTFeatureExtractor"}"#,
+    )
+    .unwrap();
+    assert!(complaint().contains("is another model's"));
+    std::fs::remove_file(folder.path().join("generation_config.json")).unwrap();
+    assert!(complaint().contains("generation_config.json"));
+    let error = SpeechToText::open(&fixture("ready-bert"), &Device::flex()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("BERT does not write down speech; Whisper does")
+    );
 }

@@ -54,7 +54,11 @@ impl TextEmbedder {
 }
 
 /// The tokenizer in one of a checkpoint's folders, none of whose ids is beyond the model's table of words.
-fn tokenizer(checkpoint: &Checkpoint, folder: &str, vocab_size: usize) -> Result<Tokenizer, Error> {
+pub(super) fn tokenizer(
+    checkpoint: &Checkpoint,
+    folder: &str,
+    vocab_size: usize,
+) -> Result<Tokenizer, Error> {
     let file = join(folder, "tokenizer.json");
     let tokenizer = Tokenizer::open(&checkpoint.file(&file)?)?;
     let ids = tokenizer.vocab_size();

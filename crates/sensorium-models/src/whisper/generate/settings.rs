@@ -155,6 +155,12 @@ impl WhisperGeneration {
         self.vocab_size
     }
 
+    /// Those of `ids` that are no times.
+    pub fn words(&self, ids: &[u32]) -> impl Iterator<Item = u32> {
+        let times = self.first_time();
+        ids.iter().copied().filter(move |id| *id < times)
+    }
+
     /// The id that means that nothing is said.
     pub(super) fn silence(&self) -> Option<usize> {
         self.no_timestamps.map(|id| id as usize - 1)

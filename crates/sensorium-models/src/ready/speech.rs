@@ -1,0 +1,197 @@
+//! Speech to text: files in, what is said in them out.
+
+use burn::tensor::Device;
+use sensorium_audio::{SoundFeatures, SoundProcessor, WhisperMel};
+use sensorium_core::Source;
+use sensorium_hub::Checkpoint;
+use sensorium_text::Tokenizer;
+
+use super::{tokenizer, unfit};
+use crate::whisper::generate::{Recording, Segment, Transcribe, Transcriber, WhisperGeneration};
+use crate::whisper::{WhisperConfig, WhisperForConditionalGeneration};
+use crate::{Error, Family, Published};
+
+/// Whisper with what it hears by, and its words.
+#[derive(Debug)]
+pub struct SpeechToText {
+    model: WhisperForConditionalGeneration,
+    settings: WhisperGeneration,
+    processor: SoundProcessor,
+    tokenizer: Tokenizer,
+}
+
+/// A recording, ready to be heard.
+#[derive(Clone, Debug)]
+pub struct PreparedSpeech {
+    features: Vec<f32>,
+    n_mels: usize,
+    frames: usize,
+    seconds: f64,
+}
+
+impl PreparedSpeech {
+    /// How long it is, in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+}
+
+/// What is said within some time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// The words, without space around them.
+    pub text: String,
+    /// Their ids, their likelihood, and when they are said.
+    pub segment: Segment,
+}
+
+/// What is said in a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Speech {
+    /// The language, as `en`; `None` of a model for English.
+    pub language: Option<String>,
+    /// All of it.
+    pub text: String,
+    /// Its parts.
+    pub segments: Vec<Said>,
+}
+
+impl SpeechToText {
+    /// Opens a checkpoint that writes down what it hears.
+    ///
+    /// # Errors
+    /// If it does not, or a file is missing, broken or does not fit.
+    pub fn open(checkpoint: &Checkpoint, device: &Device) -> Result<Self, Error> {
+        let family = Family::of_checkpoint(checkpoint)?;
+        if family != Family::Whisper {
+            let problem = format!("{family} does not write down speech; Whisper does");
+            return Err(unfit(checkpoint, problem));
+        }
+        let config = WhisperConfig::parse("config.json", &checkpoint.config()?)?;
+        let settings = match checkpoint.json("generation_config.json")? {
+            Some(json) => WhisperGeneration::parse(&json, config.vocab_size)?,
+            None => {
+                checkpoint.file("generation_config.json")?; // says that it is missing
+                return Err(unfit(
+                    checkpoint,
+                    "has no generation_config.json".to_owned(),
+                ));
+            }
+        };
+        let processor = sound_processor(checkpoint)?;
+        let mel = mel(checkpoint, &processor)?;
+        let (bands, frames) = (mel.config().feature_size, mel.chunk_frames());
+        if (bands, frames) != (config.n_mels, config.n_frames()) {
+            let problem = format!(
+                "preprocessor_config.json makes {frames} frames of {bands} bands, but config.json says {} of {}",
+                config.n_frames(),
+                config.n_mels
+            );
+            return Err(unfit(checkpoint, problem));
+        }
+        Ok(Self {
+            tokenizer: tokenizer(checkpoint, "", config.vocab_size)?,
+            model: WhisperForConditionalGeneration::load(checkpoint, device)?.model,
+            settings,
+            processor,
+        })
+    }
+
+    /// Decodes a recording and computes its features; may be called from many threads.
+    ///
+    /// # Errors
+    /// If it cannot be read or decoded.
+    pub fn prepare(&self, sound: &Source) -> Result<PreparedSpeech, Error> {
+        let samples = self.processor.samples(sound)?;
+        let SoundFeatures::Whisper(mel) = self.processor.features() else {
+            unreachable!("open takes no other")
+        };
+        let frames = mel.n_frames(samples.len());
+        // What is shorter than a chunk is heard with silence after it.
+        let features = match frames <= mel.chunk_frames() {
+            true => mel.compute(&samples),
+            false => mel.whole(&samples),
+        };
+        Ok(PreparedSpeech {
+            features,
+            n_mels: mel.config().feature_size,
+            frames,
+            seconds: samples.len() as f64 / f64::from(self.processor.sample_rate_hz()),
+        })
+    }
+
+    /// What is said. Each part is shown to `on_said` as soon as it is known, with how many seconds have been heard.
+    ///
+    /// # Errors
+    /// If the model does not know the language or the task.
+    pub fn transcribe(
+        &self,
+        speech: &PreparedSpeech,
+        how: &Transcribe,
+        mut on_said: impl FnMut(&Said, f64),
+    ) -> Result<Speech, Error> {
+        let recording = Recording::new(&speech.features, speech.n_mels).with_frames(speech.frames);
+        let mut parts = Vec::new();
+        let mut failed = None;
+        let transcript = Transcriber::new(&self.model, &self.settings).transcribe(
+            recording,
+            how,
+            |segment, frames| match self.said(segment) {
+                Ok(said) => {
+                    let share = frames as f64 / speech.frames.max(1) as f64;
+                    on_said(&said, share * speech.seconds);
+                    parts.push(said);
+                }
+                Err(error) => failed = Some(error),
+            },
+        )?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let language = transcript.language;
+        let language = language.and_then(|id| self.settings.language_name(id));
+        Ok(Speech {
+            language: language.map(str::to_owned),
+            text: self.words(&transcript.tokens())?,
+            segments: parts,
+        })
+    }
+
+    fn said(&self, segment: &Segment) -> Result<Said, Error> {
+        Ok(Said {
+            text: self.words(&segment.tokens)?,
+            segment: segment.clone(),
+        })
+    }
+
+    /// The words among ids, of which some are times.
+    fn words(&self, ids: &[u32]) -> Result<String, Error> {
+        let words: Vec<u32> = self.settings.words(ids).collect();
+        Ok(self.tokenizer.decode(&words)?.trim().to_owned())
+    }
+}
+
+fn sound_processor(checkpoint: &Checkpoint) -> Result<SoundProcessor, Error> {
+    const NAMES: [&str; 2] = ["preprocessor_config.json", "processor_config.json"];
+    for name in NAMES {
+        if let Some(json) = checkpoint.text(name)? {
+            return Ok(SoundProcessor::published(name, &json)?);
+        }
+    }
+    checkpoint.file(NAMES[0])?; // says that it is missing
+    Err(unfit(checkpoint, format!("has no {}", NAMES[0])))
+}
+
+fn mel<'a>(
+    checkpoint: &Checkpoint,
+    processor: &'a SoundProcessor,
+) -> Result<&'a WhisperMel, Error> {
+    match processor.features() {
+        SoundFeatures::Whisper(mel) => Ok(mel),
+        _ => {
+            let problem = "preprocessor_config.json is another model's: Whisper needs a \
+                           WhisperFeatureExtractor";
+            Err(unfit(checkpoint, problem.to_owned()))
+        }
+    }
+}
