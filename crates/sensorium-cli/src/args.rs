@@ -73,6 +73,12 @@ pub enum Command {
   sensorium classify --model google/siglip-base-patch16-224 --image *.jpg --labels \"a tabby,a siamese\" --json
   sensorium classify --model google/vit-base-patch16-224 --image cat.jpg --top-k 5")]
     Classify(ClassifyArgs),
+    /// Write down what is said in recordings, with a Whisper model.
+    #[command(after_help = "Examples:
+  sensorium transcribe --model openai/whisper-tiny talk.mp3
+  sensorium transcribe --model openai/whisper-small --language de --task translate interview.flac --json
+  sensorium transcribe --model my-whisper --format srt --out subtitles videos/*.mp4 --on-error skip")]
+    Transcribe(TranscribeArgs),
     /// Show what a checkpoint holds, which family it is, and what would not load.
     #[command(after_help = "Examples:
   sensorium inspect openai/clip-vit-base-patch32
@@ -245,6 +251,64 @@ pub struct ClassifyArgs {
     pub top_k: Option<usize>,
     #[command(flatten)]
     pub jobs: JobArgs,
+}
+
+/// `sensorium transcribe`
+#[derive(Clone, Debug, Args)]
+pub struct TranscribeArgs {
+    /// Recordings, or videos with a sound track; `-` reads their paths from standard input, one a line.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<String>,
+    /// A folder in the hub's layout, or a hub's model: owner/name, or owner/name@revision.
+    #[arg(long, value_name = "M")]
+    pub model: String,
+    /// The language that is spoken, such as en [default: heard out of each recording].
+    #[arg(long, value_name = "L")]
+    pub language: Option<String>,
+    /// Write down what is said in its own language, or in English.
+    #[arg(long, value_enum, default_value = "transcribe", value_name = "TASK")]
+    pub task: TaskArg,
+    /// How it is written: plain text, or subtitles with times.
+    #[arg(long, value_enum, default_value = "txt", value_name = "FORMAT")]
+    pub format: FormatArg,
+    /// Put the times before each part of a plain text.
+    #[arg(long)]
+    pub times: bool,
+    /// Write a file for each recording into this folder, instead of to standard output.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Read what was said before each half minute again: names stay the same, but so do mistakes.
+    #[arg(long)]
+    pub on_previous: bool,
+    /// Choose the likeliest words, and never try a half minute again at a higher temperature.
+    #[arg(long)]
+    pub greedy: bool,
+    /// Of what is drawn at higher temperatures.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Whether a recording that cannot be read ends the command (fail) or is named and left out (skip).
+    #[arg(long, value_enum, default_value = "fail", value_name = "fail|skip")]
+    pub on_error: OnErrorArg,
+}
+
+/// `--task`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TaskArg {
+    /// In the language that is spoken.
+    Transcribe,
+    /// In English.
+    Translate,
+}
+
+/// `--format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum FormatArg {
+    /// Plain text.
+    Txt,
+    /// SubRip subtitles.
+    Srt,
+    /// Web subtitles.
+    Vtt,
 }
 
 /// `sensorium inspect`

@@ -17,7 +17,7 @@ const CHUNK_BYTES: usize = 8 << 20;
 /// What a model is asked about.
 #[derive(Clone, Debug)]
 pub struct Input {
-    /// `text` or `image`.
+    /// `text`, `image` or `audio`.
     pub modality: &'static str,
     /// The text, or the file's path.
     pub name: String,
@@ -76,7 +76,8 @@ pub fn both(texts: &[String], images: &[String]) -> anyhow::Result<(Inputs, Inpu
 }
 
 impl Inputs {
-    fn new(modality: &'static str, given: &[String]) -> Self {
+    /// Inputs of one kind.
+    pub fn new(modality: &'static str, given: &[String]) -> Self {
         Self {
             modality,
             count: given.len(),

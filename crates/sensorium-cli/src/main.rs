@@ -9,6 +9,7 @@ mod models;
 mod progress;
 mod screen;
 mod sink;
+mod subtitles;
 mod tree;
 
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Predict(args) => commands::predict::run(&args, common),
         Command::Embed(args) => commands::embed::run(&args, common),
         Command::Classify(args) => commands::classify::run(&args, common),
+        Command::Transcribe(args) => commands::transcribe::run(&args, common),
         Command::Inspect(args) => commands::inspect::run(&args, common),
         Command::Data(DataCommand::Make(MakeCommand::AvDigits(args))) => {
             commands::data::make_av_digits(&args, common)

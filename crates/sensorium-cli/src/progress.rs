@@ -75,6 +75,26 @@ impl Progress {
         }
     }
 
+    /// Begins to hear so many seconds.
+    pub fn listen(&mut self, what: &str, seconds: f64) {
+        self.open_bar(
+            Some(seconds.ceil() as u64),
+            "{prefix} {bar:28.cyan/black.bright} {pos}/{len} s {eta} left  {wide_msg}",
+        );
+        self.phase = what.to_owned();
+        if let Some(bar) = &self.bar {
+            bar.set_prefix(what.to_owned());
+        }
+    }
+
+    /// What was heard last, beside the bar.
+    pub fn heard(&mut self, seconds: f64, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(text.to_owned());
+        }
+        self.advance(seconds as usize);
+    }
+
     fn open_bar(&mut self, total: Option<u64>, template: &str) {
         self.close_bar();
         self.started = Instant::now();

@@ -8,3 +8,4 @@ pub mod eval;
 pub mod inspect;
 pub mod predict;
 pub mod train;
+pub mod transcribe;
