@@ -35,7 +35,7 @@ mod tests;
 mod tests_bounds;
 
 pub use ast::{Ast, AstConfig};
-pub use decode::{LARGEST, LONGEST_S, Sound, decode};
+pub use decode::{LARGEST, LONGEST_S, Sound, decode, decode_window};
 pub use error::Error;
 pub use kit::{AudioConfig, AudioKit};
 pub use mel::{LogMel, MelConfig, MelScale};

@@ -1,0 +1,202 @@
+//! Files that were cut, changed or made to harm give an error of one line or a shorter sound: no panic, no great memory.
+
+use std::sync::Mutex;
+
+use sensorium_core::Source;
+
+use super::tests_formats::fixture;
+use super::{Sound, decode, decode_window};
+use crate::Error;
+
+const FILES: [&str; 20] = [
+    "u8.wav",
+    "alaw.wav",
+    "s24.wav",
+    "f64.wav",
+    "notes.flac",
+    "alac.m4a",
+    "cbr.mp3",
+    "vbr.mp3",
+    "vorbis.ogg",
+    "aac.m4a",
+    "adts.aac",
+    "film_aac.mp4",
+    "film_aac.mkv",
+    "film_flac.mkv",
+    "film_mp3.mkv",
+    "film_pcm.mkv",
+    "film_piped.mkv",
+    "film_vorbis.webm",
+    "surround51.flac",
+    "surround71.wav",
+];
+
+fn open(name: &str, bytes: &[u8]) -> Result<Sound, Error> {
+    decode(&Source::bytes(name, bytes))
+}
+
+/// Whether a result is what a spoilt file may give.
+fn judge(name: &str, result: Result<Sound, Error>, most: usize) {
+    match result {
+        Ok(sound) => {
+            let count = sound.samples.len();
+            assert!((1..=most).contains(&count), "{name}: {count} samples");
+            assert!(sound.samples.iter().all(|s| s.is_finite()), "{name}");
+        }
+        Err(error) => {
+            let line = error.to_string();
+            assert!(line.starts_with(name), "{line}");
+            assert!(!line.contains('\n') && line.len() < 200, "{line}");
+            assert!(
+                !matches!(error, Error::Source(_) | Error::Config(_)),
+                "{line}"
+            );
+        }
+    }
+}
+
+/// A row of numbers that look drawn (xorshift64, Marsaglia 2003).
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_is_an_error_or_shorter() {
+    for name in FILES {
+        let file = fixture(name);
+        let whole = open(name, &file).unwrap().samples.len();
+        for length in (0..file.len()).step_by(file.len() / 97) {
+            judge(name, open(name, &file[..length]), whole);
+        }
+    }
+}
+
+#[test]
+fn a_file_with_changed_bits_is_an_error_or_a_sound() {
+    let mut draw = Draw(0x5EED);
+    for name in FILES {
+        let file = fixture(name);
+        // Headers hold the numbers that lie about memory.
+        for round in 0..300 {
+            let within = if round % 2 == 0 {
+                file.len().min(600)
+            } else {
+                file.len()
+            };
+            let mut changed = file.clone();
+            for _ in 0..1 + round % 3 {
+                changed[draw.below(within)] ^= 1 << draw.below(8);
+            }
+            let source = Source::bytes(name, changed);
+            judge(name, decode(&source), 1 << 24);
+            judge(name, decode_window(&source, 0.08, 0.02), 1 << 20);
+        }
+    }
+}
+
+#[test]
+fn a_matroska_file_cut_off_says_so() {
+    let file = fixture("film_pcm.mkv");
+    let error = open("a.mkv", &file[..file.len() - 500]).unwrap_err();
+    let Error::CutOff {
+        announced, found, ..
+    } = error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!(announced - found, 500);
+    // One that was written into a pipe gives what is there.
+    let file = fixture("film_piped.mkv");
+    let whole = open("a.mkv", &file).unwrap().samples;
+    let part = open("a.mkv", &file[..file.len() - 100]).unwrap().samples;
+    assert!(part.len() < whole.len());
+    assert_eq!(part, whole[..part.len()]);
+}
+
+/// An element of Matroska with a length of eight bytes.
+fn element(id: &[u8], content: &[u8]) -> Vec<u8> {
+    let length = (content.len() as u64 | 1 << 56).to_be_bytes();
+    [id, &length, content].concat()
+}
+
+/// A Matroska file with more in its segment, before all else.
+fn with(more: &[u8]) -> Vec<u8> {
+    let file = fixture("film_piped.mkv");
+    let at = file
+        .windows(4)
+        .position(|part| part == b"\x18\x53\x80\x67")
+        .unwrap();
+    let content = at + 4 + 8;
+    [&file[..content], more, &file[content..]].concat()
+}
+
+static ALONE: Mutex<()> = Mutex::new(());
+
+#[test]
+fn what_a_matroska_file_holds_besides_sound_takes_no_memory() {
+    let _alone = ALONE.lock().unwrap();
+    let plain = open("a.mkv", &fixture("film_piped.mkv")).unwrap();
+    // A million empty tags, which would take hundreds of bytes each.
+    let tags = element(b"\x12\x54\xC3\x67", &b"\x73\x73\x80".repeat(1 << 20));
+    let file = with(&tags);
+    assert_eq!(open("a.mkv", &file).unwrap(), plain);
+    // Contents that point at them again and again.
+    let seek = element(
+        b"\x4D\xBB",
+        &[
+            element(b"\x53\xAB", b"\x12\x54\xC3\x67"),
+            element(b"\x53\xAC", &[0x40, 0]),
+        ]
+        .concat(),
+    );
+    let contents = element(b"\x11\x4D\x9B\x74", &seek.repeat(10_000));
+    let before = resident();
+    let file = with(&[contents, tags].concat());
+    assert_eq!(open("a.mkv", &file).unwrap(), plain);
+    assert!(resident() - before < 256 << 20);
+}
+
+#[test]
+fn a_matroska_header_of_any_size_is_refused() {
+    let void = element(b"\xEC", &vec![0; 2 << 20]);
+    let file = fixture("film_piped.mkv");
+    // The tracks' element, grown by what may be in any.
+    let at = file
+        .windows(4)
+        .position(|part| part == b"\x16\x54\xAE\x6B")
+        .unwrap();
+    let (size, width) = match file[at + 4] {
+        0x01 => (
+            u64::from_be_bytes(file[at + 4..at + 12].try_into().unwrap()) & !(1 << 56),
+            8,
+        ),
+        first if first >= 0x80 => (u64::from(first & 0x7F), 1),
+        _ => (
+            u64::from(u16::from_be_bytes([file[at + 4], file[at + 5]]) & 0x3FFF),
+            2,
+        ),
+    };
+    let content = at + 4 + width;
+    let end = content + size as usize;
+    let tracks = element(&file[at..at + 4], &[&file[content..end], &void].concat());
+    let file = [&file[..at], &tracks, &file[end..]].concat();
+    assert_eq!(
+        open("a.mkv", &file).unwrap_err().to_string(),
+        "a.mkv: cannot be decoded: its header is larger than one megabyte"
+    );
+}
+
+/// The most memory that this process has held, in bytes; 0 where the system does not say.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    1024 * kilobytes.unwrap_or(0)
+}
