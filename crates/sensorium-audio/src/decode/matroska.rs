@@ -54,6 +54,11 @@ pub(super) fn prepare(name: &str, bytes: &Arc<[u8]>) -> Result<(Spliced, Prepare
         found_s: 0.0,
         announced_s: None,
     };
+    let cut_off = |announced: usize, found: usize| Error::CutOff {
+        name: name.to_owned(),
+        announced: announced as u64,
+        found: found as u64,
+    };
     let header = Element::read(bytes, 0).ok_or_else(early)?;
     let segment_at = header
         .end()
@@ -62,15 +67,8 @@ pub(super) fn prepare(name: &str, bytes: &Arc<[u8]>) -> Result<(Spliced, Prepare
     if segment.id != SEGMENT {
         return Err(broken("no segment follows its header"));
     }
-    if let Some(announced) = segment.size {
-        let found = (bytes.len() - segment.data) as u64;
-        if announced > found {
-            return Err(Error::CutOff {
-                name: name.to_owned(),
-                announced,
-                found,
-            });
-        }
+    if let Some(end) = segment.end().filter(|end| *end > bytes.len()) {
+        return Err(cut_off(end - segment.data, bytes.len() - segment.data));
     }
     let end = segment.end().unwrap_or(bytes.len());
     let content = &bytes[..end];
@@ -78,16 +76,16 @@ pub(super) fn prepare(name: &str, bytes: &Arc<[u8]>) -> Result<(Spliced, Prepare
     let mut at = segment.data;
     while let Some(element) = Element::read(content, at) {
         match element.id {
-            INFO => info = Some(element),
-            TRACKS => tracks = Some(element),
+            INFO => info = info.or(Some(element)),
+            TRACKS => tracks = tracks.or(Some(element)),
             CLUSTER => clusters = clusters.or(Some(at)),
             _ => {}
         }
-        let complete = info.is_some() && tracks.is_some() && clusters.is_some();
-        match element.end() {
-            Some(next) if !complete => at = next,
-            _ => break,
+        let Some(next) = element.end() else { break };
+        if element.id == CLUSTER && next > end {
+            return Err(cut_off(next - element.data, end - element.data));
         }
+        at = next;
     }
     let missing = |what: &str| match segment.size {
         Some(_) => broken(&format!("holds no {what}")),
