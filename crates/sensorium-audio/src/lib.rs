@@ -33,6 +33,8 @@ mod resample;
 mod tests;
 #[cfg(test)]
 mod tests_bounds;
+#[cfg(test)]
+mod tests_resample;
 
 pub use ast::{Ast, AstConfig};
 pub use decode::{LARGEST, LONGEST_S, Sound, decode, decode_window};
