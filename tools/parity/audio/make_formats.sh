@@ -45,6 +45,8 @@ long -c:a libmp3lame -q:a 9 long_vbr.mp3
 long -c:a libvorbis -q:a -1 long.ogg
 long -c:a aac -b:a 12k long.m4a
 say -i long.m4a "${exact[@]}" -c copy -f adts long.aac
+# Nothing but noise: the encoder leaves bands to the decoder's own.
+say -f lavfi -i "aevalsrc=exprs='0.05*(random(0)-0.5)':sample_rate=48000:duration=4" "${exact[@]}" -c:a aac -b:a 32k noise.m4a
 say -i long.m4a "${exact[@]}" -c copy long_aac.mkv
 say -i long_cbr.mp3 "${exact[@]}" -c copy long_mp3.mkv
 say -i long.ogg "${exact[@]}" -c copy long_vorbis.mkv

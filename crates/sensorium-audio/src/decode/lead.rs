@@ -8,7 +8,7 @@ use symphonia::core::packet::Packet;
 
 /// Packets of AAC after which its decoder is made anew. It fills some bands with noise from a generator that runs on
 /// from packet to packet: only one that begins again at known places gives a window the noise of the whole.
-const AAC_SECTION: u64 = 32;
+const AAC_SECTION: u64 = 128;
 /// Samples of an AAC packet.
 const AAC_FRAMES: u64 = 1024;
 /// Bytes of main data before an MP3 frame that its decoder may need: it can point 511 back; the frame before it,

@@ -172,6 +172,22 @@ fn as_little_is_decoded_as_the_format_allows() {
 }
 
 #[test]
+fn noise_that_a_decoder_makes_is_the_same_in_a_window() {
+    let source = Source::bytes("noise.m4a", fixture("noise.m4a"));
+    let whole = decode(&source).unwrap();
+    assert_eq!(whole.samples.len(), 4 * 48_000);
+    // Packets of 1024 samples: before, at and after the place where the decoder is made anew.
+    for packet in [1, 60, 126, 127, 128, 129, 170] {
+        let start_s = f64::from(packet * 1024) / 48_000.0;
+        let window = decode_window(&source, start_s, 0.05).unwrap();
+        assert!(
+            window.samples == cut(&whole, start_s, 0.05),
+            "packet {packet}"
+        );
+    }
+}
+
+#[test]
 fn a_window_may_lie_in_the_second_part_of_a_chained_ogg() {
     let once = fixture("long.ogg");
     let twice = Source::bytes("a.ogg", [once.clone(), once].concat());
