@@ -21,6 +21,9 @@ encode -c:a pcm_alaw alaw.wav
 encode -c:a pcm_mulaw mulaw.wav
 encode -c:a flac notes.flac
 encode -c:a alac alac.m4a
+encode -c:a pcm_s24be s24_big.mov
+encode -c:a pcm_s24le s24_little.mov
+encode -c:a pcm_f32be f32_big.mov
 encode -c:a libmp3lame -b:a 48k cbr.mp3
 encode -c:a libmp3lame -q:a 4 vbr.mp3
 encode -c:a libvorbis -q:a 4 vorbis.ogg

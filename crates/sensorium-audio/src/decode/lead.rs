@@ -90,7 +90,8 @@ impl Lead {
 
     /// What has to happen before a packet is decoded, the first time after packets were passed over, or in any case.
     pub(super) fn prime(&mut self, skipped: bool) -> Prime {
-        let section = self.kind == Kind::Aac && self.count > 0 && self.count % AAC_SECTION == 0;
+        let section =
+            self.kind == Kind::Aac && self.count > 0 && self.count.is_multiple_of(AAC_SECTION);
         if section && !skipped {
             return Prime {
                 anew: true,
@@ -121,7 +122,7 @@ impl Lead {
             }
             Kind::Aac => {
                 // Of the section before, its last packet, which overlaps.
-                if self.count % AAC_SECTION == 0 {
+                if self.count.is_multiple_of(AAC_SECTION) {
                     while self.packets.len() > 1 {
                         self.packets.pop_front();
                     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use symphonia::core::io::MediaSource;
 
-use super::edits::{Time, Trim};
+use super::mp4::{Time, Trim};
 use crate::Error;
 
 const EBML: u32 = 0x1A45_DFA3;

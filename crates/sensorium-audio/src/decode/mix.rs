@@ -5,7 +5,7 @@ use std::ops::Range;
 use symphonia::core::audio::Channels;
 
 use super::downmix::weights;
-use super::edits::Trim;
+use super::mp4::Trim;
 use super::{LONGEST_S, Sound};
 use crate::Error;
 
@@ -196,7 +196,7 @@ impl<'a> Mix<'a> {
 
     /// Of the decoder's samples, those that the file says are the sound.
     fn heard(&self) -> Range<u64> {
-        let frames = |time: super::edits::Time| time.frames(self.rate_hz);
+        let frames = |time: super::mp4::Time| time.frames(self.rate_hz);
         let start = self.trim.start.map_or(0, frames);
         start..self.trim.end.map_or(u64::MAX, frames).max(start)
     }

@@ -2,10 +2,10 @@
 
 mod announced;
 mod downmix;
-mod edits;
 mod lead;
 mod matroska;
 mod mix;
+mod mp4;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -11,10 +11,10 @@ use symphonia::core::formats::well_known::{
 use symphonia::core::formats::{FormatReader, Track, TrackType};
 
 use super::downmix::is_wave_without_layout;
-use super::edits::{self, Trim};
 use super::lead::Lead;
 use super::matroska::Prepared;
 use super::mix::check_channels;
+use super::mp4::{self, Trim};
 use crate::Error;
 
 /// Frames of a packet that memory is taken for before they are seen. No codec that is read packs as many; a header
@@ -57,9 +57,7 @@ impl Heard {
     ) -> Result<Self, Error> {
         let track = format
             .default_track(TrackType::Audio)
-            .ok_or_else(|| Error::Silent {
-                name: name.to_owned(),
-            })?;
+            .ok_or_else(|| no_sound(name, format))?;
         let params = track
             .codec_params
             .as_ref()
@@ -73,10 +71,13 @@ impl Heard {
                 reason: "its sound is compressed or encrypted around its codec".to_owned(),
             });
         }
-        let params = checked(name, params)?;
+        let id = format.format_info().format;
+        let mut params = checked(name, params)?;
+        if id == FORMAT_ID_ISOMP4 && mp4::is_big_endian(bytes, track.id) {
+            params.codec = turned_round(params.codec);
+        }
         let decoder = make(name, &params)?;
         let rate_hz = decoder.codec_params().sample_rate;
-        let id = format.format_info().format;
         let layout_known = match id {
             FORMAT_ID_WAVE => !is_wave_without_layout(bytes),
             // QuickTime's uncompressed channels are numbered, not placed.
@@ -84,7 +85,7 @@ impl Heard {
             _ => true,
         };
         let trim = match (id, matroska) {
-            (FORMAT_ID_ISOMP4, _) => edits::read(bytes, track.id, track.duration.map(|d| d.get())),
+            (FORMAT_ID_ISOMP4, _) => mp4::trim(bytes, track.id, track.duration.map(|d| d.get())),
             (_, Some(file)) => file.trim(track.id),
             _ => Trim::default(),
         };
@@ -121,24 +122,51 @@ fn counts(track: &Track, rate_hz: Option<u32>) -> bool {
 fn make(name: &str, params: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, Error> {
     symphonia::default::get_codecs()
         .make_audio_decoder(params, &AudioDecoderOptions::default())
-        .map_err(|fault| match codec_name(params.codec) {
-            Some(codec) => Error::Broken {
+        .map_err(|fault| match (&fault, codec_name(params.codec)) {
+            (Fault::Unsupported(_), Some(codec)) => Error::Broken {
                 name: name.to_owned(),
                 reason: format!("its sound is {codec}, which is not read"),
             },
-            None => broken(name, fault),
+            _ => broken(name, fault),
         })
 }
 
-/// Of the codecs that people meet and that are not read.
+/// Of what people meet and is not read.
 fn codec_name(codec: AudioCodecId) -> Option<&'static str> {
     Some(match codec {
+        // Of the kind that is read, only what is beyond it fails.
+        codecs::CODEC_ID_AAC => "AAC of high efficiency or many channels",
         codecs::CODEC_ID_OPUS => "Opus",
         codecs::CODEC_ID_AC3 | codecs::CODEC_ID_EAC3 => "Dolby Digital",
         codecs::CODEC_ID_DCA => "DTS",
         codecs::CODEC_ID_MP1 | codecs::CODEC_ID_MP2 => "MPEG layer 1 or 2",
         _ => return None,
     })
+}
+
+/// Without a track that can be heard: pictures alone, or what may be sound of a codec that nobody here knows.
+fn no_sound(name: &str, format: &dyn FormatReader) -> Error {
+    let name = name.to_owned();
+    let is_other = |track: &Track| {
+        let params = track.codec_params.as_ref();
+        params.is_some_and(|params| params.audio().is_none())
+    };
+    if format.tracks().iter().all(is_other) {
+        return Error::Silent { name };
+    }
+    let reason = "none of its tracks is sound of a kind that is read".to_owned();
+    Error::Broken { name, reason }
+}
+
+/// The codec of the same numbers, highest byte first.
+fn turned_round(codec: AudioCodecId) -> AudioCodecId {
+    match codec {
+        codecs::CODEC_ID_PCM_S24LE => codecs::CODEC_ID_PCM_S24BE,
+        codecs::CODEC_ID_PCM_S32LE => codecs::CODEC_ID_PCM_S32BE,
+        codecs::CODEC_ID_PCM_F32LE => codecs::CODEC_ID_PCM_F32BE,
+        codecs::CODEC_ID_PCM_F64LE => codecs::CODEC_ID_PCM_F64BE,
+        other => other,
+    }
 }
 
 fn is_pcm(codec: AudioCodecId) -> bool {

@@ -1,4 +1,5 @@
-//! Which part of what an MP4's decoder gives is the sound: encoders put silence before and after it.
+//! What an MP4 says that its demuxer passes over: which part of what its decoder gives is the sound (encoders put
+//! silence before and after it), and the order of a number's bytes.
 
 /// A point in time, in whole ticks.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,16 +26,12 @@ pub(super) struct Trim {
 
 /// Reads it of the track `id`: its edit list, or what iTunes writes instead of one. A list of several pieces is not
 /// applied: what it leaves out is heard. `length` is how long all samples of the track last, in the track's ticks.
-pub(super) fn read(bytes: &[u8], id: u32, length: Option<u64>) -> Trim {
+pub(super) fn trim(bytes: &[u8], id: u32, length: Option<u64>) -> Trim {
     find(bytes, id, length).unwrap_or_default()
 }
 
 fn find(bytes: &[u8], id: u32, length: Option<u64>) -> Option<Trim> {
-    let movie = child(bytes, b"moov")?;
-    let track = children(movie)
-        .filter(|(name, _)| name == b"trak")
-        .map(|(_, content)| content)
-        .find(|track| track_id(track) == Some(id))?;
+    let (movie, track) = movie_and_track(bytes, id)?;
     let per_second = timescale(path(track, &[b"mdia", b"mdhd"])?)?;
     match path(track, &[b"edts", b"elst"]) {
         Some(list) => {
@@ -43,6 +40,30 @@ fn find(bytes: &[u8], id: u32, length: Option<u64>) -> Option<Trim> {
         }
         None => itunes(movie, per_second),
     }
+}
+
+/// Whether the track's uncompressed numbers begin with their highest byte though the demuxer takes them for the other
+/// order: QuickTime's formats that only `enda` turns round.
+pub(super) fn is_big_endian(bytes: &[u8], id: u32) -> bool {
+    let entry = || {
+        let (_, track) = movie_and_track(bytes, id)?;
+        let table = path(track, &[b"mdia", b"minf", b"stbl", b"stsd"])?;
+        children(table.get(8..)?).next()
+    };
+    let Some((name, entry)) = entry() else {
+        return false;
+    };
+    let turned = entry.windows(6).any(|part| part == b"enda\0\x01");
+    [b"in24", b"in32", b"fl32", b"fl64"].contains(&&name) && !turned
+}
+
+fn movie_and_track(bytes: &[u8], id: u32) -> Option<(&[u8], &[u8])> {
+    let movie = child(bytes, b"moov")?;
+    let track = children(movie)
+        .filter(|(name, _)| name == b"trak")
+        .map(|(_, content)| content)
+        .find(|track| track_id(track) == Some(id))?;
+    Some((movie, track))
 }
 
 /// The one piece of an edit list; a leading gap is passed over.
