@@ -38,6 +38,8 @@ pub(super) struct Lead {
     packets: VecDeque<Packet>,
     /// How many packets came before the next one.
     count: u64,
+    /// How many packets there are, and the samples that the last one has too much.
+    padding: Option<(u64, u64)>,
 }
 
 /// What is to be done before the next packet is decoded.
@@ -51,7 +53,7 @@ pub(super) struct Prime {
 
 impl Lead {
     /// `timed` says whether the container's durations of packets are counts of samples.
-    pub(super) fn new(codec: AudioCodecId, timed: bool) -> Self {
+    pub(super) fn new(codec: AudioCodecId, timed: bool, padding: Option<(u64, u64)>) -> Self {
         let kind = match codec {
             CODEC_ID_AAC => Kind::Aac,
             CODEC_ID_MP3 => Kind::Mp3,
@@ -63,11 +65,23 @@ impl Lead {
             timed,
             packets: VecDeque::new(),
             count: 0,
+            padding,
         }
+    }
+
+    /// The samples that the next packet has too much at its end.
+    pub(super) fn padding(&self) -> u64 {
+        let last = self.padding.filter(|(count, _)| self.count + 1 == *count);
+        last.map_or(0, |(_, padding)| padding)
     }
 
     /// The samples that a packet will give; none if only decoding tells.
     pub(super) fn frames(&self, packet: &Packet) -> Option<u64> {
+        let frames = self.decoded(packet)?;
+        Some(frames.saturating_sub(self.padding()))
+    }
+
+    fn decoded(&self, packet: &Packet) -> Option<u64> {
         match self.kind {
             Kind::Aac => Some(AAC_FRAMES),
             Kind::Mp3 => {

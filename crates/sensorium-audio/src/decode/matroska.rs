@@ -4,12 +4,12 @@
 //! often as it points at it: a small file could fill any memory. It is handed another file: a header made anew, the
 //! file's own `Info` and `Tracks`, both of bounded size, and the clusters as they are.
 
-use std::io::{Read, Result as IoResult, Seek, SeekFrom};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use symphonia::core::io::MediaSource;
-
+use super::ebml::{Element, children};
 use super::mp4::{Time, Trim};
+use super::spliced::Spliced;
 use crate::Error;
 
 const EBML: u32 = 0x1A45_DFA3;
@@ -21,6 +21,10 @@ const TRACK_ENTRY: u32 = 0xAE;
 const TRACK_NUMBER: u32 = 0xD7;
 const CODEC_DELAY: u32 = 0x56AA;
 const CONTENT_ENCODINGS: u32 = 0x6D80;
+const SIMPLE_BLOCK: u32 = 0xA3;
+const BLOCK_GROUP: u32 = 0xA0;
+const BLOCK: u32 = 0xA1;
+const DISCARD_PADDING: u32 = 0x75A2;
 /// The most bytes of `Info` and `Tracks`: a codec's tables take tens of kilobytes.
 const MOST_HEADER: usize = 1 << 20;
 
@@ -28,14 +32,16 @@ const MOST_HEADER: usize = 1 << 20;
 pub(super) struct Prepared {
     /// Whether the file leaves open where it ends, as one written into a pipe does.
     pub(super) open_ended: bool,
-    tracks: Vec<Entry>,
+    tracks: BTreeMap<u64, Entry>,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Entry {
-    number: u64,
     delay_ns: u64,
     encoded: bool,
+    packets: u64,
+    /// What the last packet has too much at its end.
+    padding_ns: u64,
 }
 
 /// Whether a file begins like Matroska.
@@ -49,79 +55,122 @@ pub(super) fn prepare(name: &str, bytes: &Arc<[u8]>) -> Result<(Spliced, Prepare
         name: name.to_owned(),
         reason: reason.to_owned(),
     };
-    let early = || Error::EndsEarly {
-        name: name.to_owned(),
-        found_s: 0.0,
-        announced_s: None,
-    };
-    let cut_off = |announced: usize, found: usize| Error::CutOff {
-        name: name.to_owned(),
-        announced: announced as u64,
-        found: found as u64,
-    };
-    let header = Element::read(bytes, 0).ok_or_else(early)?;
-    let segment_at = header
-        .end()
-        .ok_or_else(|| broken("its header has no length"))?;
-    let segment = Element::read(bytes, segment_at).ok_or_else(early)?;
-    if segment.id != SEGMENT {
-        return Err(broken("no segment follows its header"));
-    }
-    if let Some(end) = segment.end().filter(|end| *end > bytes.len()) {
-        return Err(cut_off(end - segment.data, bytes.len() - segment.data));
-    }
+    let segment = segment(name, bytes)?;
     let end = segment.end().unwrap_or(bytes.len());
     let content = &bytes[..end];
-    let (mut info, mut tracks, mut clusters) = (None, None, None);
-    let mut at = segment.data;
-    while let Some(element) = Element::read(content, at) {
-        match element.id {
-            INFO => info = info.or(Some(element)),
-            TRACKS => tracks = tracks.or(Some(element)),
-            CLUSTER => clusters = clusters.or(Some(at)),
-            _ => {}
-        }
-        let Some(next) = element.end() else { break };
-        if element.id == CLUSTER && next > end {
-            return Err(cut_off(next - element.data, end - element.data));
-        }
-        at = next;
-    }
+    let parts = Parts::find(name, content, segment.data)?;
+    // Of a file without a length, what is missing was cut off.
     let missing = |what: &str| match segment.size {
         Some(_) => broken(&format!("holds no {what}")),
-        None => early(),
+        None => early(name),
     };
-    let info = info
-        .and_then(|e| e.whole(content))
-        .ok_or_else(|| missing("description"))?;
-    let tracks = tracks
-        .and_then(|e| e.whole(content))
-        .ok_or_else(|| missing("tracks"))?;
-    let clusters = clusters.ok_or_else(|| Error::Silent {
+    let info = parts.info.and_then(|e| e.whole(content));
+    let info = info.ok_or_else(|| missing("description"))?;
+    let tracks = parts.tracks.and_then(|e| e.whole(content));
+    let tracks = tracks.ok_or_else(|| missing("tracks"))?;
+    let clusters = parts.clusters.first().ok_or_else(|| Error::Silent {
         name: name.to_owned(),
     })?;
     if info.len() + tracks.len() > MOST_HEADER {
         return Err(broken("its header is larger than one megabyte"));
     }
+    let mut tracks_by_number = entries(tracks);
+    for cluster in parts.clusters.iter().filter_map(|e| e.whole(content)) {
+        for (_, cluster) in children(cluster) {
+            count(cluster, &mut tracks_by_number);
+        }
+    }
     let file = Prepared {
-        tracks: entries(tracks),
+        tracks: tracks_by_number,
         open_ended: segment.size.is_none(),
     };
-    let head = head(info, tracks, end - clusters);
-    Ok((Spliced::new(head, bytes.clone(), clusters..end), file))
+    let head = head(info, tracks, end - clusters.at);
+    Ok((Spliced::new(head, bytes.clone(), clusters.at..end), file))
+}
+
+/// The element that holds all others.
+fn segment(name: &str, bytes: &[u8]) -> Result<Element, Error> {
+    let broken = |reason: &str| Error::Broken {
+        name: name.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let header = Element::read(bytes, 0).ok_or_else(|| early(name))?;
+    let at = header
+        .end()
+        .ok_or_else(|| broken("its header has no length"))?;
+    let segment = Element::read(bytes, at).ok_or_else(|| early(name))?;
+    if segment.id != SEGMENT {
+        return Err(broken("no segment follows its header"));
+    }
+    match segment.end().filter(|end| *end > bytes.len()) {
+        Some(end) => Err(cut_off(
+            name,
+            end - segment.data,
+            bytes.len() - segment.data,
+        )),
+        None => Ok(segment),
+    }
+}
+
+/// What is needed of a segment.
+#[derive(Default)]
+struct Parts {
+    info: Option<Element>,
+    tracks: Option<Element>,
+    clusters: Vec<Element>,
+}
+
+impl Parts {
+    fn find(name: &str, content: &[u8], mut at: usize) -> Result<Self, Error> {
+        let mut parts = Self::default();
+        while let Some(element) = Element::read(content, at) {
+            match element.id {
+                INFO => parts.info = parts.info.or(Some(element)),
+                TRACKS => parts.tracks = parts.tracks.or(Some(element)),
+                CLUSTER => parts.clusters.push(element),
+                _ => {}
+            }
+            let Some(next) = element.end() else { break };
+            if element.id == CLUSTER && next > content.len() {
+                return Err(cut_off(
+                    name,
+                    next - element.data,
+                    content.len() - element.data,
+                ));
+            }
+            at = next;
+        }
+        Ok(parts)
+    }
+}
+
+fn early(name: &str) -> Error {
+    Error::EndsEarly {
+        name: name.to_owned(),
+        found_s: 0.0,
+        announced_s: None,
+    }
+}
+
+fn cut_off(name: &str, announced: usize, found: usize) -> Error {
+    Error::CutOff {
+        name: name.to_owned(),
+        announced: announced as u64,
+        found: found as u64,
+    }
 }
 
 impl Prepared {
     /// What stands before a track's sound.
     pub(super) fn trim(&self, track: u32) -> Trim {
-        let delay = |entry: &Entry| Time {
-            ticks: entry.delay_ns,
-            per_second: 1_000_000_000,
-        };
-        Trim {
-            start: self.entry(track).map(delay),
-            end: None,
-        }
+        let start = self.entry(track).map(|entry| nanoseconds(entry.delay_ns));
+        Trim { start, end: None }
+    }
+
+    /// How many packets a track has, and what the last one has too much at its end.
+    pub(super) fn padding(&self, track: u32) -> Option<(u64, Time)> {
+        let entry = self.entry(track).filter(|entry| entry.padding_ns > 0)?;
+        Some((entry.packets, nanoseconds(entry.padding_ns)))
     }
 
     /// Whether a track is packed or encrypted around its codec, which is not undone.
@@ -130,10 +179,13 @@ impl Prepared {
     }
 
     fn entry(&self, track: u32) -> Option<&Entry> {
-        self.tracks
-            .iter()
-            .find(|entry| entry.number == u64::from(track))
+        self.tracks.get(&u64::from(track))
     }
+}
+
+fn nanoseconds(ticks: u64) -> Time {
+    let per_second = 1_000_000_000;
+    Time { ticks, per_second }
 }
 
 /// A header for `clusters` bytes of clusters.
@@ -150,140 +202,69 @@ fn head(info: &[u8], tracks: &[u8], clusters: usize) -> Vec<u8> {
     head
 }
 
-fn entries(tracks: &[u8]) -> Vec<Entry> {
-    let Some(element) = Element::read(tracks, 0) else {
-        return Vec::new();
-    };
-    let mut entries = Vec::new();
-    for (id, track) in children(&tracks[element.data..]) {
-        if id != TRACK_ENTRY {
-            continue;
-        }
-        let mut entry = Entry::default();
+/// The tracks by their numbers.
+fn entries(tracks: &[u8]) -> BTreeMap<u64, Entry> {
+    let mut entries = BTreeMap::new();
+    for (_, track) in children(tracks)
+        .flat_map(|(_, tracks)| children(tracks))
+        .filter(|(id, _)| *id == TRACK_ENTRY)
+    {
+        let (mut number, mut entry) = (0, Entry::default());
         for (id, content) in children(track) {
-            let number = || content.iter().fold(0u64, |n, b| n << 8 | u64::from(*b));
             match id {
-                TRACK_NUMBER => entry.number = number(),
-                CODEC_DELAY => entry.delay_ns = number(),
+                TRACK_NUMBER => number = be(content),
+                CODEC_DELAY => entry.delay_ns = be(content),
                 CONTENT_ENCODINGS => entry.encoded = true,
                 _ => {}
             }
         }
-        entries.push(entry);
+        entries.insert(number, entry);
     }
     entries
 }
 
-fn children(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let element = Element::read(bytes, at)?;
-        let end = element.end()?;
-        let content = bytes.get(element.data..end)?;
-        at = end;
-        Some((element.id, content))
-    })
+fn be(content: &[u8]) -> u64 {
+    content.iter().fold(0, |n, b| n << 8 | u64::from(*b))
 }
 
-/// An element of EBML (RFC 8794): an identifier, a length that may be unknown, content.
-#[derive(Clone, Copy)]
-struct Element {
-    id: u32,
-    at: usize,
-    data: usize,
-    size: Option<u64>,
-}
-
-impl Element {
-    fn read(bytes: &[u8], at: usize) -> Option<Self> {
-        let first = *bytes.get(at)?;
-        let id_length = first.leading_zeros() as usize + 1;
-        let id = bytes.get(at..at + id_length).filter(|id| id.len() <= 4)?;
-        let id = id.iter().fold(0u32, |n, b| n << 8 | u32::from(*b));
-        let size_at = at + id_length;
-        let first = *bytes.get(size_at)?;
-        let size_length = first.leading_zeros() as usize + 1;
-        let size = bytes
-            .get(size_at..size_at + size_length)
-            .filter(|size| size.len() <= 8)?;
-        let bits = 7 * size_length as u32;
-        let size = size.iter().fold(0u64, |n, b| n << 8 | u64::from(*b)) & ((1 << bits) - 1);
-        Some(Self {
-            id,
-            at,
-            data: size_at + size_length,
-            // All ones is unknown.
-            size: (size != (1 << bits) - 1).then_some(size),
-        })
-    }
-
-    fn end(&self) -> Option<usize> {
-        self.data.checked_add(usize::try_from(self.size?).ok()?)
-    }
-
-    /// With its header, if all of it is there.
-    fn whole<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        bytes.get(self.at..self.end()?)
-    }
-}
-
-/// Bytes of our own, and a part of a file after them.
-pub(super) struct Spliced {
-    head: Vec<u8>,
-    file: Arc<[u8]>,
-    part: std::ops::Range<usize>,
-    at: u64,
-}
-
-impl Spliced {
-    fn new(head: Vec<u8>, file: Arc<[u8]>, part: std::ops::Range<usize>) -> Self {
-        Self {
-            head,
-            file,
-            part,
-            at: 0,
-        }
-    }
-
-    fn len(&self) -> u64 {
-        (self.head.len() + self.part.len()) as u64
-    }
-}
-
-impl Read for Spliced {
-    fn read(&mut self, to: &mut [u8]) -> IoResult<usize> {
-        let at = usize::try_from(self.at).unwrap_or(usize::MAX);
-        let from = match self.head.get(at..) {
-            Some(rest) if !rest.is_empty() => rest,
-            _ => self.file[self.part.clone()]
-                .get(at - self.head.len()..)
-                .unwrap_or(&[]),
+/// Counts a cluster's packets, and keeps what the last one of each track has too much.
+fn count(cluster: &[u8], entries: &mut BTreeMap<u64, Entry>) {
+    for (id, content) in children(cluster) {
+        let (block, padding) = match id {
+            SIMPLE_BLOCK => (Some(content), None),
+            BLOCK_GROUP => {
+                let child = |name| children(content).find(|(id, _)| *id == name);
+                let content = |(_, content)| content;
+                // Below zero it is at the start, which nobody writes.
+                let padding = child(DISCARD_PADDING).map(content);
+                let padding = padding
+                    .filter(|content| content.first() < Some(&0x80))
+                    .map(be);
+                (child(BLOCK).map(content), padding)
+            }
+            _ => continue,
         };
-        let count = from.len().min(to.len());
-        to[..count].copy_from_slice(&from[..count]);
-        self.at += count as u64;
-        Ok(count)
-    }
-}
-
-impl Seek for Spliced {
-    fn seek(&mut self, to: SeekFrom) -> IoResult<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.len().checked_add_signed(by),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        // The track's number in one byte or two, two bytes of time, flags, and with them the number of packets.
+        let Some([first, second, ..]) = block else {
+            continue;
         };
-        self.at = at.ok_or_else(|| std::io::Error::other("before the start"))?;
-        Ok(self.at)
-    }
-}
-
-impl MediaSource for Spliced {
-    fn is_seekable(&self) -> bool {
-        true
-    }
-
-    fn byte_len(&self) -> Option<u64> {
-        Some(self.len())
+        let (width, number) = match first {
+            0x80.. => (1, u64::from(first & 0x7F)),
+            0x40.. => (2, u64::from(first & 0x3F) << 8 | u64::from(*second)),
+            _ => continue,
+        };
+        let (Some(entry), Some(flags)) = (
+            entries.get_mut(&number),
+            block.and_then(|block| block.get(width + 2)),
+        ) else {
+            continue;
+        };
+        let more = block.and_then(|block| block.get(width + 3)).unwrap_or(&0);
+        entry.packets += if flags & 6 == 0 {
+            1
+        } else {
+            u64::from(*more) + 1
+        };
+        entry.padding_ns = padding.unwrap_or(0);
     }
 }

@@ -97,11 +97,12 @@ impl<'a> Mix<'a> {
         self.at = at;
     }
 
-    /// Adds a packet's interleaved samples, once its channels and rate are found to be right.
+    /// Adds a packet's interleaved samples without the last `padding`, once its channels and rate are found to be right.
     pub(super) fn take(
         &mut self,
         channels: &Channels,
         rate_hz: u32,
+        padding: u64,
         copy: impl FnOnce(&mut Vec<f32>),
     ) -> Result<(), Error> {
         let name = || self.name.to_owned();
@@ -121,7 +122,7 @@ impl<'a> Mix<'a> {
         }
         self.seen += self.interleaved.len();
         let count = self.weights.len();
-        let frames = (self.interleaved.len() / count) as u64;
+        let frames = ((self.interleaved.len() / count) as u64).saturating_sub(padding);
         let within = |at: u64| (at.clamp(self.at, self.at + frames) - self.at) as usize;
         let kept = count * within(self.keep.start)..count * within(self.keep.end);
         let kept = self.interleaved.get(kept).unwrap_or(&[]);

@@ -2,10 +2,12 @@
 
 mod announced;
 mod downmix;
+mod ebml;
 mod lead;
 mod matroska;
 mod mix;
 mod mp4;
+mod spliced;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -58,7 +60,7 @@ impl Sound {
 /// track of MP4 and QuickTime (AAC-LC, ALAC, FLAC, MP3, uncompressed), Matroska and WebM (the same and Vorbis).
 ///
 /// Silence that an encoder adds before and after is cut off where the file tells how much: MP3 with the encoder's tag,
-/// Ogg, the edit list or iTunes' tag of an MP4, the delay of a Matroska track.
+/// Ogg, the edit list or iTunes' tag of an MP4, the delay of a Matroska track and the padding of its last packet.
 ///
 /// Channels are down-mixed by the places that the file gives them, with the weights of ITU-R BS.775 made to add up to
 /// one: left and right 0.7071, centre 1, surrounds 0.5, low-frequency effects 0. Where no places are given, and for

@@ -182,7 +182,9 @@ impl<'a> Stream<'a> {
         };
         if buffer.frames() > 0 {
             self.empty = 0;
-            mix.take(buffer.spec().channels(), buffer.spec().rate(), |samples| {
+            let (channels, rate_hz) = (buffer.spec().channels(), buffer.spec().rate());
+            let padding = self.track.lead.padding();
+            mix.take(channels, rate_hz, padding, |samples| {
                 buffer.copy_to_vec_interleaved(samples)
             })?;
         }

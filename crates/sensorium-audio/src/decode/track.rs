@@ -89,9 +89,13 @@ impl Heard {
             (_, Some(file)) => file.trim(track.id),
             _ => Trim::default(),
         };
+        let padding = matroska.and_then(|file| file.padding(track.id));
+        let padding = padding.zip(rate_hz);
+        let padding = padding.map(|((count, time), rate_hz)| (count, time.frames(rate_hz)));
+        let timed = id != FORMAT_ID_MKV && counts(track, rate_hz);
         Ok(Self {
             id: track.id,
-            lead: Lead::new(params.codec, id != FORMAT_ID_MKV && counts(track, rate_hz)),
+            lead: Lead::new(params.codec, timed, padding),
             length: length(format, track),
             seeks: matches!(id, FORMAT_ID_FLAC | FORMAT_ID_WAVE),
             decoder,
