@@ -30,11 +30,20 @@ enum Kind {
     Aac,
 }
 
+/// What tells a packet's number of samples, where its codec does not.
+#[derive(Clone, Copy)]
+pub(super) enum Timing {
+    /// Its size: a sample of all channels has this many bytes.
+    Bytes(usize),
+    /// The duration that the container gives it.
+    Durations,
+    Unknown,
+}
+
 /// The packets before the next one, as many as its decoder may need to have seen.
 pub(super) struct Lead {
     kind: Kind,
-    /// Whether packets tell their number of samples.
-    timed: bool,
+    timing: Timing,
     packets: VecDeque<Packet>,
     /// How many packets came before the next one.
     count: u64,
@@ -52,8 +61,8 @@ pub(super) struct Prime {
 }
 
 impl Lead {
-    /// `timed` says whether the container's durations of packets are counts of samples.
-    pub(super) fn new(codec: AudioCodecId, timed: bool, padding: Option<(u64, u64)>) -> Self {
+    /// `padding` is how many packets there are, and the samples that the last one has too much.
+    pub(super) fn new(codec: AudioCodecId, timing: Timing, padding: Option<(u64, u64)>) -> Self {
         let kind = match codec {
             CODEC_ID_AAC => Kind::Aac,
             CODEC_ID_MP3 => Kind::Mp3,
@@ -62,7 +71,7 @@ impl Lead {
         };
         Self {
             kind,
-            timed,
+            timing,
             packets: VecDeque::new(),
             count: 0,
             padding,
@@ -97,8 +106,11 @@ impl Lead {
                     .saturating_add(packet.trim_end.get());
                 Some(frames.saturating_sub(trimmed))
             }
-            _ if self.timed => Some(packet.dur.get()),
-            _ => None,
+            _ => match self.timing {
+                Timing::Bytes(0) | Timing::Unknown => None,
+                Timing::Bytes(bytes) => Some((packet.data.len() / bytes) as u64),
+                Timing::Durations => Some(packet.dur.get()),
+            },
         }
     }
 

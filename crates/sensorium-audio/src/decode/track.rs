@@ -11,7 +11,7 @@ use symphonia::core::formats::well_known::{
 use symphonia::core::formats::{FormatReader, Track, TrackType};
 
 use super::downmix::is_wave_without_layout;
-use super::lead::Lead;
+use super::lead::{Lead, Timing};
 use super::matroska::Prepared;
 use super::mix::check_channels;
 use super::mp4::{self, Trim};
@@ -81,7 +81,7 @@ impl Heard {
         let layout_known = match id {
             FORMAT_ID_WAVE => !is_wave_without_layout(bytes),
             // QuickTime's uncompressed channels are numbered, not placed.
-            FORMAT_ID_ISOMP4 => !is_pcm(params.codec),
+            FORMAT_ID_ISOMP4 => width(params.codec).is_none(),
             _ => true,
         };
         let trim = match (id, matroska) {
@@ -92,10 +92,15 @@ impl Heard {
         let padding = matroska.and_then(|file| file.padding(track.id));
         let padding = padding.zip(rate_hz);
         let padding = padding.map(|((count, time), rate_hz)| (count, time.frames(rate_hz)));
-        let timed = id != FORMAT_ID_MKV && counts(track, rate_hz);
+        let channels = params.channels.as_ref().map(|channels| channels.count());
+        let timing = match width(params.codec).zip(channels) {
+            Some((width, channels)) => Timing::Bytes(width * channels),
+            None if id != FORMAT_ID_MKV && counts(track, rate_hz) => Timing::Durations,
+            None => Timing::Unknown,
+        };
         Ok(Self {
             id: track.id,
-            lead: Lead::new(params.codec, timed, padding),
+            lead: Lead::new(params.codec, timing, padding),
             length: length(format, track),
             seeks: matches!(id, FORMAT_ID_FLAC | FORMAT_ID_WAVE),
             decoder,
@@ -173,28 +178,30 @@ fn turned_round(codec: AudioCodecId) -> AudioCodecId {
     }
 }
 
-fn is_pcm(codec: AudioCodecId) -> bool {
-    [
-        codecs::CODEC_ID_PCM_S32LE,
-        codecs::CODEC_ID_PCM_S32BE,
-        codecs::CODEC_ID_PCM_S24LE,
-        codecs::CODEC_ID_PCM_S24BE,
-        codecs::CODEC_ID_PCM_S16LE,
-        codecs::CODEC_ID_PCM_S16BE,
-        codecs::CODEC_ID_PCM_S8,
-        codecs::CODEC_ID_PCM_U32LE,
-        codecs::CODEC_ID_PCM_U32BE,
-        codecs::CODEC_ID_PCM_U24LE,
-        codecs::CODEC_ID_PCM_U24BE,
-        codecs::CODEC_ID_PCM_U16LE,
-        codecs::CODEC_ID_PCM_U16BE,
-        codecs::CODEC_ID_PCM_U8,
-        codecs::CODEC_ID_PCM_F32LE,
-        codecs::CODEC_ID_PCM_F32BE,
-        codecs::CODEC_ID_PCM_F64LE,
-        codecs::CODEC_ID_PCM_F64BE,
-    ]
-    .contains(&codec)
+/// The bytes of an uncompressed number; none for other codecs.
+fn width(codec: AudioCodecId) -> Option<usize> {
+    Some(match codec {
+        codecs::CODEC_ID_PCM_S8
+        | codecs::CODEC_ID_PCM_U8
+        | codecs::CODEC_ID_PCM_ALAW
+        | codecs::CODEC_ID_PCM_MULAW => 1,
+        codecs::CODEC_ID_PCM_S16LE
+        | codecs::CODEC_ID_PCM_S16BE
+        | codecs::CODEC_ID_PCM_U16LE
+        | codecs::CODEC_ID_PCM_U16BE => 2,
+        codecs::CODEC_ID_PCM_S24LE
+        | codecs::CODEC_ID_PCM_S24BE
+        | codecs::CODEC_ID_PCM_U24LE
+        | codecs::CODEC_ID_PCM_U24BE => 3,
+        codecs::CODEC_ID_PCM_S32LE
+        | codecs::CODEC_ID_PCM_S32BE
+        | codecs::CODEC_ID_PCM_U32LE
+        | codecs::CODEC_ID_PCM_U32BE
+        | codecs::CODEC_ID_PCM_F32LE
+        | codecs::CODEC_ID_PCM_F32BE => 4,
+        codecs::CODEC_ID_PCM_F64LE | codecs::CODEC_ID_PCM_F64BE => 8,
+        _ => return None,
+    })
 }
 
 /// What a decoder may be made with: it takes memory for what these say, before it sees a packet.
