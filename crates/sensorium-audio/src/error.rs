@@ -23,7 +23,7 @@ pub enum Error {
     },
     /// The content is of no format that is read.
     #[error(
-        "{name}: is no sound that can be read; WAV, FLAC, Ogg Vorbis, MP3 and AAC or ALAC in MP4 are (whatever the extension says)"
+        "{name}: is no sound that can be read; WAV, FLAC, Ogg Vorbis, MP3, AAC, and the sound of MP4, Matroska and WebM are (whatever the extension says)"
     )]
     Format {
         /// File or name.
@@ -64,6 +64,18 @@ pub enum Error {
     Silent {
         /// File or name.
         name: String,
+    },
+    /// A window begins where the sound has ended.
+    #[error(
+        "{name}: is {length_s:.2} seconds long; a window that begins at {start_s:.2} holds none of it"
+    )]
+    Beyond {
+        /// File or name.
+        name: String,
+        /// Where the window begins, in seconds.
+        start_s: f64,
+        /// How long the sound is, in seconds.
+        length_s: f64,
     },
     /// A sample is not a number.
     #[error("{name}: sample {index} is not a finite number")]

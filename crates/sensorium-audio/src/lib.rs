@@ -34,9 +34,11 @@ mod resample;
 mod tests;
 #[cfg(test)]
 mod tests_bounds;
+#[cfg(test)]
+mod tests_resample;
 
 pub use ast::{Ast, AstConfig};
-pub use decode::{LARGEST, LONGEST_S, Sound, decode};
+pub use decode::{LARGEST, LONGEST_S, Sound, decode, decode_window};
 pub use error::Error;
 pub use features::{
     AstMel, AstMelConfig, ClapConfig, ClapFeatures, ClapMel, ClapPadding, ClapTruncation,

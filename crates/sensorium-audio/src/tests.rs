@@ -103,7 +103,7 @@ fn what_is_no_sound_says_so() {
     check(
         "a.mp3",
         b"just a text, renamed",
-        "a.mp3: is no sound that can be read; WAV, FLAC, Ogg Vorbis, MP3 and AAC or ALAC in MP4 are (whatever the extension says)",
+        "a.mp3: is no sound that can be read; WAV, FLAC, Ogg Vorbis, MP3, AAC, and the sound of MP4, Matroska and WebM are (whatever the extension says)",
     );
     check(
         "a.wav",

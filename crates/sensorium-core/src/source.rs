@@ -1,6 +1,7 @@
 //! Where a sample's raw content comes from, before any modality has looked at it.
 
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,6 +38,42 @@ impl Source {
             name: name.into(),
             data: data.into(),
         }
+    }
+
+    /// What a stream gives to its end, held in memory: at most `limit` bytes. For what has no path, as standard input, a
+    /// socket or a member of an archive.
+    ///
+    /// ```
+    /// # use sensorium_core::Source;
+    /// let stream: &[u8] = b"RIFF"; // any `Read`
+    /// let source = Source::stream("upload.wav", stream, 1 << 20)?;
+    /// assert_eq!(source.describe(), "upload.wav");
+    /// assert!(Source::stream("upload.wav", std::io::repeat(0), 1 << 20).is_err());
+    /// # Ok::<(), sensorium_core::SourceError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SourceError`] if the stream cannot be read or goes on after `limit` bytes.
+    pub fn stream(
+        name: impl Into<Arc<str>>,
+        stream: impl Read,
+        limit: u64,
+    ) -> Result<Self, SourceError> {
+        let name = name.into();
+        let mut data = Vec::new();
+        let most = limit.saturating_add(1);
+        if let Err(error) = stream.take(most).read_to_end(&mut data) {
+            let name = name.to_string();
+            return Err(SourceError::Read { name, error });
+        }
+        if data.len() as u64 > limit {
+            return Err(SourceError::TooLarge {
+                name: name.to_string(),
+                size: data.len() as u64,
+                limit,
+            });
+        }
+        Ok(Self::bytes(name, data))
     }
 
     /// What to call this source in a message: the path, the name, or the start of the text.
@@ -77,7 +114,6 @@ impl Source {
             Self::Bytes { data, .. } => Ok(data.clone()),
             Self::Path(path) => {
                 let read = || -> std::io::Result<Result<Vec<u8>, u64>> {
-                    use std::io::Read;
                     let file = std::fs::File::open(path)?;
                     let meta = file.metadata()?;
                     if meta.is_dir() {

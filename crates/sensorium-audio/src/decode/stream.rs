@@ -3,43 +3,32 @@
 use std::io::{Cursor, ErrorKind};
 use std::sync::Arc;
 
-use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::well_known::{FORMAT_ID_FLAC, FORMAT_ID_ISOMP4, FORMAT_ID_MP3};
-use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
-use symphonia::core::io::MediaSourceStream;
+use symphonia::core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo};
+use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
+use symphonia::core::units::Timestamp;
 
-use super::mix::{Mix, check_channels};
+use super::matroska::{self, Prepared};
+use super::mix::Mix;
+use super::track::{Heard, broken};
 use crate::Error;
 
 /// Packets in a row that may give no sound before a file is given up: no decoder may loop for ever.
 const EMPTY_PACKETS: usize = 10_000;
-/// Frames of a packet that memory is taken for before they are seen. No codec that is read packs as many; a header
-/// of MP4 can say four billion.
-const MOST_FRAMES: u64 = 1 << 20;
-/// Frames that an MP3 may lack of its tag's length: encoders differ in whether the tag's own counts, and the last is
-/// often cut by those who count bytes.
-const MP3_SLACK: u64 = 2;
 
 /// A file being decoded.
 pub(super) struct Stream<'a> {
     name: &'a str,
+    bytes: Arc<[u8]>,
     format: Box<dyn FormatReader>,
-    decoder: Box<dyn AudioDecoder>,
-    track: u32,
-    length: Length,
+    matroska: Option<Prepared>,
+    track: Heard,
     empty: usize,
-}
-
-/// What a container says of its length.
-#[derive(Clone, Copy, Default)]
-struct Length {
-    /// Samples of a channel that must be there; 0 if it does not say.
-    frames: u64,
-    /// In seconds, for messages.
-    seconds: Option<f64>,
+    /// Whether packets were passed over since the last was decoded.
+    skipped: bool,
 }
 
 impl<'a> Stream<'a> {
@@ -50,7 +39,12 @@ impl<'a> Stream<'a> {
         extension: Option<&str>,
     ) -> Result<Self, Error> {
         let known = is_known(&bytes);
-        let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
+        let (source, matroska): (Box<dyn MediaSource>, _) = if matroska::is(&bytes) {
+            let (source, file) = matroska::prepare(name, &bytes)?;
+            (Box::new(source), Some(file))
+        } else {
+            (Box::new(Cursor::new(bytes.clone())), None)
+        };
         let mut hint = Hint::new();
         if let Some(extension) = extension {
             hint.with_extension(extension);
@@ -58,7 +52,7 @@ impl<'a> Stream<'a> {
         let format = symphonia::default::get_probe()
             .probe(
                 &hint,
-                stream,
+                MediaSourceStream::new(source, Default::default()),
                 FormatOptions::default(),
                 MetadataOptions::default(),
             )
@@ -75,50 +69,127 @@ impl<'a> Stream<'a> {
                     name: name.to_owned(),
                 },
             })?;
-        let (track, decoder, length) = choose(name, format.as_ref())?;
+        let track = Heard::choose(name, format.as_ref(), &bytes, matroska.as_ref())?;
         Ok(Self {
             name,
+            bytes,
             format,
-            decoder,
+            matroska,
             track,
-            length,
             empty: 0,
+            skipped: false,
         })
     }
 
-    /// Hands one packet's sound over, which may be none; false at the end.
-    pub(super) fn step(&mut self, mix: &mut Mix) -> Result<bool, Error> {
+    /// Takes out what is asked for; with `skip`, what lies before it is not decoded where the format allows.
+    pub(super) fn run(&mut self, mix: &mut Mix, skip: bool) -> Result<(), Error> {
+        mix.describe(self.track.trim, self.track.layout_known);
+        if skip && let Some(rate_hz) = self.track.rate_hz() {
+            let begins = mix.begins(rate_hz)?;
+            if self.track.seeks {
+                mix.skip_to(self.seek(begins)?);
+            } else {
+                while self.step(mix, begins)? && mix.at() < begins {}
+            }
+        }
+        while !mix.is_full() && self.step(mix, 0)? {}
+        Ok(())
+    }
+
+    /// Moves to a sample, or the start of the packet that holds it.
+    fn seek(&mut self, at: u64) -> Result<u64, Error> {
+        let unseekable = || Error::Broken {
+            name: self.name.to_owned(),
+            reason: format!("sample {at} cannot be found"),
+        };
+        let to = SeekTo::Timestamp {
+            ts: Timestamp::from(i64::try_from(at).map_err(|_| unseekable())?),
+            track_id: self.track.id,
+        };
+        let found = self.format.seek(SeekMode::Accurate, to);
+        let found = found.map_err(|fault| broken(self.name, fault))?;
+        let found = u64::try_from(found.actual_ts.get()).map_err(|_| unseekable())?;
+        if found > at {
+            return Err(unseekable());
+        }
+        self.track.begin_anew(self.name)?;
+        Ok(found)
+    }
+
+    /// Hands one packet's sound over, which may be none, and passes those over that end by sample `begins`; false at
+    /// the end.
+    fn step(&mut self, mix: &mut Mix, begins: u64) -> Result<bool, Error> {
         let packet = match self.format.next_packet() {
             Ok(Some(packet)) => packet,
-            Ok(None) if mix.frames() < self.length.frames => return Err(self.cut_off(mix)),
+            Ok(None) if mix.at() < self.track.length.frames => return Err(self.cut_off(mix)),
             Ok(None) => return Ok(false),
             Err(Fault::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
-                return Err(self.cut_off(mix));
+                let open = self.matroska.as_ref().is_some_and(|file| file.open_ended);
+                return if open {
+                    Ok(false)
+                } else {
+                    Err(self.cut_off(mix))
+                };
             }
             // The next part of a chained Ogg, with headers of its own.
             Err(Fault::ResetRequired) => {
                 self.count_empty()?;
-                (self.track, self.decoder, self.length) = choose(self.name, self.format.as_ref())?;
+                let format = self.format.as_ref();
+                self.track = Heard::choose(self.name, format, &self.bytes, self.matroska.as_ref())?;
+                self.skipped = false;
                 return Ok(true);
             }
             Err(fault) => return Err(broken(self.name, fault)),
         };
         self.count_empty()?;
-        if packet.track_id != self.track {
+        if packet.track_id != self.track.id {
             return Ok(true);
         }
-        let buffer = match self.decoder.decode(&packet) {
+        if let Some(frames) = self.track.lead.frames(&packet).filter(|_| begins > 0) {
+            let after = mix.at().saturating_add(frames);
+            if after <= begins {
+                if frames > 0 {
+                    self.empty = 0;
+                }
+                self.skipped = true;
+                mix.skip_to(after);
+                self.track.lead.note(packet);
+                return Ok(true);
+            }
+        }
+        self.prime()?;
+        self.decode(packet, mix)?;
+        Ok(true)
+    }
+
+    /// Brings the decoder into the state that it has at this place of the whole.
+    fn prime(&mut self) -> Result<(), Error> {
+        let prime = self.track.lead.prime(std::mem::take(&mut self.skipped));
+        if prime.anew {
+            self.track.begin_anew(self.name)?;
+        }
+        for packet in prime.packets {
+            // The first may point at what is not there; those that matter do not.
+            let _ = self.track.decoder.decode(&packet);
+        }
+        Ok(())
+    }
+
+    fn decode(&mut self, packet: Packet, mix: &mut Mix) -> Result<(), Error> {
+        let buffer = match self.track.decoder.decode(&packet) {
             Ok(buffer) => buffer,
             Err(fault) => return Err(broken(self.name, fault)),
         };
         if buffer.frames() > 0 {
             self.empty = 0;
-            let channels = buffer.spec().channels().count();
-            mix.take(channels, buffer.spec().rate(), |samples| {
+            let (channels, rate_hz) = (buffer.spec().channels(), buffer.spec().rate());
+            let padding = self.track.lead.padding();
+            mix.take(channels, rate_hz, padding, |samples| {
                 buffer.copy_to_vec_interleaved(samples)
             })?;
         }
-        Ok(true)
+        self.track.lead.note(packet);
+        Ok(())
     }
 
     fn count_empty(&mut self) -> Result<(), Error> {
@@ -136,91 +207,15 @@ impl<'a> Stream<'a> {
         Error::EndsEarly {
             name: self.name.to_owned(),
             found_s: mix.seconds(),
-            announced_s: self.length.seconds,
+            announced_s: self.track.length.seconds,
         }
     }
 }
 
-type Chosen = (u32, Box<dyn AudioDecoder>, Length);
-
-/// The track that is heard, with its decoder and its length.
-fn choose(name: &str, format: &dyn FormatReader) -> Result<Chosen, Error> {
-    let track = format
-        .default_track(TrackType::Audio)
-        .ok_or_else(|| Error::Silent {
-            name: name.to_owned(),
-        })?;
-    let params = track
-        .codec_params
-        .as_ref()
-        .and_then(|params| params.audio())
-        .ok_or_else(|| Error::Format {
-            name: name.to_owned(),
-        })?;
-    let params = checked(name, params)?;
-    let decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(&params, &AudioDecoderOptions::default())
-        .map_err(|fault| broken(name, fault))?;
-    Ok((track.id, decoder, length(format, track)))
-}
-
-/// What a decoder may be made with: it takes memory for what these say, before it sees a packet.
-fn checked(name: &str, params: &AudioCodecParameters) -> Result<AudioCodecParameters, Error> {
-    if let Some(channels) = &params.channels {
-        check_channels(name, channels.count())?;
-    }
-    let mut params = params.clone();
-    // Without it, memory grows with what is there.
-    params.max_frames_per_packet = params.max_frames_per_packet.filter(|n| *n <= MOST_FRAMES);
-    Ok(params)
-}
-
-fn length(format: &dyn FormatReader, track: &Track) -> Length {
-    let seconds = || {
-        let time = track.duration?.timestamp_from(Default::default())?;
-        Some(track.time_base?.calc_time(time)?.as_secs_f64())
-    };
-    match format.format_info().format {
-        FORMAT_ID_FLAC => Length {
-            frames: track.num_frames.unwrap_or(0),
-            seconds: seconds(),
-        },
-        // Without an encoder's tag, which tells the delay as well, it is a guess by the file's size.
-        FORMAT_ID_MP3 if track.delay.is_some() => Length {
-            frames: track
-                .num_frames
-                .unwrap_or(0)
-                .saturating_sub(mp3_slack(track)),
-            seconds: seconds(),
-        },
-        // Its reader misses samples by itself, and durations may have gaps.
-        FORMAT_ID_ISOMP4 => Length {
-            frames: 0,
-            seconds: seconds(),
-        },
-        _ => Length::default(),
-    }
-}
-
-/// In samples: MPEG-1 has 1152 a frame, MPEG-2, with its lower rates, half.
-fn mp3_slack(track: &Track) -> u64 {
-    let params = track.codec_params.as_ref().and_then(|p| p.audio());
-    let rate_hz = params.and_then(|p| p.sample_rate).unwrap_or(0);
-    MP3_SLACK * if rate_hz > 24_000 { 1152 } else { 576 }
-}
-
 /// Whether a file begins like one of the containers that have a header to be cut off in.
 fn is_known(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"fLaC") || bytes.starts_with(b"OggS") || bytes.get(4..8) == Some(b"ftyp")
-}
-
-fn broken(name: &str, fault: Fault) -> Error {
-    let reason = match fault {
-        Fault::DecodeError(reason) => reason.to_owned(),
-        other => other.to_string(),
-    };
-    Error::Broken {
-        name: name.to_owned(),
-        reason,
-    }
+    bytes.starts_with(b"fLaC")
+        || bytes.starts_with(b"OggS")
+        || bytes.get(4..8) == Some(b"ftyp")
+        || matroska::is(bytes)
 }
