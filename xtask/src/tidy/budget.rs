@@ -78,7 +78,8 @@ fn over_budget(package: &Package, closure: &BTreeSet<String>) -> Vec<Fault> {
         "sensorium-text" => &[TEXT[0], TEXT[1], CPU],
         "sensorium-hub" => &HUB,
         "sensorium-models" => &[
-            IMAGES[0], IMAGES[1], TEXT[0], HUB[0], HUB[1], HUB[2], HUB[3],
+            IMAGES[0], IMAGES[1], SOUND[0], SOUND[1], SOUND[2], SOUND[3], TEXT[0], HUB[0], HUB[1],
+            HUB[2], HUB[3],
         ],
         // Reads the media of the embedded data set.
         "sensorium-data" => &["image"],

@@ -43,6 +43,7 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
             &["sensorium-core"]
         }
         "sensorium-models" => &[
+            "sensorium-audio",
             "sensorium-core",
             "sensorium-hub",
             "sensorium-text",
