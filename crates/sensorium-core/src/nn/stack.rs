@@ -13,7 +13,7 @@ use super::norm::{Norm, NormConfig, NormKind};
 use crate::tap::in_layer;
 use crate::{Misfit, NoTap, Tap, Tokens, need};
 
-/// Configuration of a [`Transformer`], and with a context's width of a [`Decoder`].
+/// Configuration of a [`Transformer`], and with a context's width of a [`Decoder`](super::Decoder).
 #[derive(Clone, Debug)]
 pub struct TransformerConfig {
     d_model: usize,
