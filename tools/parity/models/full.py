@@ -54,6 +54,7 @@ CASES = {
         CLIPConfig(text_config=LAION | {"eos_token_id": 2}, vision_config=LAION | {"patch_size": 16}),
     ),
     "siglip-base-patch16-224": ("SiglipModel", SiglipConfig()),
+    "siglip2-base-patch16-224": ("SiglipModel", SiglipConfig(text_config={"vocab_size": 256000})),
 }
 SIDE = 224
 CHANNELS = 3
