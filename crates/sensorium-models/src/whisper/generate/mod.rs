@@ -22,6 +22,7 @@ pub use settings::{Task, WhisperGeneration};
 
 use super::WhisperForConditionalGeneration;
 use crate::Error;
+use crate::error::need;
 use fallback::Tried;
 
 /// Seconds from one time that can be said to the next: that of a token of sound.
@@ -149,7 +150,7 @@ impl<'a> Transcriber<'a> {
     /// been heard.
     ///
     /// # Errors
-    /// If the model does not know the language or the task, or cannot say times and has to.
+    /// If the model does not know the language or the task, cannot say times and has to, or has no place for a text.
     ///
     /// # Panics
     /// If the features have other bands than the model's.
@@ -172,6 +173,7 @@ impl<'a> Transcriber<'a> {
             false => None,
         };
         let begin = self.settings.begin(language, how.task, timestamps)?;
+        self.leaves_room(begin.len())?;
         let mut rng = sensorium_core::seed::rng(how.seed, &[]);
         let mut transcript = Transcript {
             language,
@@ -206,6 +208,18 @@ impl<'a> Transcriber<'a> {
             }
         }
         Ok(transcript)
+    }
+
+    /// Refuses a model whose positions what stands before a text would fill.
+    fn leaves_room(&self, begin: usize) -> Result<(), Error> {
+        let positions = self.model.model.decoder.position.max_len();
+        let needed = 2 * begin + 1; // half of all may be what was said before
+        need(
+            positions >= needed,
+            "config.json",
+            "max_target_positions",
+            || format!("{positions} must be at least {needed} to begin a text with {begin} tokens"),
+        )
     }
 
     /// `[1, tokens, d_model]` of half a minute from a frame on.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::Published;
+use crate::whisper::WhisperConfig;
 
 /// What `tools/parity/models/whisper.py` wrote.
 #[derive(Deserialize)]
@@ -196,6 +197,33 @@ fn what_a_model_cannot_do_is_said_before_it_is_tried() {
         48,
         "without times only half a minute can be transcribed",
     );
+}
+
+#[test]
+fn a_model_without_room_for_a_text_is_refused() {
+    let (settings, device) = (settings(), devices().remove(0));
+    let config = |positions| WhisperConfig {
+        vocab_size: 44,
+        max_target_positions: positions,
+        ..WhisperConfig::debug()
+    };
+    let features = noise(60);
+    let how = Transcribe {
+        on_previous: true,
+        fallback: Fallback::none(),
+        ..Transcribe::default()
+    };
+    let transcribe = |positions| {
+        let model = config(positions).init_generation(&device);
+        let transcriber = Transcriber::new(&model, &settings);
+        transcriber.transcribe(Recording::new(&features, 6), &how, |_, _| {})
+    };
+    let told = transcribe(6).unwrap_err().to_string();
+    assert!(
+        told.contains("max_target_positions: 6 must be at least 7"),
+        "{told}"
+    );
+    assert!(transcribe(7).is_ok());
 }
 
 #[test]
