@@ -129,7 +129,7 @@ fn every_command_shown_is_one_the_program_takes() {
         }
     }
     assert_eq!(
-        shown, 26,
+        shown, 30,
         "lines of ```sh: update the number with the pages"
     );
 }
@@ -209,6 +209,10 @@ fn what_the_readme_speaks_of(folder: &Path) {
 fn the_readme_s_commands_run() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     what_the_readme_speaks_of(folder.path());
+    let whisper = root().join("crates/sensorium-models/tests/fixtures/ready-whisper");
+    std::fs::create_dir(folder.path().join("talks")).expect("a folder can be made");
+    let talk = folder.path().join("talks/long.wav");
+    std::fs::copy(whisper.join("long.wav"), talk).expect("a recording");
     let binary = Path::new(env!("CARGO_BIN_EXE_sensorium"));
     let path = [
         binary.parent().expect("a folder"),
@@ -224,6 +228,7 @@ fn the_readme_s_commands_run() {
             continue;
         }
         let line = line
+            .replace("openai/whisper-tiny", &whisper.display().to_string())
             .replace("openai/clip-vit-base-patch32", "tiny-clip")
             .replace("sentence-transformers/all-MiniLM-L6-v2", "tiny-clip")
             .replace(
@@ -241,9 +246,10 @@ fn the_readme_s_commands_run() {
         assert!(done.status.success(), "`{line}` failed\n{said}");
         ran += 1;
     }
-    assert_eq!(ran, 9, "update the number with the README");
+    assert_eq!(ran, 10, "update the number with the README");
     for made in [
         "photos.parquet",
+        "subtitles/long.srt",
         "runs/my-recipe/report.html",
         "runs/clip-digits/model",
     ] {
