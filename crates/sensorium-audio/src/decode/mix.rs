@@ -155,7 +155,11 @@ impl<'a> Mix<'a> {
                 sample_rate_hz: self.rate_hz,
             });
         }
-        let start = (self.want)(self.rate_hz).start;
+        // Without a packet there is no rate at which anything could be asked for.
+        let start = match length {
+            0 => 0,
+            _ => (self.want)(self.rate_hz).start,
+        };
         if length > 0 && start >= length {
             return Err(Error::Beyond {
                 name: self.name.to_owned(),

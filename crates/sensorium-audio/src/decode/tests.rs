@@ -189,3 +189,28 @@ fn the_start_of_a_long_sound_is_the_same_as_in_the_whole() {
     let cut = Source::bytes("a.flac", &FLAC[..9 * FLAC.len() / 10]);
     assert!(decode_start(&cut, |_| 1000).unwrap().samples.len() >= 1000);
 }
+
+#[test]
+fn a_wav_without_a_sample_holds_no_sound() {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    let mut file = std::io::Cursor::new(Vec::new());
+    hound::WavWriter::new(&mut file, spec)
+        .unwrap()
+        .finalize()
+        .unwrap();
+    let bytes = file.into_inner();
+    // What is asked for goes by a rate that no packet has told.
+    let start = super::decode_start(&Source::bytes("zero.wav", bytes.clone()), |rate_hz| {
+        assert_ne!(rate_hz, 0);
+        1000
+    });
+    let expected = "zero.wav: holds no sound (no samples)";
+    assert_eq!(start.unwrap_err().to_string(), expected);
+    let error = decode(&Source::bytes("zero.wav", bytes)).unwrap_err();
+    assert_eq!(error.to_string(), expected);
+}
