@@ -32,10 +32,12 @@ pub enum Family {
     SiglipVision,
     /// Whisper, speech to text.
     Whisper,
+    /// The audio spectrogram transformer.
+    Ast,
 }
 
 /// `model_type`, the family, and its name.
-const TYPES: [(&str, Family, &str); 14] = [
+const TYPES: [(&str, Family, &str); 15] = [
     ("bert", Family::Bert, "BERT"),
     ("roberta", Family::Bert, "RoBERTa"),
     ("xlm-roberta", Family::Bert, "XLM-RoBERTa"),
@@ -66,6 +68,7 @@ const TYPES: [(&str, Family, &str); 14] = [
         "SigLIP's vision tower",
     ),
     ("whisper", Family::Whisper, "Whisper"),
+    ("audio-spectrogram-transformer", Family::Ast, "AST"),
 ];
 
 impl Family {

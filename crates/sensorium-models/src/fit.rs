@@ -3,6 +3,7 @@
 use burn::tensor::Device;
 use sensorium_hub::{Allow, Checkpoint, LoadReport, check};
 
+use crate::ast::{AstForAudioClassification, AstModel};
 use crate::bert::{
     BertForMaskedLm, BertForSequenceClassification, BertModel, MODULES, SentenceEncoder,
 };
@@ -65,6 +66,10 @@ pub fn fit(checkpoint: &Checkpoint, device: &Device) -> Result<LoadReport, Error
             of::<WhisperForConditionalGeneration>(checkpoint, device)
         }
         (Family::Whisper, _) => of::<WhisperModel>(checkpoint, device),
+        (Family::Ast, "ForAudioClassification") => {
+            of::<AstForAudioClassification>(checkpoint, device)
+        }
+        (Family::Ast, _) => of::<AstModel>(checkpoint, device),
     }
 }
 

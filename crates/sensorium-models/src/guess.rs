@@ -8,7 +8,9 @@ impl Family {
         let names: Vec<&str> = names.collect();
         let has = |part: &str| names.iter().any(|name| name.contains(part));
         // What only one of the families has comes first.
-        let signs: [(bool, Self); 10] = [
+        let signs: [(bool, Self); 11] = [
+            // A ViT's names, but for the second token of its own.
+            (has("distillation_token"), Self::Ast),
             (
                 has("encoder_attn.q_proj") && has("encoder.conv2"),
                 Self::Whisper,

@@ -5,6 +5,7 @@
 //!
 //! This crate must never know training, data sets, recipes, commands or a backend.
 
+pub mod ast;
 pub mod bert;
 pub mod clip;
 mod config;

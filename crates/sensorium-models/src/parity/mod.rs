@@ -3,6 +3,7 @@
 //! The tiny checkpoints under `tests/fixtures` are compared in every test run; `cargo xtask parity --full` brings
 //! checkpoints of published size, and real weights.
 
+mod ast;
 mod bert;
 mod clip;
 mod dino;
@@ -139,6 +140,8 @@ fn compare(case: &Case, device: &Device, saved: &Path) {
         "SiglipVisionModel" => siglip::vision,
         "WhisperForConditionalGeneration" => whisper::generation,
         "WhisperModel" => whisper::headless,
+        "ASTModel" => ast::tower,
+        "ASTForAudioClassification" => ast::classification,
         class => panic!("there is no comparison for {class}"),
     };
     how(case, device, saved);
@@ -193,6 +196,11 @@ fn parity_of_clip() {
 fn parity_of_siglip() {
     let families = [Family::Siglip, Family::SiglipText, Family::SiglipVision];
     check(&families, 5);
+}
+
+#[test]
+fn parity_of_ast() {
+    check(&[Family::Ast], 3);
 }
 
 #[test]

@@ -39,7 +39,8 @@ pub(crate) const ENCODER: [(&str, &str); 5] = [
     ("encoder.norm", "layernorm"),
 ];
 
-const BLOCKS: [(&str, &str); 5] = [
+/// Of the rest of the blocks, and of the pooler.
+pub(crate) const BLOCKS: [(&str, &str); 5] = [
     (
         "encoder.blocks.{}.norm_attention",
         "encoder.layer.{}.layernorm_before",
