@@ -40,6 +40,14 @@ impl Done {
         self
     }
 
+    /// Leaves an input out, and says why.
+    pub fn skip(&mut self, input: &Input, error: &anyhow::Error, progress: &Progress) {
+        let reason = crate::one_line(error);
+        progress.result(&format!("skipped: {reason}"));
+        let input = input.name.clone();
+        self.skipped.push(Skipped { input, reason });
+    }
+
     /// An error if not one was answered: an empty result would pass for success.
     pub fn need_some(&self) -> anyhow::Result<()> {
         match (self.answered, self.skipped.len()) {
@@ -105,23 +113,14 @@ pub fn run<M: Answers>(
             break;
         }
         let chunk: Arc<[Input]> = chunk.into();
-        let (sources, model) = (chunk.clone(), model.clone());
-        let jobs: Vec<usize> = (0..chunk.len()).collect();
-        let prepared = sensorium_data::in_order(jobs, threads, args.batch, move |i: usize| {
-            sources[i].prepare(&|source: &Source| model.prepare(source))
-        });
-        for (input, result) in chunk.iter().zip(prepared) {
-            // One that panicked or hung is as bad as one that is refused, but does not say its name.
-            let result = result.unwrap_or_else(|error| {
-                Err(anyhow::anyhow!("{}: {error}", input.source().describe()))
-            });
+        let preparing = model.clone();
+        let prepare = move |source: &Source| preparing.prepare(source);
+        let samples = prepared(&chunk, threads, args.batch, prepare);
+        for (input, result) in chunk.iter().zip(samples) {
             match result {
                 Ok(sample) => window.push(input.clone(), sample),
                 Err(error) if args.on_error == OnErrorArg::Skip => {
-                    let reason = crate::one_line(&error);
-                    progress.result(&format!("skipped: {reason}"));
-                    let input = input.name.clone();
-                    done.skipped.push(Skipped { input, reason });
+                    done.skip(input, &error, progress);
                 }
                 Err(error) => return Err(error),
             }
@@ -138,6 +137,31 @@ pub fn run<M: Answers>(
         progress.result(&format!("skipped {skipped} of {all}"));
     }
     Ok(done)
+}
+
+/// Inputs that are prepared by so many threads, in order; as many as `ahead` of them wait to be taken.
+pub fn prepared<S, E>(
+    inputs: &Arc<[Input]>,
+    threads: usize,
+    ahead: usize,
+    prepare: impl Fn(&Source) -> Result<S, E> + Send + Sync + 'static,
+) -> impl Iterator<Item = anyhow::Result<S>>
+where
+    S: Send + 'static,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let jobs: Vec<usize> = (0..inputs.len()).collect();
+    let (preparing, named) = (inputs.clone(), inputs.clone());
+    let samples = sensorium_data::in_order(jobs, threads, ahead, move |i: usize| {
+        preparing[i].prepare(&prepare)
+    });
+    samples.enumerate().map(move |(i, sample)| {
+        // One that panicked or hung is as bad as one that is refused, but does not say its name.
+        sample.unwrap_or_else(|error| {
+            let name = named[i].source().describe();
+            Err(anyhow::anyhow!("{name}: {error}"))
+        })
+    })
 }
 
 /// What `work` makes of all samples, in order, from batches of those that are about as long.

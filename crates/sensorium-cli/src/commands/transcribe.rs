@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use sensorium_core::Source;
 use sensorium_models::ready::{PreparedSpeech, Speech, SpeechToText};
 use sensorium_models::whisper::generate::{Fallback, Task, Transcribe};
 use sensorium_recipe::Observer;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Common, FormatArg, OnErrorArg, TaskArg, TranscribeArgs};
 use crate::inputs::{Input, Inputs};
-use crate::jobs::{Done, Skipped};
+use crate::jobs::{self, Done};
 use crate::progress::Progress;
 use crate::{Misuse, models, screen, subtitles};
 
@@ -30,22 +31,24 @@ pub fn run(args: &TranscribeArgs, common: &Common) -> anyhow::Result<()> {
     let model = Arc::new(SpeechToText::open(&checkpoint, &opened.device)?);
     let mut progress = Progress::new(common.quiet);
     let mut done = Done::default();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.min(2); // a whole recording is much to hold
     loop {
         let chunk: Arc<[Input]> = inputs.chunk()?.into();
         if chunk.is_empty() {
             break;
         }
-        for (input, prepared) in chunk.iter().zip(prepared(&chunk, &model)) {
+        let preparing = model.clone();
+        let prepare = move |source: &Source| preparing.prepare(source);
+        let prepared = jobs::prepared(&chunk, threads, AHEAD, prepare);
+        for (input, prepared) in chunk.iter().zip(prepared) {
             match prepared.and_then(|speech| hear(input, &speech, &model, &how, &mut progress)) {
                 Ok(speech) => {
                     results.put(input, &speech)?;
                     done.answered += 1;
                 }
                 Err(error) if args.on_error == OnErrorArg::Skip => {
-                    let reason = crate::one_line(&error);
-                    progress.result(&format!("skipped: {reason}"));
-                    let input = input.name.clone();
-                    done.skipped.push(Skipped { input, reason });
+                    done.skip(input, &error, &progress);
                 }
                 Err(error) => return Err(error),
             }
@@ -71,26 +74,6 @@ fn how(args: &TranscribeArgs) -> Transcribe {
         },
         seed: args.seed,
     }
-}
-
-/// Recordings, decoded and made ready in parallel, in order.
-fn prepared(
-    chunk: &Arc<[Input]>,
-    model: &Arc<SpeechToText>,
-) -> impl Iterator<Item = anyhow::Result<PreparedSpeech>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let (inputs, model) = (chunk.clone(), model.clone());
-    let jobs: Vec<usize> = (0..chunk.len()).collect();
-    let prepared = sensorium_data::in_order(jobs, threads.min(2), AHEAD, move |i: usize| {
-        inputs[i].prepare(&|source: &_| model.prepare(source))
-    });
-    let names = chunk.clone();
-    prepared.enumerate().map(move |(i, result)| {
-        // One that panicked or hung is as bad as one that is refused, but does not say its name.
-        result.unwrap_or_else(|error| {
-            Err(anyhow::anyhow!("{}: {error}", names[i].source().describe()))
-        })
-    })
 }
 
 fn hear(
