@@ -25,7 +25,7 @@ pub use modality::Modality;
 pub use model::{Composite, Fusion, Head, Logits, Model};
 pub use source::{Source, SourceError};
 pub use tap::{NoTap, Recorder, Tap};
-pub use tokens::{Parts, Tokens};
+pub use tokens::{Parts, Tokens, present};
 
 /// Random generators that can be asked for again; re-exported so that implementors need no version of their own.
 pub use rand_chacha::ChaCha8Rng as SampleRng;

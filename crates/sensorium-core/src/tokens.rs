@@ -63,7 +63,7 @@ impl Tokens {
 
     /// Which samples have at least one token that is not padding: `[batch]`.
     pub fn present(&self) -> Tensor<1, Bool> {
-        self.pad.clone().bool_not().any_dim(1).squeeze_dim(1)
+        present(self.pad.clone())
     }
 
     /// The same tokens with every padded embedding set to zero.
@@ -165,4 +165,9 @@ impl IntoIterator for Parts {
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
+}
+
+/// Which samples have at least one place that is not padding: `[batch, places]`, true = padding → `[batch]`
+pub fn present(pad: Tensor<2, Bool>) -> Tensor<1, Bool> {
+    pad.bool_not().any_dim(1).squeeze_dim(1)
 }

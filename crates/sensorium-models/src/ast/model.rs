@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use sensorium_audio::{AUDIO, AudioBatch};
 use sensorium_core::nn::{Norm, NormConfig, Transformer, trunc_normal};
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Logits, Modality, Model, NoTap, Tap, Tokens, assert_shape};
+use sensorium_core::{Encoder, Logits, Modality, Model, NoTap, Tap, Tokens, assert_shape, present};
 
 use super::AstConfig;
 
@@ -125,7 +125,7 @@ impl Encoder for AstModel {
     /// If there are other frames or bands than the model's.
     fn encode_with<T: Tap>(&self, batch: AudioBatch, tap: &mut T) -> Tokens {
         let AudioBatch { features, pad } = batch;
-        let present = pad.bool_not().any_dim(1).squeeze_dim(1); // [B, F] -> [B]
+        let present = present(pad);
         let embeds = tap.tensor("embeds", self.embeddings.forward(features));
         let embeds = in_layer(tap, "encoder", |tap| {
             self.encoder.forward_dense_with(embeds, tap)

@@ -5,7 +5,7 @@ use burn::nn::Linear;
 use burn::tensor::{Bool, Device, Int, Tensor};
 use sensorium_core::nn::Transformer;
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens};
+use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens, present};
 use sensorium_text::{TEXT, TextBatch};
 
 use super::vision::projection;
@@ -161,7 +161,7 @@ impl Encoder for ClipTextModelWithProjection {
     /// # Panics
     /// As the tower's.
     fn encode_with<T: Tap>(&self, batch: TextBatch, tap: &mut T) -> Tokens {
-        let present = batch.pad.clone().bool_not().any_dim(1).squeeze_dim(1); // [B, T] -> [B]
+        let present = present(batch.pad.clone());
         let embedding = self.embed_with(batch, tap);
         Tokens::with_presence(embedding.unsqueeze_dim(1), present) // [B, E] -> [B, 1, E]
     }

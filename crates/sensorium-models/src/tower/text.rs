@@ -2,7 +2,9 @@
 
 use burn::module::{Module, ParamGroup};
 use burn::tensor::{Device, Tensor};
-use sensorium_core::{Encoder, Modality, NoTap, Processor, SampleRng, Source, Tap, Tokens, one_of};
+use sensorium_core::{
+    Encoder, Modality, NoTap, Processor, SampleRng, Source, Tap, Tokens, one_of, present,
+};
 use sensorium_hub::Checkpoint;
 use sensorium_text::{AugmentConfig, TEXT, TextBatch, TextProcessor, TextSample};
 
@@ -195,7 +197,7 @@ impl Encoder for TextTower {
     /// If there are more tokens than positions.
     fn encode_with<T: Tap>(&self, batch: TextBatch, tap: &mut T) -> Tokens {
         if self.output == Output::Embedding {
-            let present = batch.pad.clone().bool_not().any_dim(1).squeeze_dim(1); // [B, T] -> [B]
+            let present = present(batch.pad.clone());
             let embedding = self.embed_with(batch, tap);
             return Tokens::with_presence(embedding.unsqueeze_dim(1), present); // [B, D] -> [B, 1, D]
         }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use sensorium_audio::{AUDIO, AudioBatch};
 use sensorium_core::nn::{Activation, Transformer};
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Modality, Tap, Tokens, assert_shape};
+use sensorium_core::{Encoder, Modality, Tap, Tokens, assert_shape, present};
 
 use super::WhisperConfig;
 
@@ -96,7 +96,7 @@ impl Encoder for WhisperEncoder {
         let [count, frames, _] = batch.features.dims();
         let AudioBatch { features, pad } = batch;
         assert_shape!(features, [count, self.n_frames(), self.n_mels]);
-        let present = pad.bool_not().any_dim(1).squeeze_dim(1); // [B, F] -> [B]
+        let present = present(pad);
         let x = features.swap_dims(1, 2); // [B, F, M] -> [B, M, F]
         let x = Activation::Gelu.forward(self.conv_in.forward(x)); // [B, D, F]
         let x = Activation::Gelu.forward(self.conv_down.forward(x)); // [B, D, F/2]

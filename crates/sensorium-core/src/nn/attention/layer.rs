@@ -169,10 +169,7 @@ impl Attention {
     /// Taps `weights` `[batch, heads, tokens, tokens]` if the tap wants weights.
     pub fn self_attend_with<T: Tap>(&self, x: Tensor<3>, how: &Attend, tap: &mut T) -> Tensor<3> {
         let (query, key, value) = self.project(x.clone(), x);
-        let (query, key) = match &self.rotary {
-            Some(rotary) => (rotary.forward(query, 0), rotary.forward(key, 0)),
-            None => (query, key),
-        };
+        let (query, key) = self.turned(query, key, 0);
         self.finish(query, key, value, how, tap)
     }
 
@@ -193,10 +190,7 @@ impl Attention {
             }
             None => self.project(x.clone().narrow(1, 0, 1), x),
         };
-        let (query, key) = match &self.rotary {
-            Some(rotary) => (rotary.forward(query, 0), rotary.forward(key, 0)),
-            None => (query, key),
-        };
+        let (query, key) = self.turned(query, key, 0);
         self.finish(query, key, value, how, &mut NoTap)
     }
 
@@ -209,13 +203,7 @@ impl Attention {
     pub fn step(&self, x: Tensor<3>, cache: &mut KvCache) -> Tensor<3> {
         let [_, tokens, _] = x.dims();
         let (query, key, value) = self.project(x.clone(), x);
-        let (query, key) = match &self.rotary {
-            Some(rotary) => (
-                rotary.forward(query, cache.len()),
-                rotary.forward(key, cache.len()),
-            ),
-            None => (query, key),
-        };
+        let (query, key) = self.turned(query, key, cache.len());
         let (key, value) = cache.push(key, value);
         // The last token sees all: alone, it needs no mask.
         let how = Attend::default().with_causal(tokens > 1);
@@ -300,6 +288,14 @@ impl Attention {
             split_heads(key, self.n_kv_heads),
             split_heads(value, self.n_kv_heads),
         )
+    }
+
+    /// Query and key, `[batch, heads, tokens, d_head]`, turned by rotary positions from `start` on, if there are any.
+    fn turned(&self, query: Tensor<4>, key: Tensor<4>, start: usize) -> (Tensor<4>, Tensor<4>) {
+        match &self.rotary {
+            Some(rotary) => (rotary.forward(query, start), rotary.forward(key, start)),
+            None => (query, key),
+        }
     }
 
     fn finish<T: Tap>(

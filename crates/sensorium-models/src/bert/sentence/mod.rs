@@ -20,7 +20,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens};
+use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens, present};
 use sensorium_hub::{Allow, Checkpoint, KeyMap, LoadReport};
 use sensorium_text::{TEXT, TextBatch};
 
@@ -153,7 +153,7 @@ impl Encoder for SentenceEncoder {
 
     /// One token per text.
     fn encode_with<T: Tap>(&self, batch: TextBatch, tap: &mut T) -> Tokens {
-        let present = batch.pad.clone().bool_not().any_dim(1).squeeze_dim(1); // [B, T] -> [B]
+        let present = present(batch.pad.clone());
         let vector = self.embed_with(batch, tap);
         let [n, d] = vector.dims();
         Tokens::with_presence(vector.reshape([n, 1, d]), present) // [B, D] -> [B, 1, D]
