@@ -109,8 +109,23 @@ impl WhisperForConditionalGeneration {
     /// If there are more tokens than positions.
     pub fn next(&self, ids: Tensor<2, Int>, cache: &mut DecoderCache) -> Tensor<2> {
         let [_, tokens] = ids.dims();
-        let last = self.model.decoder.step(ids, cache).narrow(1, tokens - 1, 1);
-        self.logits(last).squeeze_dim(1) // [B, 1, V] -> [B, V]
+        let [last] = self.at(ids, [tokens - 1], cache);
+        last
+    }
+
+    /// The same of the words after some of them alone, `[batch, vocab_size]` each: of many words, logits are large.
+    ///
+    /// # Panics
+    /// If there are more tokens than positions, or fewer than asked for.
+    pub fn at<const N: usize>(
+        &self,
+        ids: Tensor<2, Int>,
+        places: [usize; N],
+        cache: &mut DecoderCache,
+    ) -> [Tensor<2>; N] {
+        let stepped = self.model.decoder.step(ids, cache);
+        let one = |place| self.logits(stepped.clone().narrow(1, place, 1));
+        places.map(|place| one(place).squeeze_dim(1)) // [B, 1, V] -> [B, V]
     }
 
     /// `[batch, tokens, d_model]` → `[batch, tokens, vocab_size]`

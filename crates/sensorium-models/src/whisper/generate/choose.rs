@@ -2,9 +2,11 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::RngExt;
+use sensorium_core::SampleRng;
+use sensorium_core::nn::DecoderCache;
 
 use super::rules::{Rules, log_sum_exp};
-use super::{Prompt, Rng, Transcriber, host};
+use super::{Prompt, Transcriber, host};
 
 /// The words of a half minute.
 #[derive(Clone, Debug)]
@@ -28,23 +30,23 @@ impl Transcriber<'_> {
     /// Chooses words until the text ends or is full.
     pub(super) fn choose(
         &self,
-        heard: &Tensor<3>,
+        heard: &DecoderCache,
         prompt: &Prompt,
         temperature: f32,
-        rng: &mut Rng,
+        rng: &mut SampleRng,
     ) -> Chosen {
         let rules = Rules::new(self.settings, prompt.timestamps);
         let positions = self.model.model.decoder.position.max_len();
         let longest = self.settings.longest(prompt.tokens.len(), positions);
-        let mut cache = self.model.begin(heard);
-        let all = self.model.step(self.ids(&prompt.tokens), &mut cache);
+        let mut cache = heard.clone();
         let count = prompt.tokens.len();
-        let at = |i: usize| host(all.clone().narrow(1, i, 1).squeeze_dim(1)); // [1, T, V] -> [1, V]
-        let no_speech = self.settings.silence().map_or(0.0, |id| {
-            let scores = at(prompt.start);
-            (scores[id] - log_sum_exp(&scores)).exp()
-        });
-        let mut scores = at(count - 1);
+        let ids = self.ids(&prompt.tokens);
+        let at = [prompt.start, count - 1];
+        let [before, mut scores] = self.model.at(ids, at, &mut cache).map(host);
+        let no_speech = self
+            .settings
+            .silence()
+            .map_or(0.0, |id| (before[id] - log_sum_exp(&before)).exp());
         let (mut tokens, mut sum) = (Vec::new(), 0.0);
         while count + tokens.len() < longest {
             rules.apply(&tokens, &mut scores);
@@ -81,7 +83,7 @@ fn likeliest(scores: &[f32]) -> u32 {
 }
 
 /// One of all, by what is left of its probability at this temperature.
-fn draw(scores: &[f32], temperature: f32, rng: &mut Rng) -> u32 {
+fn draw(scores: &[f32], temperature: f32, rng: &mut SampleRng) -> u32 {
     let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = |score: &f32| f64::from((score - most) / temperature).exp();
     let sum: f64 = scores.iter().map(weight).sum();

@@ -3,12 +3,13 @@
 
 use std::io::Write;
 
-use burn::tensor::Tensor;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
+use sensorium_core::SampleRng;
+use sensorium_core::nn::DecoderCache;
 
 use super::choose::Chosen;
-use super::{Prompt, Rng, Transcribe, Transcriber};
+use super::{Prompt, Transcribe, Transcriber};
 
 /// When a half minute is tried again, and when it is passed over.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,10 +63,10 @@ pub(super) struct Tried {
 impl Transcriber<'_> {
     pub(super) fn with_fallback(
         &self,
-        heard: &Tensor<3>,
+        heard: &DecoderCache,
         prompt: &Prompt,
         how: &Transcribe,
-        rng: &mut Rng,
+        rng: &mut SampleRng,
     ) -> Tried {
         let Fallback {
             temperatures,

@@ -15,7 +15,8 @@ use std::ops::Range;
 
 use burn::tensor::{Tensor, TensorData};
 use sensorium_audio::AudioBatch;
-use sensorium_core::{Encoder, SampleRng};
+use sensorium_core::Encoder;
+use sensorium_core::nn::DecoderCache;
 
 pub use fallback::Fallback;
 pub use settings::{Task, WhisperGeneration};
@@ -119,12 +120,9 @@ impl<'a> Recording<'a> {
 
     /// Frames from `start` on, as many as `count`, with zeros after the last.
     fn window(&self, start: usize, count: usize) -> Vec<f32> {
-        let features = self.features.chunks_exact(self.n_mels);
-        let mut window = features
-            .skip(start)
-            .take(count)
-            .collect::<Vec<_>>()
-            .concat();
+        let end = self.features.len();
+        let [from, to] = [start, start + count].map(|frame| end.min(frame * self.n_mels));
+        let mut window = self.features[from..to].to_vec();
         window.resize(count * self.n_mels, 0.0);
         window
     }
@@ -164,13 +162,13 @@ impl<'a> Transcriber<'a> {
         let frames = recording.frames();
         let timestamps = how.timestamps || frames > window;
         self.settings.check(how, timestamps)?;
+        let named = how.language.as_deref();
+        let named = named.filter(|_| self.settings.is_multilingual());
+        let named = named.map(|name| self.settings.language(name)).transpose()?;
         let first = self.hear(recording, 0);
-        let language = match self.settings.is_multilingual() {
-            true => Some(match &how.language {
-                Some(language) => self.settings.language(language)?,
-                None => self.language(&first)?,
-            }),
-            false => None,
+        let language = match named {
+            None if self.settings.is_multilingual() => Some(self.language(&first)?),
+            named => named,
         };
         let begin = self.settings.begin(language, how.task, timestamps)?;
         self.leaves_room(begin.len())?;
@@ -222,23 +220,21 @@ impl<'a> Transcriber<'a> {
         )
     }
 
-    /// `[1, tokens, d_model]` of half a minute from a frame on.
-    fn hear(&self, recording: Recording<'_>, start: usize) -> Tensor<3> {
+    /// Half a minute from a frame on, heard, and the beginning of any text about it.
+    fn hear(&self, recording: Recording<'_>, start: usize) -> DecoderCache {
         let encoder = &self.model.model.encoder;
         let frames = encoder.n_frames();
         let device = encoder.position.val().device();
         let features = recording.window(start, frames);
         let data = TensorData::new(features, [1, frames, recording.n_mels]);
         let batch = AudioBatch::dense(Tensor::from_data(data, &device));
-        encoder.encode(batch).embeds
+        self.model.begin(&encoder.encode(batch).embeds)
     }
 
     /// The language that is likeliest after the start of a text.
-    fn language(&self, heard: &Tensor<3>) -> Result<u32, Error> {
-        let mut cache = self.model.begin(heard);
-        let scores = self
-            .model
-            .next(self.ids(&[self.settings.start]), &mut cache);
+    fn language(&self, heard: &DecoderCache) -> Result<u32, Error> {
+        let start = self.ids(&[self.settings.start]);
+        let scores = self.model.next(start, &mut heard.clone());
         let scores = host(scores);
         let languages = self.settings.languages();
         let likeliest = languages.max_by(|a, b| {
@@ -337,6 +333,3 @@ fn host(scores: Tensor<2>) -> Vec<f32> {
     let data = scores.into_data().convert::<f32>();
     data.iter::<f32>().collect()
 }
-
-/// Draws from what is left of a distribution.
-type Rng = SampleRng;
