@@ -129,7 +129,8 @@ impl Checkpoint {
         self.optional(name)?.ok_or_else(|| self.lacks(name))
     }
 
-    fn lacks(&self, file: &str) -> Error {
+    /// What is wrong where a file that is needed is not there.
+    pub fn lacks(&self, file: &str) -> Error {
         match &self.place {
             Place::Hub(remote) => remote.lacks(file),
             _ => Error::NoFile {

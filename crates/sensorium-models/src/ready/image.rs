@@ -5,7 +5,7 @@ use sensorium_core::{Processor, Source};
 use sensorium_hub::Checkpoint;
 use sensorium_vision::{ImageSample, PublishedImageProcessor};
 
-use super::unfit;
+use super::{preparation, unfit};
 use crate::Error;
 use crate::tower::{ImageTower, Output};
 use crate::vit::common::{MOST_PLACES, grid};
@@ -66,18 +66,7 @@ pub(crate) fn image_processor(
     checkpoint: &Checkpoint,
     takes: &Takes,
 ) -> Result<PublishedImageProcessor, Error> {
-    const OLD: &str = "preprocessor_config.json";
-    const NEW: &str = "processor_config.json";
-    let (name, json) = match checkpoint.text(OLD)? {
-        Some(json) => (OLD, json),
-        None => match checkpoint.text(NEW)? {
-            Some(json) => (NEW, json),
-            None => {
-                checkpoint.file(OLD)?; // says that it is missing
-                return Err(unfit(checkpoint, format!("has no {OLD}")));
-            }
-        },
-    };
+    let (name, json) = preparation(checkpoint)?;
     let processor = PublishedImageProcessor::from_json(name, &json)?;
     match takes.complaint(name, processor.dims()) {
         Some(problem) => Err(unfit(checkpoint, problem)),

@@ -31,6 +31,17 @@ pub fn unit_rows(vectors: Tensor<2>) -> Tensor<2> {
     crate::clip::unit(vectors)
 }
 
+/// The file that says how inputs are prepared, under its old name or its new one: its name, and its text.
+fn preparation(checkpoint: &Checkpoint) -> Result<(&'static str, String), Error> {
+    const NAMES: [&str; 2] = ["preprocessor_config.json", "processor_config.json"];
+    for name in NAMES {
+        if let Some(json) = checkpoint.text(name)? {
+            return Ok((name, json));
+        }
+    }
+    Err(checkpoint.lacks(NAMES[0]).into())
+}
+
 pub(crate) fn unfit(checkpoint: &Checkpoint, problem: String) -> Error {
     Error::Unfit {
         model: checkpoint.name().to_owned(),

@@ -6,10 +6,13 @@ use sensorium_core::Source;
 use sensorium_hub::Checkpoint;
 use sensorium_text::Tokenizer;
 
-use super::{tokenizer, unfit};
+use super::{preparation, tokenizer, unfit};
 use crate::whisper::generate::{Recording, Segment, Transcribe, Transcriber, WhisperGeneration};
 use crate::whisper::{WhisperConfig, WhisperForConditionalGeneration};
 use crate::{Error, Family, Published};
+
+/// Which ids say what.
+const GENERATION: &str = "generation_config.json";
 
 /// Whisper with what it hears by, and its words.
 #[derive(Debug)]
@@ -68,17 +71,11 @@ impl SpeechToText {
             return Err(unfit(checkpoint, problem));
         }
         let config = WhisperConfig::parse("config.json", &checkpoint.config()?)?;
-        let settings = match checkpoint.json("generation_config.json")? {
-            Some(json) => WhisperGeneration::parse(&json, config.vocab_size)?,
-            None => {
-                checkpoint.file("generation_config.json")?; // says that it is missing
-                return Err(unfit(
-                    checkpoint,
-                    "has no generation_config.json".to_owned(),
-                ));
-            }
-        };
-        let processor = sound_processor(checkpoint)?;
+        let settings = checkpoint.json(GENERATION)?;
+        let settings = settings.ok_or_else(|| checkpoint.lacks(GENERATION))?;
+        let settings = WhisperGeneration::parse(&settings, config.vocab_size)?;
+        let (name, json) = preparation(checkpoint)?;
+        let processor = SoundProcessor::published(name, &json)?;
         let mel = mel(checkpoint, &processor)?;
         let (bands, frames) = (mel.config().feature_size, mel.chunk_frames());
         if (bands, frames) != (config.n_mels, config.n_frames()) {
@@ -169,17 +166,6 @@ impl SpeechToText {
         let words: Vec<u32> = self.settings.words(ids).collect();
         Ok(self.tokenizer.decode(&words)?.trim().to_owned())
     }
-}
-
-fn sound_processor(checkpoint: &Checkpoint) -> Result<SoundProcessor, Error> {
-    const NAMES: [&str; 2] = ["preprocessor_config.json", "processor_config.json"];
-    for name in NAMES {
-        if let Some(json) = checkpoint.text(name)? {
-            return Ok(SoundProcessor::published(name, &json)?);
-        }
-    }
-    checkpoint.file(NAMES[0])?; // says that it is missing
-    Err(unfit(checkpoint, format!("has no {}", NAMES[0])))
 }
 
 fn mel<'a>(
