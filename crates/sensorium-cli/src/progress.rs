@@ -79,7 +79,7 @@ impl Progress {
     pub fn listen(&mut self, what: &str, seconds: f64) {
         self.open_bar(
             Some(seconds.ceil() as u64),
-            "{prefix} {bar:28.cyan/black.bright} {pos}/{len} s {eta} left  {wide_msg}",
+            "{prefix} {bar:20.cyan/black.bright} {pos}/{len} s {eta} left  {wide_msg}",
         );
         self.phase = what.to_owned();
         if let Some(bar) = &self.bar {

@@ -54,7 +54,6 @@ pub fn run(args: &TranscribeArgs, common: &Common) -> anyhow::Result<()> {
             }
         }
     }
-    progress.phase_end();
     done.need_some()?;
     results.finish(&done)
 }
@@ -83,10 +82,14 @@ fn hear(
     how: &Transcribe,
     progress: &mut Progress,
 ) -> anyhow::Result<Speech> {
-    progress.listen(&input.name, speech.seconds());
+    // The file alone: what is said has to stand on the line too.
+    let name = Path::new(&input.name).file_name();
+    let name = name.unwrap_or_default().to_string_lossy();
+    progress.listen(&name, speech.seconds());
     let said = model.transcribe(speech, how, |said, seconds| {
         progress.heard(seconds, &said.text);
     });
+    progress.phase_end(); // before anything is printed where the bar stands
     Ok(said?)
 }
 
