@@ -61,17 +61,19 @@ pub enum Command {
   sensorium predict runs/av-digits --image digit.png --audio seven.wav --text \"it is odd\" --top-k 3
   sensorium predict runs/my-run --input thermal=readings.csv")]
     Predict(PredictArgs),
-    /// Turn texts and images into vectors with a published model.
+    /// Turn texts, images and sounds into vectors with a published model.
     #[command(after_help = "Examples:
   sensorium embed --model sentence-transformers/all-MiniLM-L6-v2 --text \"a cat\" \"a dog\"
   sensorium embed --model openai/clip-vit-base-patch32 --image photos/*.jpg --text \"a rocket\"
+  sensorium embed --model MIT/ast-finetuned-audioset-10-10-0.4593 --audio *.flac --out sounds.parquet
   find photos -name '*.jpg' | sensorium embed --model my-clip --image - --out photos.parquet --on-error skip")]
     Embed(EmbedArgs),
-    /// Classify images by labels in words, or images and texts by a model's own classes.
+    /// Classify images by labels in words, or images, sounds and texts by a model's own classes.
     #[command(after_help = "Examples:
   sensorium classify --model openai/clip-vit-base-patch32 --image cat.jpg --labels cat,dog,rocket
   sensorium classify --model google/siglip-base-patch16-224 --image *.jpg --labels \"a tabby,a siamese\" --json
-  sensorium classify --model google/vit-base-patch16-224 --image cat.jpg --top-k 5")]
+  sensorium classify --model google/vit-base-patch16-224 --image cat.jpg --top-k 5
+  sensorium classify --model MIT/ast-finetuned-audioset-10-10-0.4593 --audio street.mp3")]
     Classify(ClassifyArgs),
     /// Write down what is said in recordings, with a Whisper model.
     #[command(after_help = "Examples:
@@ -218,6 +220,9 @@ pub struct EmbedArgs {
     /// Pictures; `-` reads their paths from standard input, one a line.
     #[arg(long, value_name = "F", num_args = 1..)]
     pub image: Vec<String>,
+    /// Recordings, or videos with a sound track; `-` reads their paths from standard input, one a line.
+    #[arg(long, value_name = "F", num_args = 1..)]
+    pub audio: Vec<String>,
     /// Leave vectors as long as the model makes them, instead of scaling them to length 1.
     #[arg(long)]
     pub raw: bool,
@@ -237,6 +242,9 @@ pub struct ClassifyArgs {
     /// Pictures; `-` reads their paths from standard input, one a line.
     #[arg(long, value_name = "F", num_args = 1..)]
     pub image: Vec<String>,
+    /// Recordings, or videos with a sound track; `-` reads their paths from standard input, one a line.
+    #[arg(long, value_name = "F", num_args = 1..)]
+    pub audio: Vec<String>,
     /// Texts, for a model that classifies texts; `-` reads them from standard input, one a line.
     #[arg(long, value_name = "S", num_args = 1..)]
     pub text: Vec<String>,

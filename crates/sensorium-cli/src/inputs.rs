@@ -56,23 +56,22 @@ pub struct Inputs {
     line: Option<usize>,
 }
 
-/// Texts and images as the options name them.
-pub fn both(texts: &[String], images: &[String]) -> anyhow::Result<(Inputs, Inputs)> {
-    if texts.is_empty() && images.is_empty() {
-        let problem = "nothing to work on: give --text or --image";
-        return Err(Misuse(problem.to_owned()).into());
+/// Inputs of each kind as the options named after them give them.
+pub fn each<const N: usize>(given: [(&'static str, &[String]); N]) -> anyhow::Result<[Inputs; N]> {
+    let options = given.map(|(modality, _)| format!("--{modality}"));
+    let options = match options.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => options.concat(),
+    };
+    if given.iter().all(|(_, names)| names.is_empty()) {
+        return Err(Misuse(format!("nothing to work on: give {options}")).into());
     }
-    if [texts, images]
-        .concat()
-        .iter()
-        .filter(|n| *n == "-")
-        .count()
-        > 1
-    {
-        let problem = "standard input can be read once: give `-` to --text or to --image";
-        return Err(Misuse(problem.to_owned()).into());
+    let names = given.iter().flat_map(|(_, names)| *names);
+    if names.filter(|name| *name == "-").count() > 1 {
+        let problem = format!("standard input can be read once: give one `-` to {options}");
+        return Err(Misuse(problem).into());
     }
-    Ok((Inputs::new("text", texts), Inputs::new("image", images)))
+    Ok(given.map(|(modality, names)| Inputs::new(modality, names)))
 }
 
 impl Inputs {
@@ -87,9 +86,22 @@ impl Inputs {
         }
     }
 
+    /// `text`, `image` or `audio`.
+    pub fn modality(&self) -> &'static str {
+        self.modality
+    }
+
     /// Whether none was given.
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// What is opened for them, if there are any.
+    pub fn any<M, E>(&self, open: impl FnOnce() -> Result<M, E>) -> Result<Option<M>, E> {
+        match self.is_empty() {
+            true => Ok(None),
+            false => open().map(Some),
+        }
     }
 
     /// How many there are, unless that is yet to be read.

@@ -301,7 +301,7 @@ mod tests {
 
     /// What is answered to numbers, in parts side by side.
     fn answered(texts: &[String], args: &JobArgs) -> anyhow::Result<Vec<(String, Vec<f32>)>> {
-        let (inputs, _) = crate::inputs::both(texts, &[])?;
+        let [inputs] = crate::inputs::each([("text", texts)])?;
         let device = sensorium_runtime::open(sensorium_runtime::Backend::Flex)?;
         let model = Arc::new(Echo(device));
         let mut seen = Vec::new();

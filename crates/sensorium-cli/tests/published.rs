@@ -313,7 +313,11 @@ fn wrong_use_is_one_line() {
         assert_eq!(said.trim_end().lines().count(), 1, "{said}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     };
-    check(&["embed", "--model", &model], 2, "give --text or --image");
+    check(
+        &["embed", "--model", &model],
+        2,
+        "give --text, --image or --audio",
+    );
     check(
         &["embed", "--model", &model, "--text", "a", "--out", "x.csv"],
         2,

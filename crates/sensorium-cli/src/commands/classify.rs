@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use sensorium_core::Source;
+use sensorium_core::{Modality, Source};
 use sensorium_models::ready::{Classifier, ImageSample, Prepared, Scoring, ZeroShot};
 use serde::Serialize;
 
@@ -31,11 +31,15 @@ const OWN_CLASSES: usize = 5;
 
 /// Classifies all inputs and prints the best labels of each.
 pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
-    let (texts, images) = inputs::both(&args.text, &args.image)?;
+    let [texts, images, sounds] = inputs::each([
+        ("text", &args.text),
+        ("image", &args.image),
+        ("audio", &args.audio),
+    ])?;
     let labels = labels(args)?;
     if !labels.is_empty() && !texts.is_empty() {
         return Err(misuse(
-            "--labels are chosen for an --image, not for a --text",
+            "--labels are chosen for an --image or an --audio, not for a --text",
         ));
     }
     let checkpoint = models::open(&args.model, common)?;
@@ -49,18 +53,14 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
     let mut progress = Progress::new(common.quiet);
     let (scoring, (answers, done)) = if labels.is_empty() {
         let model = Arc::new(Classifier::open(&checkpoint, device)?);
-        let inputs = match (model.takes_images(), texts.is_empty(), images.is_empty()) {
-            (true, true, _) => images,
-            (false, _, true) => texts,
-            (true, _, _) => return Err(misuse("the model classifies images, not --text")),
-            (false, _, _) => return Err(misuse("the model classifies texts, not --image")),
-        };
+        let inputs = only([texts, images, sounds], model.takes())?;
         let answered = classify(inputs, &how(model.labels()), &mut progress, &model)?;
         (model.scoring(), answered)
     } else {
         let model = ZeroShot::open(&checkpoint, &labels, &args.template, device)?;
         let model = Arc::new(model);
-        let answered = classify(images, &how(&labels), &mut progress, &model)?;
+        let inputs = only([images, sounds], model.takes())?;
+        let answered = classify(inputs, &how(&labels), &mut progress, &model)?;
         (model.scoring(), answered)
     };
     done.need_some()?;
@@ -71,6 +71,24 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
         })),
         false => screen::text(&table(&answers, scoring)),
     }
+}
+
+/// The inputs that a model takes, which must be all.
+fn only<const N: usize>(given: [Inputs; N], takes: Modality) -> anyhow::Result<Inputs> {
+    let mut found = None;
+    for inputs in given {
+        match inputs.modality() == takes.name() {
+            true => found = Some(inputs),
+            false if inputs.is_empty() => {}
+            false => {
+                let given = inputs.modality();
+                return Err(misuse(&format!(
+                    "the model classifies --{takes}, not --{given}"
+                )));
+            }
+        }
+    }
+    Ok(found.expect("inputs of every kind that a model takes"))
 }
 
 /// How many labels of an input are printed.
@@ -112,7 +130,7 @@ impl Answers for Classifier {
 
     fn length(sample: &Prepared) -> usize {
         match sample {
-            Prepared::Image(_) => 0,
+            Prepared::Image(_) | Prepared::Sound(_) => 0,
             Prepared::Text(text) => text.ids.len(),
         }
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use sensorium_core::Source;
-use sensorium_models::ready::{ImageEmbedder, ImageSample, TextEmbedder, TextSample, unit_rows};
+use sensorium_models::ready::{
+    ImageEmbedder, ImageSample, SoundEmbedder, SoundSample, TextEmbedder, TextSample, unit_rows,
+};
 
 use crate::args::{Common, EmbedArgs};
 use crate::inputs::{self, Input, Inputs};
@@ -13,32 +15,31 @@ use crate::progress::Progress;
 use crate::sink::{self, Embedding, Sink};
 use crate::{models, screen};
 
-/// Embeds all inputs and writes their vectors, texts first.
+/// Embeds all inputs and writes their vectors: texts, images, sounds.
 pub fn run(args: &EmbedArgs, common: &Common) -> anyhow::Result<()> {
-    let (texts, images) = inputs::both(&args.text, &args.image)?;
+    let [texts, images, sounds] = inputs::each([
+        ("text", &args.text),
+        ("image", &args.image),
+        ("audio", &args.audio),
+    ])?;
     let checkpoint = models::open(&args.model, common)?;
     let opened = sensorium_runtime::choose(common.backend)?;
-    let (device, side_by_side) = (&opened.device, opened.side_by_side());
-    let mut sink = sink::open(args.out.as_deref(), common.json)?;
-    // Both before any work: that a model takes no images must not show after an hour of texts.
-    let text_model = match texts.is_empty() {
-        true => None,
-        false => Some(TextEmbedder::open(&checkpoint, device)?),
+    let device = &opened.device;
+    let mut job = Job {
+        args,
+        side_by_side: opened.side_by_side(),
+        progress: Progress::new(common.quiet),
+        sink: sink::open(args.out.as_deref(), common.json)?,
+        done: Done::default(),
     };
-    let image_model = match images.is_empty() {
-        true => None,
-        false => Some(ImageEmbedder::open(&checkpoint, device)?),
-    };
-    let mut progress = Progress::new(common.quiet);
-    let mut done = Done::default();
-    if let Some(model) = text_model {
-        let texts = embed_all(texts, model, args, side_by_side, &mut progress, &mut *sink)?;
-        done = done.and(texts);
-    }
-    if let Some(model) = image_model {
-        let images = embed_all(images, model, args, side_by_side, &mut progress, &mut *sink)?;
-        done = done.and(images);
-    }
+    // All before any work: that a model takes no images must not show after an hour of texts.
+    let text_model = texts.any(|| TextEmbedder::open(&checkpoint, device))?;
+    let image_model = images.any(|| ImageEmbedder::open(&checkpoint, device))?;
+    let sound_model = sounds.any(|| SoundEmbedder::open(&checkpoint, device))?;
+    job.embed(texts, text_model)?;
+    job.embed(images, image_model)?;
+    job.embed(sounds, sound_model)?;
+    let Job { sink, done, .. } = job;
     done.need_some()?;
     sink.finish(&done)?;
     match &args.out {
@@ -51,26 +52,41 @@ pub fn run(args: &EmbedArgs, common: &Common) -> anyhow::Result<()> {
     }
 }
 
-fn embed_all<M: Answers>(
-    inputs: Inputs,
-    model: M,
-    args: &EmbedArgs,
+/// Inputs of all kinds, into one place.
+struct Job<'a> {
+    args: &'a EmbedArgs,
     side_by_side: usize,
-    progress: &mut Progress,
-    sink: &mut dyn Sink,
-) -> anyhow::Result<Done> {
-    let vectors = Arc::new(Vectors {
-        model,
-        raw: args.raw,
-    });
-    let put = |input: &Input, vector| {
-        sink.put(Embedding {
-            modality: input.modality,
-            input: &input.name,
-            vector,
-        })
-    };
-    jobs::run(inputs, &args.jobs, side_by_side, progress, &vectors, put)
+    progress: Progress,
+    sink: Box<dyn Sink>,
+    done: Done,
+}
+
+impl Job<'_> {
+    /// Embeds inputs of one kind, if there are any.
+    fn embed<M: Answers>(&mut self, inputs: Inputs, model: Option<M>) -> anyhow::Result<()> {
+        let Some(model) = model else { return Ok(()) };
+        let Self {
+            args,
+            side_by_side,
+            progress,
+            sink,
+            done,
+        } = self;
+        let vectors = Arc::new(Vectors {
+            model,
+            raw: args.raw,
+        });
+        let put = |input: &Input, vector| {
+            sink.put(Embedding {
+                modality: input.modality,
+                input: &input.name,
+                vector,
+            })
+        };
+        let more = jobs::run(inputs, &args.jobs, *side_by_side, progress, &vectors, put)?;
+        *done = std::mem::take(done).and(more);
+        Ok(())
+    }
 }
 
 /// A model's vectors, of length 1 unless they are raw.
@@ -130,6 +146,19 @@ impl Answers for ImageEmbedder {
     }
 
     fn answer(&self, samples: &[ImageSample]) -> Tensor<2> {
+        self.embed(samples)
+    }
+}
+
+impl Answers for SoundEmbedder {
+    type Sample = SoundSample;
+    type Error = sensorium_models::Error;
+
+    fn prepare(&self, input: &Source) -> Result<SoundSample, Self::Error> {
+        self.prepare(input)
+    }
+
+    fn answer(&self, samples: &[SoundSample]) -> Tensor<2> {
         self.embed(samples)
     }
 }

@@ -1,13 +1,15 @@
-//! Images and texts classified by the classes a model was trained for.
+//! Images, sounds and texts classified by the classes a model was trained for.
 
 use burn::tensor::{Device, Tensor};
-use sensorium_core::{Logits, Model, Processor, Source};
+use sensorium_audio::{AUDIO, SoundProcessor, SoundSample};
+use sensorium_core::{Logits, Modality, Model, Processor, Source};
 use sensorium_hub::Checkpoint;
-use sensorium_text::{TextProcessor, TextSample};
-use sensorium_vision::{ImageSample, PublishedImageProcessor};
+use sensorium_text::{TEXT, TextProcessor, TextSample};
+use sensorium_vision::{IMAGE, ImageSample, PublishedImageProcessor};
 use serde_json::Value;
 
-use super::{Scoring, image_processor, text_processor, unfit};
+use super::{Scoring, ast_processor, image_processor, text_processor, unfit};
+use crate::ast::AstForAudioClassification;
 use crate::bert::BertForSequenceClassification;
 use crate::dino::Dinov2ForImageClassification;
 use crate::family::head;
@@ -31,6 +33,7 @@ enum Head {
         Box<PublishedImageProcessor>,
     ),
     Bert(Box<BertForSequenceClassification>, Box<TextProcessor>),
+    Ast(Box<AstForAudioClassification>, Box<SoundProcessor>),
 }
 
 /// One prepared input of a [`Classifier`].
@@ -40,6 +43,8 @@ pub enum Prepared {
     Image(ImageSample),
     /// Of one that takes texts.
     Text(TextSample),
+    /// Of one that takes sounds.
+    Sound(SoundSample),
 }
 
 impl Classifier {
@@ -70,6 +75,12 @@ impl Classifier {
                 let model = Head::Bert(Box::new(loaded.model), Box::new(processor));
                 (model, loaded.config.labels())
             }
+            (Family::Ast, "ForAudioClassification") => {
+                let loaded = AstForAudioClassification::load(checkpoint, device)?;
+                let processor = ast_processor(checkpoint, &loaded.config)?;
+                let model = Head::Ast(Box::new(loaded.model), Box::new(processor));
+                (model, loaded.config.labels())
+            }
             (Family::Clip | Family::Siglip, _) => {
                 let problem = format!("{family} has no classes of its own: give it labels");
                 return Err(unfit(checkpoint, problem));
@@ -97,9 +108,13 @@ impl Classifier {
         self.scoring
     }
 
-    /// Whether it takes images; otherwise it takes texts.
-    pub fn takes_images(&self) -> bool {
-        !matches!(self.model, Head::Bert(..))
+    /// What it takes: images, texts or sounds.
+    pub fn takes(&self) -> Modality {
+        match &self.model {
+            Head::Vit(..) | Head::Dinov2(..) => IMAGE,
+            Head::Bert(..) => TEXT,
+            Head::Ast(..) => AUDIO,
+        }
     }
 
     /// Prepares an input; may be called from many threads.
@@ -112,6 +127,7 @@ impl Classifier {
                 Prepared::Image(images.process(input)?)
             }
             Head::Bert(_, texts) => Prepared::Text(texts.process(input)?),
+            Head::Ast(_, sounds) => Prepared::Sound(sounds.process(input)?),
         })
     }
 
@@ -120,29 +136,58 @@ impl Classifier {
     /// # Panics
     /// If there is no input, or one of another classifier's kind.
     pub fn scores(&self, inputs: &[Prepared]) -> Tensor<2> {
-        let images = || -> Vec<Option<&ImageSample>> {
-            let inputs = inputs.iter().map(|input| match input {
-                Prepared::Image(image) => Some(image),
-                Prepared::Text(_) => panic!("a text for a classifier of images"),
-            });
-            inputs.collect()
-        };
-        let texts = || -> Vec<Option<&TextSample>> {
-            let inputs = inputs.iter().map(|input| match input {
-                Prepared::Text(text) => Some(text),
-                Prepared::Image(_) => panic!("an image for a classifier of texts"),
-            });
-            inputs.collect()
-        };
         let logits: Logits = match &self.model {
-            Head::Vit(model, processor) => model.run(processor.collate(&images(), &self.device)),
-            Head::Dinov2(model, processor) => model.run(processor.collate(&images(), &self.device)),
+            Head::Vit(model, processor) => {
+                let images = all(inputs, Prepared::image);
+                model.run(processor.collate(&images, &self.device))
+            }
+            Head::Dinov2(model, processor) => {
+                let images = all(inputs, Prepared::image);
+                model.run(processor.collate(&images, &self.device))
+            }
             Head::Bert(model, processor) => {
-                model.forward(processor.collate(&texts(), &self.device))
+                let texts = all(inputs, Prepared::text);
+                model.forward(processor.collate(&texts, &self.device))
+            }
+            Head::Ast(model, processor) => {
+                let sounds = all(inputs, Prepared::sound);
+                model.run(processor.collate(&sounds, &self.device).into())
             }
         };
         self.scoring.apply(logits)
     }
+}
+
+impl Prepared {
+    fn image(&self) -> Option<&ImageSample> {
+        match self {
+            Self::Image(image) => Some(image),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> Option<&TextSample> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn sound(&self) -> Option<&SoundSample> {
+        match self {
+            Self::Sound(sound) => Some(sound),
+            _ => None,
+        }
+    }
+}
+
+/// The samples of one kind that all inputs are to be.
+fn all<'a, S>(
+    inputs: &'a [Prepared],
+    of: impl Fn(&'a Prepared) -> Option<&'a S>,
+) -> Vec<Option<&'a S>> {
+    let sample = |input| Some(of(input).expect("an input of the classifier's kind"));
+    inputs.iter().map(sample).collect()
 }
 
 /// How Transformers' pipeline reads the scores of as many labels.

@@ -3,21 +3,27 @@
 
 mod classify;
 mod image;
+mod sound;
 mod speech;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_sound;
 mod text;
 mod zero_shot;
 
 pub use classify::{Classifier, Prepared};
 pub use image::ImageEmbedder;
 pub(crate) use image::{Takes, image_processor};
+pub use sound::SoundEmbedder;
+pub(crate) use sound::{ast_processor, whisper_processor};
 pub use speech::{PreparedSpeech, Said, Speech, SpeechToText};
 pub use text::TextEmbedder;
 use text::tokenizer;
 pub(crate) use text::{sentence_processor, text_processor};
 pub use zero_shot::{Scoring, ZeroShot};
 
+pub use sensorium_audio::SoundSample;
 pub use sensorium_text::TextSample;
 pub use sensorium_vision::ImageSample;
 

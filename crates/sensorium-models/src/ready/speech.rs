@@ -1,12 +1,12 @@
 //! Speech to text: files in, what is said in them out.
 
 use burn::tensor::Device;
-use sensorium_audio::{SoundFeatures, SoundProcessor, WhisperMel};
+use sensorium_audio::{SoundFeatures, SoundProcessor};
 use sensorium_core::Source;
 use sensorium_hub::Checkpoint;
 use sensorium_text::Tokenizer;
 
-use super::{preparation, tokenizer, unfit};
+use super::{tokenizer, unfit, whisper_processor};
 use crate::whisper::generate::{Recording, Segment, Transcribe, Transcriber, WhisperGeneration};
 use crate::whisper::{WhisperConfig, WhisperForConditionalGeneration};
 use crate::{Error, Family, Published};
@@ -74,18 +74,7 @@ impl SpeechToText {
         let settings = checkpoint.json(GENERATION)?;
         let settings = settings.ok_or_else(|| checkpoint.lacks(GENERATION))?;
         let settings = WhisperGeneration::parse(&settings, config.vocab_size)?;
-        let (name, json) = preparation(checkpoint)?;
-        let processor = SoundProcessor::published(name, &json)?;
-        let mel = mel(checkpoint, &processor)?;
-        let (bands, frames) = (mel.config().feature_size, mel.chunk_frames());
-        if (bands, frames) != (config.n_mels, config.n_frames()) {
-            let problem = format!(
-                "preprocessor_config.json makes {frames} frames of {bands} bands, but config.json says {} of {}",
-                config.n_frames(),
-                config.n_mels
-            );
-            return Err(unfit(checkpoint, problem));
-        }
+        let processor = whisper_processor(checkpoint, &config)?;
         Ok(Self {
             tokenizer: tokenizer(checkpoint, "", config.vocab_size)?,
             model: WhisperForConditionalGeneration::load(checkpoint, device)?.model,
@@ -165,19 +154,5 @@ impl SpeechToText {
     fn words(&self, ids: &[u32]) -> Result<String, Error> {
         let words: Vec<u32> = self.settings.words(ids).collect();
         Ok(self.tokenizer.decode(&words)?.trim().to_owned())
-    }
-}
-
-fn mel<'a>(
-    checkpoint: &Checkpoint,
-    processor: &'a SoundProcessor,
-) -> Result<&'a WhisperMel, Error> {
-    match processor.features() {
-        SoundFeatures::Whisper(mel) => Ok(mel),
-        _ => {
-            let problem = "preprocessor_config.json is another model's: Whisper needs a \
-                           WhisperFeatureExtractor";
-            Err(unfit(checkpoint, problem.to_owned()))
-        }
     }
 }

@@ -112,7 +112,7 @@ fn bert_classifies_as_the_reference_does() {
     for device in devices() {
         let model = Classifier::open(&fixture("ready-bert"), &device).unwrap();
         assert_eq!(model.labels(), ["calm", "glad", "cross"]);
-        assert!(!model.takes_images());
+        assert_eq!(model.takes().name(), "text");
         let prepare = |text: &String| model.prepare(&Source::text(text.as_str())).unwrap();
         let samples: Vec<_> = texts("ready-bert").iter().map(prepare).collect();
         reference.check("probabilities", &model.scores(&samples));
@@ -179,7 +179,7 @@ fn a_classifier_answers_with_the_models_own_classes() {
     for device in devices() {
         let model = Classifier::open(&Checkpoint::folder(folder.path()), &device).unwrap();
         assert_eq!(model.labels(), ["cat", "dog", "bird"]);
-        assert!(model.takes_images());
+        assert_eq!(model.takes().name(), "image");
         let prepared = model.prepare(&image).unwrap();
         let scores = floats(&model.scores(&[prepared.clone(), prepared]));
         assert_eq!(scores.len(), 6);

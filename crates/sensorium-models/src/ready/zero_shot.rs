@@ -2,9 +2,9 @@
 
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Device, Tensor};
-use sensorium_core::Source;
+use sensorium_core::{Modality, Source};
 use sensorium_hub::{Checkpoint, Weights};
-use sensorium_vision::ImageSample;
+use sensorium_vision::{IMAGE, ImageSample};
 
 use super::{ImageEmbedder, TextEmbedder, unfit, unit_rows};
 use crate::{Error, Family};
@@ -87,6 +87,11 @@ impl ZeroShot {
             bias,
             scoring,
         })
+    }
+
+    /// What the labels are chosen for: images.
+    pub fn takes(&self) -> Modality {
+        IMAGE
     }
 
     /// What prepares and embeds the images.

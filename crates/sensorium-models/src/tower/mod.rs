@@ -2,6 +2,7 @@
 
 mod image;
 mod kit;
+mod sound;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -9,6 +10,7 @@ mod tune;
 
 pub use image::ImageTower;
 pub use kit::{ImageTowers, TextTowers, TowerImages, TowerKit, TowerTexts};
+pub use sound::SoundTower;
 pub use text::{TextPreparation, TextTower};
 pub use tune::{LoraConfig, LoraLayers, Tune};
 
@@ -28,7 +30,7 @@ pub enum Output {
     #[default]
     Tokens,
     /// The model's own embedding as the only token: CLIP's projected, SigLIP's pooled, a sentence encoder's as its
-    /// `modules.json` says, ViT's and DINOv2's class token.
+    /// `modules.json` says, ViT's and DINOv2's class token, the mean of AST's two, the mean over what Whisper heard.
     Embedding,
 }
 

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
+use sensorium_audio::AudioBatch;
 use sensorium_core::Encoder;
 use sensorium_hub::Checkpoint;
 use sensorium_testkit::{assert_close, check_gradients, devices, parameter_snapshot, random};
 use sensorium_text::TextBatch;
 use sensorium_vision::ImageBatch;
 
-use super::{ImageTower, LoraConfig, LoraLayers, Output, TextTower, TowerConfig, Tune};
+use super::{ImageTower, LoraConfig, LoraLayers, Output, SoundTower, TextTower, TowerConfig, Tune};
 
 fn checkpoint(name: &str) -> Checkpoint {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
@@ -19,6 +20,12 @@ fn checkpoint(name: &str) -> Checkpoint {
 
 const VISION: [&str; 5] = ["vit", "dinov2-registers", "clip", "clip-vision", "siglip"];
 const TEXT: [&str; 5] = ["bert", "sentence", "clip", "clip-text", "siglip"];
+/// Checkpoints that hear, with the frames and bands that they take.
+const SOUND: [(&str, [usize; 2]); 3] = [
+    ("ast", [13, 10]),
+    ("ast-classification", [13, 10]),
+    ("whisper", [24, 6]),
+];
 const OUTPUTS: [Output; 2] = [Output::Tokens, Output::Embedding];
 
 fn images(device: &Device) -> ImageBatch {
@@ -32,6 +39,16 @@ fn texts(device: &Device) -> TextBatch {
     let pad = [[no, no, no, no, no], [no, no, no, true, true]];
     TextBatch {
         ids,
+        pad: Tensor::from_data(pad, device),
+    }
+}
+
+/// Two sounds, the second with silence at its end.
+fn sounds([frames, bands]: [usize; 2], device: &Device) -> AudioBatch {
+    let pad = (0..2 * frames).map(|i| i >= frames + frames / 2);
+    let pad = TensorData::new(pad.collect::<Vec<bool>>(), [2, frames]);
+    AudioBatch {
+        features: random([2, frames, bands], 5, device),
         pad: Tensor::from_data(pad, device),
     }
 }
@@ -60,6 +77,13 @@ fn every_parameter_of_every_tower_trains() {
                     uneven(tower.encode(texts).zero_padding().embeds)
                 });
             }
+            for (name, takes) in SOUND {
+                let tower = SoundTower::load(&checkpoint(name), output, &device).expect(name);
+                check_gradients(tower, |tower| {
+                    let sounds = sounds(takes, &device.clone().autodiff());
+                    uneven(tower.encode(sounds).embeds)
+                });
+            }
         }
     }
 }
@@ -86,6 +110,13 @@ fn an_embedding_is_the_only_token() {
                 &tower.embed(texts(&device)),
                 0.0,
             );
+        }
+        for (name, takes) in SOUND {
+            let tower = SoundTower::load(&checkpoint(name), Output::Embedding, &device).unwrap();
+            let tokens = tower.encode(sounds(takes, &device));
+            assert_eq!(tokens.dims(), [2, 1, tower.d_output()], "{name}");
+            let embeds = tokens.embeds.squeeze_dim(1);
+            assert_close(&embeds, &tower.embed(sounds(takes, &device)), 0.0);
         }
     }
 }
@@ -192,6 +223,15 @@ fn what_is_laid_out_has_the_loaded_towers_parameters() {
                 "{name}"
             );
         }
+        for (name, _) in SOUND {
+            let loaded = SoundTower::load(&checkpoint(name), output, &device).unwrap();
+            let laid_out = SoundTower::lay_out(&checkpoint(name), output, &device).unwrap();
+            assert_eq!(
+                parameter_snapshot(&loaded),
+                parameter_snapshot(&laid_out),
+                "{name}"
+            );
+        }
     }
 }
 
@@ -208,6 +248,14 @@ fn what_a_tower_cannot_be_is_said() {
     check(
         TextTower::load(&checkpoint("vit"), Output::Tokens, &device).unwrap_err(),
         "ViT takes images, not texts",
+    );
+    check(
+        SoundTower::load(&checkpoint("clip"), Output::Tokens, &device).unwrap_err(),
+        "CLIP takes images and texts, not sounds",
+    );
+    check(
+        ImageTower::load(&checkpoint("ast"), Output::Tokens, &device).unwrap_err(),
+        "AST takes sounds, not images",
     );
     check(
         ImageTower::load(&checkpoint("siglip-headless"), Output::Embedding, &device).unwrap_err(),

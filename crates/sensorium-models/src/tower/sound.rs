@@ -1,0 +1,140 @@
+//! Sound towers of all families as one encoder of sounds.
+
+use burn::module::Module;
+use burn::tensor::{Bool, Device, Tensor};
+use sensorium_audio::{AUDIO, AudioBatch, SoundProcessor};
+use sensorium_core::nn::{PoolConfig, PoolKind};
+use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens, one_of, present};
+use sensorium_hub::{Checkpoint, Weights};
+
+use super::{Output, takes_other};
+use crate::ast::{AstConfig, AstModel};
+use crate::published::tower;
+use crate::ready::{ast_processor, whisper_processor};
+use crate::whisper::{WhisperConfig, WhisperEncoder};
+use crate::{Error, Family};
+
+/// A published model's tower of sounds, without what has no part in its output.
+#[derive(Module, Debug)]
+pub struct SoundTower {
+    tower: AnySound,
+    #[module(skip)]
+    output: Output,
+}
+
+#[derive(Clone, Debug)]
+enum AnySound {
+    Ast(AstModel),
+    Whisper(WhisperEncoder),
+}
+
+one_of!(AnySound { Ast, Whisper });
+
+impl SoundTower {
+    /// The tower of a checkpoint.
+    ///
+    /// # Errors
+    /// If the model takes no sounds, or a file is missing, broken or does not fit.
+    pub fn load(checkpoint: &Checkpoint, output: Output, device: &Device) -> Result<Self, Error> {
+        Self::build(checkpoint, output, Some(&checkpoint.weights()?), device)
+    }
+
+    /// The same without its weights, which are to be read from elsewhere: the checkpoint needs none.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn lay_out(
+        checkpoint: &Checkpoint,
+        output: Output,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        Self::build(checkpoint, output, None, device)
+    }
+
+    fn build(
+        checkpoint: &Checkpoint,
+        output: Output,
+        weights: Option<&Weights>,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let tower = match Family::of_checkpoint(checkpoint)? {
+            Family::Ast => {
+                let init = |config: &AstConfig| Ok(config.init(device));
+                AnySound::Ast(tower(checkpoint, weights, init)?)
+            }
+            Family::Whisper => {
+                let init = |config: &WhisperConfig| Ok(config.init_encoder(device));
+                AnySound::Whisper(tower(checkpoint, weights, init)?)
+            }
+            family => return Err(takes_other(checkpoint, family, "sounds")),
+        };
+        Ok(Self { tower, output })
+    }
+
+    /// What prepares a checkpoint's sounds, as long and with as many bands as its tower takes.
+    ///
+    /// # Errors
+    /// If the model takes no sounds, or a file is missing, broken or does not fit.
+    pub fn processor(checkpoint: &Checkpoint) -> Result<SoundProcessor, Error> {
+        const FILE: &str = "config.json";
+        let config = checkpoint.config()?;
+        match Family::of(checkpoint.name(), &config)? {
+            Family::Ast => ast_processor(checkpoint, &AstConfig::parse(FILE, &config)?),
+            Family::Whisper => whisper_processor(checkpoint, &WhisperConfig::parse(FILE, &config)?),
+            family => Err(takes_other(checkpoint, family, "sounds")),
+        }
+    }
+
+    /// The model's own embedding, not normalised: `[batch, d]`. AST gives the mean of its class and distillation tokens after
+    /// the last norm; Whisper, which has none, the mean over the tokens that hold sound. Unspecified where a sound is absent.
+    pub fn embed(&self, batch: AudioBatch) -> Tensor<2> {
+        self.embed_with(batch, &mut NoTap)
+    }
+
+    fn embed_with<T: Tap>(&self, batch: AudioBatch, tap: &mut T) -> Tensor<2> {
+        match &self.tower {
+            AnySound::Ast(ast) => ast.embed_with(batch, tap),
+            AnySound::Whisper(encoder) => {
+                let pad = every_second(batch.pad.clone());
+                let heard = Tokens::new(encoder.encode_with(batch, tap).embeds, pad);
+                let mean = PoolConfig::new(PoolKind::Mean, encoder.d_output());
+                mean.init(&heard.device()).forward(heard)
+            }
+        }
+    }
+}
+
+/// Whisper's tokens are of two frames each: `[batch, frames]` → `[batch, frames / 2]`.
+fn every_second(pad: Tensor<2, Bool>) -> Tensor<2, Bool> {
+    let [batch, frames] = pad.dims();
+    let pairs = pad.reshape([batch, frames / 2, 2]);
+    pairs.narrow(2, 0, 1).reshape([batch, frames / 2])
+}
+
+impl Encoder for SoundTower {
+    const MODALITY: Modality = AUDIO;
+    type Batch = AudioBatch;
+
+    fn d_output(&self) -> usize {
+        match &self.tower {
+            AnySound::Ast(tower) => tower.d_output(),
+            AnySound::Whisper(tower) => tower.d_output(),
+        }
+    }
+
+    /// `[batch, frames, bands]` → `[batch, tokens, d]`, or `[batch, 1, d]` where the embedding is handed on.
+    ///
+    /// # Panics
+    /// If there are other frames or bands than the tower takes.
+    fn encode_with<T: Tap>(&self, batch: AudioBatch, tap: &mut T) -> Tokens {
+        if self.output == Output::Embedding {
+            let present = present(batch.pad.clone());
+            let embedding = self.embed_with(batch, tap);
+            return Tokens::with_presence(embedding.unsqueeze_dim(1), present); // [B, D] -> [B, 1, D]
+        }
+        match &self.tower {
+            AnySound::Ast(tower) => tower.encode_with(batch, tap),
+            AnySound::Whisper(tower) => tower.encode_with(batch, tap),
+        }
+    }
+}
