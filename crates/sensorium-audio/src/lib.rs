@@ -23,6 +23,7 @@
 //! ```
 
 mod ast;
+mod augment;
 mod decode;
 mod error;
 mod features;
@@ -38,6 +39,7 @@ mod tests_bounds;
 mod tests_resample;
 
 pub use ast::{Ast, AstConfig};
+pub use augment::{AugmentConfig, NoiseColour};
 pub use decode::{LARGEST, LONGEST_S, Sound, decode, decode_window};
 pub use error::Error;
 pub use features::{
@@ -46,7 +48,7 @@ pub use features::{
     Spectrum, Stft, StftConfig, Waveform, WaveformConfig, WhisperConfig, WhisperMel, Window,
 };
 pub use kit::{AudioConfig, AudioKit};
-pub use processor::{AudioBatch, AudioProcessor, AudioSample, AugmentConfig};
+pub use processor::{AudioBatch, AudioProcessor, AudioSample};
 pub use published::{SoundBatch, SoundFeatures, SoundProcessor, SoundSample};
 pub use resample::resample;
 

@@ -1,45 +1,14 @@
 //! From a sound to its features, and from many to a batch.
 
-use burn::tensor::{Bool, Device, Tensor, TensorData};
-use rand::RngExt;
-use sensorium_core::{HostBytes, Processor, SampleRng, Source, need};
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
+use burn::tensor::{Bool, Device, Tensor, TensorData};
+use sensorium_core::{HostBytes, Processor, SampleRng, Source, need};
+
+use crate::augment::AugmentConfig;
 use crate::decode::decode_start;
 use crate::resample::needed;
 use crate::{Error, LogMel, resample};
-
-/// Random changes in training, on the features; all off by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AugmentConfig {
-    /// Frames that the sound is moved in time by, at most; the gap is filled with the mean.
-    pub shift_frames: usize,
-    /// Frames in a row that are blanked, at most (SpecAugment, arXiv 1904.08779).
-    pub mask_frames: usize,
-    /// Bands in a row that are blanked, at most (the same).
-    pub mask_mels: usize,
-    /// Deviation of noise added to the normalised features.
-    pub noise: f32,
-}
-
-impl AugmentConfig {
-    pub(crate) fn validate(&self) -> Result<(), Error> {
-        for (key, most) in [
-            ("augment.shift_frames", self.shift_frames),
-            ("augment.mask_frames", self.mask_frames),
-            ("augment.mask_mels", self.mask_mels),
-        ] {
-            need(most <= 1 << 20, key, || {
-                format!("{most} must be at most 1048576")
-            })?;
-        }
-        need((0.0..=10.0).contains(&self.noise), "augment.noise", || {
-            format!("{} must be 0 to 10", self.noise)
-        })?;
-        Ok(())
-    }
-}
 
 /// The features of a sound, normalised to mean 0 and deviation 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,11 +17,13 @@ pub struct AudioSample {
     pub features: Vec<f32>,
     /// How many frames.
     pub frames: usize,
+    /// The sound itself at the features' rate, if training changes it ([`AugmentConfig`]); else empty.
+    pub samples: Arc<[f32]>,
 }
 
 impl HostBytes for AudioSample {
     fn host_bytes(&self) -> usize {
-        self.features.host_bytes()
+        self.features.host_bytes() + std::mem::size_of_val(&*self.samples)
     }
 }
 
@@ -105,15 +76,33 @@ impl AudioProcessor {
         })
     }
 
-    /// Changes sounds in training.
-    pub fn with_augment(mut self, augment: AugmentConfig) -> Self {
+    /// How sounds are randomly changed in training.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key that cannot work.
+    pub fn with_augment(mut self, augment: AugmentConfig) -> Result<Self, Error> {
+        augment.validate()?;
         self.augment = augment;
-        self
+        Ok(self)
     }
 
     /// The most frames of a sound, rounded up to whole patches.
     pub fn max_frames(&self) -> usize {
         self.max_frames.next_multiple_of(self.patch_frames)
+    }
+
+    /// How many samples the features are computed of, at most: what the last frames hear is left.
+    fn most(&self) -> usize {
+        self.mel.n_samples(self.max_frames)
+    }
+
+    /// Normalised features of samples of the right rate.
+    fn features(&self, samples: &[f32]) -> Vec<f32> {
+        let heard = samples.len().min(self.most());
+        let mut features = self.mel.compute(&samples[..heard]);
+        features.truncate(self.max_frames * self.mel.config().n_mels);
+        normalise(&mut features);
+        features
     }
 }
 
@@ -123,58 +112,32 @@ impl Processor for AudioProcessor {
     type Error = Error;
 
     fn process(&self, source: &Source) -> Result<AudioSample, Error> {
-        // What is cut off would be computed for nothing; what the last frames hear is left.
+        // What is cut off would be computed for nothing.
         let rate_hz = self.mel.config().sample_rate_hz;
-        let most = self.mel.n_samples(self.max_frames);
+        let most = (self.most() as f64 * self.augment.longest()).ceil() as usize;
         let sound = decode_start(source, |from_hz| needed(from_hz, rate_hz, most))?;
         let samples = resample(&sound, rate_hz)?;
-        let heard = samples.len().min(most);
-        let mut features = self.mel.compute(&samples[..heard]);
-        let n_mels = self.mel.config().n_mels;
-        features.truncate(self.max_frames * n_mels);
-        normalise(&mut features);
+        let features = self.features(&samples);
+        let kept = match self.augment.changes_waveform() {
+            true => &samples[..samples.len().min(most)],
+            false => &[],
+        };
         Ok(AudioSample {
-            frames: features.len() / n_mels,
+            frames: features.len() / self.mel.config().n_mels,
             features,
+            samples: kept.into(),
         })
     }
 
     fn augment(&self, mut sample: AudioSample, rng: &mut SampleRng) -> AudioSample {
-        let n_mels = self.mel.config().n_mels;
-        let AugmentConfig {
-            shift_frames,
-            mask_frames,
-            mask_mels,
-            noise,
-        } = self.augment;
-        if shift_frames > 0 {
-            let most = shift_frames.min(sample.frames) as i64;
-            let by = rng.random_range(-most..=most) as isize;
-            shift(&mut sample.features, by * n_mels as isize);
+        let mel = self.mel.config();
+        if self.augment.changes_waveform() && !sample.samples.is_empty() {
+            let rate_hz = mel.sample_rate_hz;
+            let changed = self.augment.waveform(&sample.samples, rate_hz, rng);
+            sample.features = self.features(&changed);
+            sample.frames = sample.features.len() / mel.n_mels;
         }
-        if noise > 0.0 {
-            // The sum of twelve even draws is close enough to normal, and quick.
-            let normal =
-                |rng: &mut SampleRng| (0..12).map(|_| rng.random::<f32>()).sum::<f32>() - 6.0;
-            sample
-                .features
-                .iter_mut()
-                .for_each(|v| *v += noise * normal(rng));
-        }
-        let span = |most: usize, of: usize, rng: &mut SampleRng| {
-            let width = rng.random_range(0..=most.min(of));
-            let start = rng.random_range(0..=of - width);
-            start..start + width
-        };
-        let (frames, mels) = (
-            span(mask_frames, sample.frames, rng),
-            span(mask_mels, n_mels, rng),
-        );
-        for (i, value) in sample.features.iter_mut().enumerate() {
-            if frames.contains(&(i / n_mels)) || mels.contains(&(i % n_mels)) {
-                *value = 0.0; // the mean
-            }
-        }
+        self.augment.features(&mut sample.features, mel.n_mels, rng);
         sample
     }
 
@@ -233,17 +196,4 @@ fn normalise(features: &mut [f32]) {
     features
         .iter_mut()
         .for_each(|v| *v = ((f64::from(*v) - mean) * scale) as f32);
-}
-
-/// Moves values towards the end (or the start) and fills with zeros.
-fn shift(values: &mut [f32], by: isize) {
-    let count = by.unsigned_abs().min(values.len());
-    if by >= 0 {
-        values.rotate_right(count);
-        values[..count].fill(0.0);
-    } else {
-        values.rotate_left(count);
-        let keep = values.len() - count;
-        values[keep..].fill(0.0);
-    }
 }

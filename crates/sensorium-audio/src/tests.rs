@@ -217,6 +217,7 @@ fn sample(frames: usize, seed: u64) -> AudioSample {
     AudioSample {
         features: floats(&values),
         frames,
+        samples: Default::default(),
     }
 }
 
@@ -262,6 +263,7 @@ fn a_patch_holds_its_frames_and_bands() {
         &[Some(&AudioSample {
             features: values,
             frames: 8,
+            samples: Default::default(),
         })],
         device,
     );
@@ -315,8 +317,9 @@ fn changes_are_drawn_by_the_sample_and_bounded() {
         mask_frames: 4,
         mask_mels: 3,
         noise: 0.1,
+        ..AugmentConfig::default()
     };
-    let processor = processor().with_augment(augment);
+    let processor = processor().with_augment(augment).unwrap();
     let original = sample(12, 5);
     let draw = |n| processor.augment(original.clone(), &mut seed::rng(1, &[n]));
     assert_eq!(draw(3), draw(3));

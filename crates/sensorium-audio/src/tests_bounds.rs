@@ -63,7 +63,7 @@ fn changes_as_large_as_a_recipe_can_say_are_refused_or_bounded() {
         shift_frames: i64::MAX as usize,
         mask_frames: i64::MAX as usize,
         mask_mels: i64::MAX as usize,
-        noise: 0.0,
+        ..AugmentConfig::default()
     };
     let config = AudioConfig {
         augment,
@@ -73,13 +73,21 @@ fn changes_as_large_as_a_recipe_can_say_are_refused_or_bounded() {
         AudioKit::validate(&config).unwrap_err().to_string(),
         "augment.shift_frames: 9223372036854775807 must be at most 1048576"
     );
-    let processor = AudioProcessor::new(LogMel::new(MelConfig::new(8000, 4)).unwrap(), 1.0, 1)
-        .unwrap()
-        .with_augment(augment);
+    let processor =
+        AudioProcessor::new(LogMel::new(MelConfig::new(8000, 4)).unwrap(), 1.0, 1).unwrap();
+    assert!(processor.clone().with_augment(augment).is_err());
+    let largest = AugmentConfig {
+        shift_frames: 1 << 20,
+        mask_frames: 1 << 20,
+        mask_mels: 1 << 20,
+        ..augment
+    };
+    let processor = processor.with_augment(largest).unwrap();
     for at in 0..20 {
         let sample = AudioSample {
             features: vec![1.0; 12],
             frames: 3,
+            samples: Default::default(),
         };
         let changed = processor.augment(sample, &mut seed::rng(1, &[at]));
         assert_eq!(changed.features.len(), 12);

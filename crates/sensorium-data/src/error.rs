@@ -72,6 +72,38 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A pattern of file names that cannot be followed.
+    #[error("the pattern {pattern:?} {reason}")]
+    Pattern {
+        /// What was given.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Files whose names do not fit a pattern, which were not to be skipped.
+    #[error(
+        "{}: {} of its files do not fit {pattern}: {}{} (use --on-error skip to leave them out)",
+        folder.display(),
+        unfit.len(),
+        unfit.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("; "),
+        if unfit.len() > 3 { "; …" } else { "" }
+    )]
+    Unfit {
+        /// Where they lie.
+        folder: PathBuf,
+        /// What they were to fit.
+        pattern: String,
+        /// Each file, and why it does not.
+        unfit: Vec<String>,
+    },
+    /// A file cannot be made.
+    #[error("{}: cannot be written: {reason}", path.display())]
+    NotWritten {
+        /// Which one.
+        path: PathBuf,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// The worker at a job panicked.
     #[error("a worker panicked while preparing it: {reason}")]
     Worker {

@@ -4,7 +4,7 @@
 //! modality but by the name of its column.
 //!
 //! ```
-//! use sensorium_data::{Columns, Labels, OnError, SplitConfig, open};
+//! use sensorium_data::{Columns, Labels, OnError, SplitConfig, Take, open};
 //!
 //! let dir = tempfile::tempdir()?;
 //! let manifest = dir.path().join("pets.csv");
@@ -14,7 +14,7 @@
 //! let table = open(&manifest, &columns, OnError::Fail)?.table;
 //! let labels = Labels::from_rows(&table.rows)?;
 //! assert_eq!(labels.names(), ["cat", "dog"]);
-//! let splits = SplitConfig { valid: 0.0, test: 0.5, ..Default::default() }.split(&table.rows, 7)?;
+//! let splits = SplitConfig { valid: Take::Share(0.0), test: Take::Share(0.5), ..Default::default() }.split(&table.rows, 7)?;
 //! assert_eq!((splits.train.len(), splits.test.len()), (2, 2));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -24,6 +24,7 @@ pub mod av_digits;
 mod columns;
 mod error;
 mod labels;
+mod listing;
 mod open;
 mod order;
 mod pipeline;
@@ -33,8 +34,9 @@ mod table;
 pub use columns::{Columns, Holds, InputColumn};
 pub use error::Error;
 pub use labels::Labels;
+pub use listing::{ListedColumn, Listing, NamePattern, Unfit, list};
 pub use open::{LONGEST_LINE, MOST_ROWS, Opened, open};
 pub use order::order;
 pub use pipeline::{DEADLINE, InOrder, in_order};
-pub use split::{SplitConfig, Splits};
+pub use split::{SplitConfig, Splits, Take};
 pub use table::{BadRow, OnError, Place, Row, Split, Table};

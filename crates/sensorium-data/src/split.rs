@@ -1,30 +1,78 @@
 //! Which rows are for training, validation and testing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::seq::SliceRandom;
 use sensorium_core::seed;
 use serde::{Deserialize, Serialize};
 
+use crate::error::hint;
 use crate::{Error, Row, Split};
 
-/// `[data.split]`: how rows without a split of their own are parted.
+/// `[data.split]`: how rows are parted that have no split of their own.
+///
+/// ```
+/// # use sensorium_data::{SplitConfig, Take};
+/// // As a recipe says it: by = "speaker", test = ["theo"], valid = 0.1, by_group = false
+/// let config = SplitConfig {
+///     by: Some("speaker".to_owned()),
+///     test: Take::Groups(vec!["theo".to_owned()]),
+///     valid: Take::Share(0.1),
+///     by_group: false,
+/// };
+/// assert!(config.validate().is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SplitConfig {
-    /// Share of the rows for validation.
-    pub valid: f64,
-    /// Share of the rows for testing.
-    pub test: f64,
-    /// Keeps rows of a group (such as a speaker) on one side. On where rows name groups.
+    /// The column whose values are the groups; by default the manifest's `group`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What validation gets: a share of the rows, or the groups of these names.
+    pub valid: Take,
+    /// What testing gets.
+    pub test: Take,
+    /// Shares keep rows of a group (such as a speaker) on one side. On where rows name groups.
     pub by_group: bool,
+}
+
+/// What a part gets: `0.1`, or `["theo", "ann"]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a share such as 0.1, or a list of groups such as [\"theo\"]"
+)]
+pub enum Take {
+    /// So much of the rows that are in no named group.
+    Share(f64),
+    /// All rows of these groups, and no other.
+    Groups(Vec<String>),
+}
+
+impl Take {
+    /// The share; nothing of what is left, if groups are named.
+    fn share(&self) -> f64 {
+        match self {
+            Self::Share(share) => *share,
+            Self::Groups(_) => 0.0,
+        }
+    }
+
+    /// The groups that are named.
+    fn groups(&self) -> &[String] {
+        match self {
+            Self::Share(_) => &[],
+            Self::Groups(names) => names,
+        }
+    }
 }
 
 impl Default for SplitConfig {
     fn default() -> Self {
         Self {
-            valid: 0.1,
-            test: 0.1,
+            by: None,
+            valid: Take::Share(0.1),
+            test: Take::Share(0.1),
             by_group: true,
         }
     }
@@ -42,43 +90,162 @@ pub struct Splits {
 }
 
 impl SplitConfig {
-    /// Parts rows: by the split they name, if any does, else by share, stratified by label; whole groups
-    /// at a time where rows name groups.
+    /// Parts rows: first those of named groups; else by the split that rows name, if any does; else by share, stratified by
+    /// label, or whole groups at a time where rows name groups.
     ///
     /// # Errors
-    /// If shares leave nothing to train on, there are fewer groups than parts, or only some rows name a split.
+    /// If shares or names leave nothing to train on, no row is of a group that is named, a row lacks the column `by`, there
+    /// are fewer groups than parts, or only some rows name a split.
     pub fn split(&self, rows: &[Row], seed: u64) -> Result<Splits, Error> {
-        if rows.iter().any(|row| row.split.is_some()) {
-            return named(rows);
-        }
         self.validate()?;
-        if self.by_group && rows.iter().any(|row| row.group.is_some()) {
-            return self.by_groups(rows, seed);
+        let names = self.names_groups();
+        if !names && rows.iter().any(|row| row.split.is_some()) {
+            return by_column(rows);
         }
-        Ok(self.by_labels(rows, seed))
+        let groups = self.groups_of(rows)?;
+        let (mut splits, rest) = match names {
+            true => self.by_names(&groups)?,
+            false => (Splits::default(), (0..rows.len()).collect()),
+        };
+        let shared = match self.by_group && groups.iter().any(Option::is_some) {
+            true => self.by_groups(&groups, rest, seed)?,
+            false => self.by_labels(rows, rest, seed),
+        };
+        splits.train.extend(shared.train);
+        splits.valid.extend(shared.valid);
+        splits.test.extend(shared.test);
+        Ok(splits.sorted())
     }
 
-    /// Checks that the shares are possible.
+    /// Checks that the shares and names are possible.
     ///
     /// # Errors
-    /// If one is below 0, or both together leave nothing to train on.
+    /// If a share is below 0, both together leave nothing to train on, or a list names no group or one twice.
     pub fn validate(&self) -> Result<(), Error> {
-        for (key, value) in [("valid", self.valid), ("test", self.test)] {
-            if !(0.0..1.0).contains(&value) || self.valid + self.test >= 1.0 {
+        for (key, take) in [("valid", &self.valid), ("test", &self.test)] {
+            let value = take.share();
+            if !(0.0..1.0).contains(&value) || self.valid.share() + self.test.share() >= 1.0 {
                 return Err(Error::Split {
                     key,
                     reason: format!("{value} must be at least 0, and both shares together below 1"),
                 });
             }
+            if take == &Take::Groups(Vec::new()) {
+                return Err(Error::Split {
+                    key,
+                    reason: "names no group: use 0 for a part without rows".to_owned(),
+                });
+            }
         }
-        Ok(())
+        let mut known = BTreeSet::new();
+        let names = self.valid.groups().iter().chain(self.test.groups());
+        match names.into_iter().find(|name| !known.insert(*name)) {
+            Some(twice) => Err(Error::Split {
+                key: "test",
+                reason: format!("{twice:?} is named twice, in one part or in two"),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The values of the column that groups are told by, in the order in which they first occur.
+    ///
+    /// # Errors
+    /// If a row lacks the column `by`, or no row names a group.
+    pub fn groups(&self, rows: &[Row]) -> Result<Vec<String>, Error> {
+        let mut known = BTreeSet::new();
+        let groups = self.groups_of(rows)?.into_iter().flatten();
+        let groups: Vec<String> = groups
+            .filter(|name| known.insert(*name))
+            .map(str::to_owned)
+            .collect();
+        if groups.is_empty() {
+            return Err(no_groups());
+        }
+        Ok(groups)
+    }
+
+    fn names_groups(&self) -> bool {
+        !self.valid.groups().is_empty() || !self.test.groups().is_empty()
+    }
+
+    /// Each row's group.
+    fn groups_of<'a>(&self, rows: &'a [Row]) -> Result<Vec<Option<&'a str>>, Error> {
+        let Some(by) = &self.by else {
+            return Ok(rows.iter().map(|row| row.group.as_deref()).collect());
+        };
+        let group = |row: &'a Row| match row.meta.get(by) {
+            Some(name) => Ok(Some(name.as_str())),
+            None => {
+                let known: Vec<&str> = row.meta.keys().map(String::as_str).collect();
+                let hint = hint(by, known.iter().copied());
+                let known = match known.is_empty() {
+                    true => "no column to tell groups by".to_owned(),
+                    false => known.join(", "),
+                };
+                Err(Error::Split {
+                    key: "by",
+                    reason: format!(
+                        "{} has nothing in column {by}; it has {known}{hint}",
+                        row.place
+                    ),
+                })
+            }
+        };
+        rows.iter().map(group).collect()
+    }
+
+    /// The rows of named groups, and the indices of all others.
+    fn by_names(&self, groups: &[Option<&str>]) -> Result<(Splits, Vec<usize>), Error> {
+        let known: BTreeSet<&str> = groups.iter().flatten().copied().collect();
+        if known.is_empty() {
+            return Err(no_groups());
+        }
+        for (key, take) in [("valid", &self.valid), ("test", &self.test)] {
+            let unknown = |name: &&String| !known.contains(name.as_str());
+            if let Some(name) = take.groups().iter().find(unknown) {
+                let column = self.by.as_deref().unwrap_or("group");
+                let hint = hint(name, known.iter().copied());
+                let some: Vec<&str> = known.iter().take(20).copied().collect();
+                let more = if known.len() > some.len() {
+                    ", …"
+                } else {
+                    ""
+                };
+                return Err(Error::Split {
+                    key,
+                    reason: format!(
+                        "no row has {column} {name:?}{hint} ({}{more})",
+                        some.join(", ")
+                    ),
+                });
+            }
+        }
+        let mut splits = Splits::default();
+        let mut rest = Vec::new();
+        for (i, group) in groups.iter().enumerate() {
+            let is_of = |take: &Take| group.is_some_and(|g| take.groups().iter().any(|n| n == g));
+            match (is_of(&self.valid), is_of(&self.test)) {
+                (true, _) => splits.valid.push(i),
+                (_, true) => splits.test.push(i),
+                _ => rest.push(i),
+            }
+        }
+        if rest.is_empty() {
+            return Err(Error::Split {
+                key: "test",
+                reason: "every row is of a named group, and none is left to train on".to_owned(),
+            });
+        }
+        Ok((splits, rest))
     }
 
     /// Shuffles each class and cuts it by share.
-    fn by_labels(&self, rows: &[Row], seed: u64) -> Splits {
+    fn by_labels(&self, rows: &[Row], of: Vec<usize>, seed: u64) -> Splits {
         let mut classes: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
-        for (i, row) in rows.iter().enumerate() {
-            classes.entry(row.label.as_deref()).or_default().push(i);
+        for i in of {
+            let label = rows[i].label.as_deref();
+            classes.entry(label).or_default().push(i);
         }
         let mut splits = Splits::default();
         // What rounding takes from one class it gives to the next, so that shares hold overall.
@@ -86,8 +253,8 @@ impl SplitConfig {
         for (label, mut indices) in classes {
             let name = seed::of_name(label.unwrap_or_default());
             indices.shuffle(&mut seed::rng(seed, &[seed::of_name("split"), name]));
-            owed_valid += self.valid * indices.len() as f64;
-            owed_test += self.test * indices.len() as f64;
+            owed_valid += self.valid.share() * indices.len() as f64;
+            owed_test += self.test.share() * indices.len() as f64;
             let n_test = (owed_test.round().max(0.0) as usize).min(indices.len());
             let n_valid = (owed_valid.round().max(0.0) as usize).min(indices.len() - n_test);
             owed_test -= n_test as f64;
@@ -96,25 +263,28 @@ impl SplitConfig {
             splits.valid.extend(indices.drain(..n_valid));
             splits.train.extend(indices);
         }
-        splits.sorted()
+        splits
     }
 
     /// Gives whole groups, in a drawn order: one to each part that has a share, the largest share first, and each
     /// further one to the part that is furthest below its share.
-    fn by_groups(&self, rows: &[Row], seed: u64) -> Result<Splits, Error> {
+    fn by_groups(
+        &self,
+        names: &[Option<&str>],
+        of: Vec<usize>,
+        seed: u64,
+    ) -> Result<Splits, Error> {
+        let total = of.len() as f64;
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (i, row) in rows.iter().enumerate() {
+        for i in of {
             // A row without a group is one of its own.
-            let name = row
-                .group
-                .as_ref()
-                .map_or_else(|| format!("\0{i}"), Clone::clone);
+            let name = names[i].map_or_else(|| format!("\0{i}"), str::to_owned);
             groups.entry(name).or_default().push(i);
         }
         let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
         groups.shuffle(&mut seed::rng(seed, &[seed::of_name("split-groups")]));
-        let total = rows.len() as f64;
-        let shares = [1.0 - self.valid - self.test, self.valid, self.test];
+        let (valid, test) = (self.valid.share(), self.test.share());
+        let shares = [1.0 - valid - test, valid, test];
         let mut first: Vec<usize> = (0..3).filter(|p| shares[*p] > 0.0).collect();
         first.sort_by(|a, b| shares[*b].total_cmp(&shares[*a]));
         if groups.len() < first.len() {
@@ -126,8 +296,8 @@ impl SplitConfig {
                     if groups.len() == 1 { "group" } else { "groups" },
                     first.len(),
                     shares[0],
-                    self.valid,
-                    self.test
+                    valid,
+                    test
                 ),
             });
         }
@@ -139,7 +309,7 @@ impl SplitConfig {
             parts[part.unwrap_or(0)].extend(group);
         }
         let [train, valid, test] = parts;
-        Ok(Splits { train, valid, test }.sorted())
+        Ok(Splits { train, valid, test })
     }
 }
 
@@ -152,7 +322,15 @@ impl Splits {
     }
 }
 
-fn named(rows: &[Row]) -> Result<Splits, Error> {
+fn no_groups() -> Error {
+    Error::Split {
+        key: "by",
+        reason: "no row has a group: name the column that groups are told by".to_owned(),
+    }
+}
+
+/// By the split that rows name themselves.
+fn by_column(rows: &[Row]) -> Result<Splits, Error> {
     let mut splits = Splits::default();
     for (i, row) in rows.iter().enumerate() {
         match row.split {
@@ -171,98 +349,5 @@ fn named(rows: &[Row]) -> Result<Splits, Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::BTreeSet;
-
-    fn row(label: usize, group: Option<usize>) -> Row {
-        Row {
-            id: String::new(),
-            label: Some(label.to_string()),
-            split: None,
-            group: group.map(|g| g.to_string()),
-            inputs: BTreeMap::new(),
-            meta: BTreeMap::new(),
-            place: crate::Place::default(),
-        }
-    }
-
-    /// Rows of groups of these sizes.
-    fn grouped(sizes: &[usize]) -> Vec<Row> {
-        let of = |(group, size): (usize, &usize)| (0..*size).map(move |i| row(i % 2, Some(group)));
-        sizes.iter().enumerate().flat_map(of).collect()
-    }
-
-    #[test]
-    fn few_groups_leave_no_part_empty() {
-        for seed in 0..20 {
-            let parts = |config: &SplitConfig, sizes: &[usize]| {
-                let splits = config.split(&grouped(sizes), seed).unwrap();
-                (splits.train.len(), splits.valid.len(), splits.test.len())
-            };
-            let config = SplitConfig::default();
-            assert_eq!(parts(&config, &[5; 3]), (5, 5, 5));
-            assert_eq!(parts(&config, &[5; 4]), (10, 5, 5));
-            assert_eq!(parts(&config, &[5; 10]), (40, 5, 5));
-            assert_eq!(parts(&config, &[1; 100]), (80, 10, 10));
-            let no_valid = SplitConfig {
-                valid: 0.0,
-                ..config
-            };
-            assert_eq!(parts(&no_valid, &[5; 2]), (5, 0, 5));
-            assert_eq!(parts(&no_valid, &[5; 10]), (45, 0, 5));
-        }
-        let error = SplitConfig::default()
-            .split(&grouped(&[5; 2]), 0)
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "data.split.by_group: 2 groups cannot be dealt out to 3 parts: train 0.80, valid 0.1, test 0.1; \
-             give a part no share, or turn by_group off"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn parts_are_disjoint_cover_all_and_can_be_had_again(
-            labels in prop::collection::vec((0usize..4, prop::option::of(0usize..6)), 0..80),
-            seed in any::<u64>(), valid in 0.0f64..0.4, test in 0.0f64..0.4,
-        ) {
-            let rows: Vec<Row> = labels.iter().map(|(l, g)| row(*l, *g)).collect();
-            let config = SplitConfig { valid, test, by_group: true };
-            let wanted = 1 + usize::from(valid > 0.0) + usize::from(test > 0.0);
-            let groups: BTreeSet<_> = labels.iter().enumerate().map(|(i, (_, g))| g.ok_or(i)).collect();
-            let grouped = labels.iter().any(|(_, group)| group.is_some());
-            if grouped && groups.len() < wanted {
-                prop_assert!(config.split(&rows, seed).is_err());
-                return Ok(());
-            }
-            let splits = config.split(&rows, seed).unwrap();
-            if grouped {
-                let filled = [&splits.train, &splits.valid, &splits.test].iter().filter(|p| !p.is_empty()).count();
-                prop_assert_eq!(filled, wanted, "a part with a share has no group");
-            }
-            prop_assert_eq!(&splits, &config.split(&rows, seed).unwrap());
-            let mut all = [splits.train.clone(), splits.valid.clone(), splits.test.clone()].concat();
-            all.sort_unstable();
-            prop_assert_eq!(all, (0..rows.len()).collect::<Vec<_>>());
-            let side = |i: &usize| [&splits.train, &splits.valid, &splits.test].iter().position(|p| p.contains(i));
-            for (i, a) in labels.iter().enumerate() {
-                for (j, b) in labels.iter().enumerate() {
-                    if a.1.is_some() && a.1 == b.1 {
-                        prop_assert_eq!(side(&i), side(&j));
-                    }
-                }
-            }
-        }
-
-        #[test]
-        fn shares_hold_within_a_row_per_class(n in 1usize..300, seed in any::<u64>()) {
-            let rows: Vec<Row> = (0..n).map(|i| row(i % 7, None)).collect();
-            let splits = SplitConfig::default().split(&rows, seed).unwrap();
-            prop_assert!((splits.test.len() as f64 - 0.1 * n as f64).abs() <= 1.0);
-            prop_assert!((splits.valid.len() as f64 - 0.1 * n as f64).abs() <= 1.0);
-        }
-    }
-}
+#[path = "split_tests.rs"]
+mod tests;

@@ -32,7 +32,7 @@ pub use filters::MelScale;
 pub use kaldi::{KaldiConfig, KaldiMel};
 pub use log_mel::{LogMel, MelConfig};
 pub use mfcc::{Mfcc, MfccConfig};
-pub(crate) use seeded::rng_of;
+pub(crate) use seeded::{add_noise, rng_of};
 pub use spectrum::Spectrum;
 pub use stft::{Edges, Stft, StftConfig};
 pub use waveform::{Waveform, WaveformConfig};

@@ -14,7 +14,7 @@ pub(crate) fn rng_of(samples: &[f32]) -> SampleRng {
 }
 
 /// Adds normal noise of a deviation.
-pub(super) fn add_noise(samples: &mut [f32], deviation: f32, rng: &mut SampleRng) {
+pub(crate) fn add_noise(samples: &mut [f32], deviation: f32, rng: &mut SampleRng) {
     for sample in samples {
         // Box and Muller (1958); 1 - u is never zero.
         let (u, v) = (rng.random::<f64>(), rng.random::<f64>());

@@ -145,7 +145,7 @@ impl Stft {
     }
 
     /// Shows the power of each of the first `frames` frames, `[n_fft / 2 + 1]`, in turn.
-    pub(super) fn each_power(&self, samples: &[f32], frames: usize, mut each: impl FnMut(&[f64])) {
+    pub(crate) fn each_power(&self, samples: &[f32], frames: usize, mut each: impl FnMut(&[f64])) {
         let mut space = self.transform.workspace();
         for frame in 0..frames {
             each(

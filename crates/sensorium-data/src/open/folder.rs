@@ -15,7 +15,9 @@ const KINDS: [(&str, &[&str]); 3] = [
     ),
     (
         "audio",
-        &["wav", "flac", "mp3", "ogg", "oga", "m4a", "mp4", "aac"],
+        &[
+            "wav", "flac", "mp3", "ogg", "oga", "aac", "m4a", "mp4", "mov", "mkv", "mka", "webm",
+        ],
     ),
     ("text", &["txt"]),
 ];
@@ -66,17 +68,9 @@ impl Found {
         columns: &Columns,
     ) -> Result<(), Error> {
         for file in entries(class)?.into_iter().filter(|path| path.is_file()) {
-            let extension = file
-                .extension()
-                .and_then(|e| e.to_str())
-                .unwrap_or_default();
-            let extension = extension.to_ascii_lowercase();
-            let kind = KINDS
-                .iter()
-                .find(|(_, known)| known.contains(&extension.as_str()))
-                .filter(|(modality, _)| columns.inputs.contains_key(*modality));
-            let Some((modality, _)) = kind else {
-                *self.other.entry(extension).or_default() += 1;
+            let kind = kind(&file).filter(|modality| columns.inputs.contains_key(*modality));
+            let Some(modality) = kind else {
+                *self.other.entry(extension(&file)).or_default() += 1;
                 continue;
             };
             let id = file
@@ -89,7 +83,7 @@ impl Found {
                 label: Some(name(class)),
                 split,
                 group: None,
-                inputs: BTreeMap::from([((*modality).to_owned(), Source::path(&file))]),
+                inputs: BTreeMap::from([(modality.to_owned(), Source::path(&file))]),
                 meta: BTreeMap::new(),
                 place: Place {
                     file: root.display().to_string(),
@@ -122,6 +116,18 @@ impl Found {
     }
 }
 
+/// The modality that a file is of, by its extension.
+pub(crate) fn kind(file: &Path) -> Option<&'static str> {
+    let extension = extension(file);
+    let of = |(_, known): &&(&str, &[&str])| known.contains(&extension.as_str());
+    KINDS.iter().find(of).map(|(modality, _)| *modality)
+}
+
+fn extension(file: &Path) -> String {
+    let extension = file.extension().and_then(|e| e.to_str());
+    extension.unwrap_or_default().to_ascii_lowercase()
+}
+
 fn name(path: &Path) -> String {
     path.file_name()
         .unwrap_or_default()
@@ -136,7 +142,7 @@ fn folders(path: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// What a folder holds, in order of the names: the file system's own order differs between machines.
-fn entries(path: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn entries(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let io = |error| Error::io(path, "list", error);
     let mut entries = std::fs::read_dir(path)
         .map_err(io)?

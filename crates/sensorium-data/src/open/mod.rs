@@ -10,6 +10,8 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use folder::{entries, kind};
+
 use crate::{BadRow, Columns, Error, OnError, Table};
 
 /// The longest line of a manifest, in bytes. A real one has a few hundred; a file of one endless line is

@@ -237,6 +237,19 @@ fn class_folders_are_rows() {
     assert!(note(&opened).contains("nothing of image") && note(&opened).ends_with("1 .wav"));
 }
 
+#[test]
+fn every_kind_of_recording_that_is_decoded_is_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("seven")).unwrap();
+    let kinds = "wav flac mp3 ogg oga aac m4a mp4 mov mkv mka webm";
+    for extension in kinds.split(' ') {
+        std::fs::write(dir.path().join("seven/a").with_extension(extension), "x").unwrap();
+    }
+    let sounds = Columns::default().for_modalities(["audio"].into_iter());
+    let opened = open(dir.path(), &sounds, OnError::Fail).unwrap();
+    assert_eq!((opened.table.rows.len(), opened.notes.len()), (12, 0));
+}
+
 proptest! {
     #[test]
     fn any_bytes_give_rows_or_an_error(content in prop::collection::vec(any::<u8>(), 0..400), kind in 0usize..3) {

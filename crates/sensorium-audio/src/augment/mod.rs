@@ -1,0 +1,190 @@
+//! Random changes of sounds in training, each asked for by a number and off without one.
+
+mod wave;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use rand::RngExt;
+use sensorium_core::{SampleRng, need};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// How much a training sound may be changed. By default not at all; mild values are named at each.
+///
+/// First the waveform is changed, in the order of the keys here, and its features are computed anew; then the features are.
+/// They have mean 0, so that what is blanked is set to the mean.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AugmentConfig {
+    /// Played faster or slower by up to this share, in steps of a hundredth, which changes pitch and length too; mild: 0.1
+    /// (Ko et al., "Audio augmentation for speech recognition", 2015). Only a sound that is as long as allowed is cut.
+    pub speed: f32,
+    /// Moved earlier or later by up to so many seconds; mild: 0.05. What leaves the sound is lost, and silence, into which
+    /// noise is then added, takes its place.
+    pub shift_s: f32,
+    /// Louder or quieter by up to so many decibels; mild: 6. Features are normalised by the sound's own mean and deviation, so
+    /// that this changes little more than how near its quiet parts are to the floor.
+    pub gain_db: f32,
+    /// Noise is added, this far below the sound in decibels of power: the least and the most; mild: `[15, 40]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snr_db: Option<[f32; 2]>,
+    /// What noise that is.
+    pub noise_colour: NoiseColour,
+    /// Frames that the features are moved in time by, at most; the gap is blanked. Mild: 4.
+    pub shift_frames: usize,
+    /// Deviation of noise added to the normalised features.
+    pub noise: f32,
+    /// Frames in a row that are blanked, at most: the T of SpecAugment (Park et al., arXiv 1904.08779). Mild: 4 of 50.
+    pub mask_frames: usize,
+    /// How often frames are blanked; the paper's LibriSpeech double: 2.
+    pub n_frame_masks: usize,
+    /// A mask has at most this share of the sound's frames: the paper's p.
+    pub mask_share: f32,
+    /// Bands in a row that are blanked, at most: the paper's F. Mild: 3 of 32.
+    pub mask_mels: usize,
+    /// How often bands are blanked; the paper's LibriSpeech double: 2.
+    pub n_mel_masks: usize,
+}
+
+impl Default for AugmentConfig {
+    fn default() -> Self {
+        Self {
+            speed: 0.0,
+            shift_s: 0.0,
+            gain_db: 0.0,
+            snr_db: None,
+            noise_colour: NoiseColour::White,
+            shift_frames: 0,
+            noise: 0.0,
+            mask_frames: 0,
+            n_frame_masks: 1,
+            mask_share: 1.0,
+            mask_mels: 0,
+            n_mel_masks: 1,
+        }
+    }
+}
+
+/// How noise is spread over frequencies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoiseColour {
+    /// The same power in each hertz: hiss.
+    #[default]
+    White,
+    /// The same power in each octave: as of rain, crowds and streets.
+    Pink,
+}
+
+impl AugmentConfig {
+    /// Refuses what cannot work.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn validate(&self) -> Result<(), Error> {
+        let within = |key, value: f32, limit: f32| {
+            need((0.0..=limit).contains(&value), key, || {
+                format!("{value}; use 0 (off) to {limit}")
+            })
+        };
+        within("augment.speed", self.speed, 0.5)?;
+        within("augment.shift_s", self.shift_s, 3600.0)?;
+        within("augment.gain_db", self.gain_db, 60.0)?;
+        within("augment.noise", self.noise, 10.0)?;
+        within("augment.mask_share", self.mask_share, 1.0)?;
+        if let Some([least, most]) = self.snr_db {
+            let fits = least <= most && least >= -40.0 && most <= 120.0;
+            need(fits, "augment.snr_db", || {
+                format!(
+                    "[{least}, {most}] must be the least and the most decibels, within -40 and 120"
+                )
+            })?;
+        }
+        for (key, value, most) in [
+            ("augment.shift_frames", self.shift_frames, 1 << 20),
+            ("augment.mask_frames", self.mask_frames, 1 << 20),
+            ("augment.mask_mels", self.mask_mels, 1 << 20),
+            ("augment.n_frame_masks", self.n_frame_masks, 100),
+            ("augment.n_mel_masks", self.n_mel_masks, 100),
+        ] {
+            need(value <= most, key, || {
+                format!("{value} must be at most {most}")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a sound's samples are needed in training, and not its features alone.
+    pub(crate) fn changes_waveform(&self) -> bool {
+        self.snr_db.is_some()
+            || [self.speed, self.shift_s, self.gain_db]
+                .iter()
+                .any(|v| *v > 0.0)
+    }
+
+    /// How many times as many samples a sound may need before it is changed than after: what is played faster ends earlier.
+    pub(crate) fn longest(&self) -> f64 {
+        1.0 + f64::from(self.speed)
+    }
+
+    /// Changed samples of the same rate. The same generator makes the same change; the features' draws do not depend on it, as
+    /// numbers come from a stream of their own.
+    pub(crate) fn waveform(&self, samples: &[f32], rate_hz: u32, rng: &SampleRng) -> Vec<f32> {
+        let mut rng = rng.clone();
+        rng.set_stream(1);
+        wave::change(self, samples, rate_hz, &mut rng)
+    }
+
+    /// Changes features `[frames, n_mels]` of mean 0 in place.
+    pub(crate) fn features(&self, features: &mut [f32], n_mels: usize, rng: &mut SampleRng) {
+        let frames = features.len() / n_mels;
+        if self.shift_frames > 0 {
+            let most = self.shift_frames.min(frames) as i64;
+            let by = rng.random_range(-most..=most) as isize;
+            shift(features, by * n_mels as isize);
+        }
+        if self.noise > 0.0 {
+            // The sum of twelve even draws is close enough to normal, and quick.
+            let normal =
+                |rng: &mut SampleRng| (0..12).map(|_| rng.random::<f32>()).sum::<f32>() - 6.0;
+            features
+                .iter_mut()
+                .for_each(|v| *v += self.noise * normal(rng));
+        }
+        let widest = (self.mask_share * frames as f32) as usize;
+        for _ in 0..self.n_frame_masks {
+            let masked = span(self.mask_frames.min(widest), frames, rng);
+            features[masked.start * n_mels..masked.end * n_mels].fill(0.0);
+        }
+        for _ in 0..self.n_mel_masks {
+            let masked = span(self.mask_mels, n_mels, rng);
+            for frame in features.chunks_exact_mut(n_mels) {
+                frame[masked.clone()].fill(0.0);
+            }
+        }
+    }
+}
+
+/// Up to `most` in a row of `of`, the width drawn first and then the place, both evenly, as in the paper.
+fn span(most: usize, of: usize, rng: &mut SampleRng) -> Range<usize> {
+    let width = rng.random_range(0..=most.min(of));
+    let start = rng.random_range(0..=of - width);
+    start..start + width
+}
+
+/// Moves values towards the end (or the start) and fills with zeros.
+fn shift(values: &mut [f32], by: isize) {
+    let count = by.unsigned_abs().min(values.len());
+    if by >= 0 {
+        values.rotate_right(count);
+        values[..count].fill(0.0);
+    } else {
+        values.rotate_left(count);
+        let keep = values.len() - count;
+        values[keep..].fill(0.0);
+    }
+}
