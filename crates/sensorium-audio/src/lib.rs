@@ -49,7 +49,7 @@ pub use features::{
 };
 pub use kit::{AudioConfig, AudioKit};
 pub use processor::{AudioBatch, AudioProcessor, AudioSample};
-pub use published::{SoundBatch, SoundFeatures, SoundProcessor, SoundSample};
+pub use published::{SoundBatch, SoundFeatures, SoundProcessor, SoundSample, TrainingSounds};
 pub use resample::resample;
 
 /// Of the contract, what is needed to use this crate alone.

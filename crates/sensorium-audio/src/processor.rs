@@ -10,6 +10,9 @@ use crate::decode::decode_start;
 use crate::resample::needed;
 use crate::{Error, LogMel, resample};
 
+/// The longest sound that a recipe can ask for, in seconds.
+pub(crate) const MOST_SECONDS: f64 = 3600.0;
+
 /// The features of a sound, normalised to mean 0 and deviation 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioSample {
@@ -63,9 +66,9 @@ impl AudioProcessor {
     /// If `max_seconds` is out of range.
     pub fn new(mel: LogMel, max_seconds: f64, patch_frames: usize) -> Result<Self, Error> {
         need(
-            max_seconds > 0.0 && max_seconds <= 3600.0,
+            max_seconds > 0.0 && max_seconds <= MOST_SECONDS,
             "max_seconds",
-            || format!("{max_seconds} must be above 0 and at most 3600"),
+            || format!("{max_seconds} must be above 0 and at most {MOST_SECONDS}"),
         )?;
         let samples = (max_seconds * f64::from(mel.config().sample_rate_hz)).ceil() as usize;
         Ok(Self {

@@ -8,7 +8,7 @@ use sensorium_core::{
     Encoder, Modality, ModalityKit, Processor, SampleRng, Source, Tap, Tokens, one_of,
 };
 use sensorium_hub::RemoteOptions;
-use sensorium_models::tower::TowerKit;
+use sensorium_models::tower::{OfCheckpoint, TowerKit};
 
 use crate::builtin;
 use crate::registry::Refusal;
@@ -23,7 +23,7 @@ type Own<K> = <K as TowerKit>::Own;
 impl<K: TowerKit> ModalityKit for OrTower<K> {
     const MODALITY: Modality = <Own<K> as ModalityKit>::MODALITY;
     type Config = EncoderTable<<Own<K> as ModalityKit>::Config>;
-    type Processor = OwnOrTower<<Own<K> as ModalityKit>::Processor, K::Processor>;
+    type Processor = OwnOrTower<<Own<K> as ModalityKit>::Processor, OfCheckpoint<K::Processor>>;
     type Encoder = EncoderOrTower<<Own<K> as ModalityKit>::Encoder, K::Encoder>;
     type Error = Refused;
 

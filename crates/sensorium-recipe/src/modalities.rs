@@ -1,6 +1,6 @@
 //! The modalities a recipe can name: the one list to extend. `cargo xtask new-modality` adds a line.
 
-use sensorium_models::tower::{ImageTowers, TextTowers};
+use sensorium_models::tower::{ImageTowers, SoundTowers, TextTowers};
 
 use crate::encoder::OrTower;
 use crate::registry::modalities;
@@ -8,5 +8,5 @@ use crate::registry::modalities;
 modalities! {
     text: OrTower<TextTowers>,
     image: OrTower<ImageTowers>,
-    audio: sensorium_audio::AudioKit,
+    audio: OrTower<SoundTowers>,
 }

@@ -126,6 +126,15 @@ impl AugmentConfig {
                 .any(|v| *v > 0.0)
     }
 
+    /// Whether features are changed, and not samples alone.
+    pub(crate) fn changes_features(&self) -> bool {
+        let masks = |most: usize, count: usize| most > 0 && count > 0;
+        self.shift_frames > 0
+            || self.noise > 0.0
+            || masks(self.mask_frames, self.n_frame_masks)
+            || masks(self.mask_mels, self.n_mel_masks)
+    }
+
     /// How many times as many samples a sound may need before it is changed than after: what is played faster ends earlier.
     pub(crate) fn longest(&self) -> f64 {
         1.0 + f64::from(self.speed)

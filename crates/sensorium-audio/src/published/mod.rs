@@ -6,6 +6,7 @@ mod file;
 mod tests;
 #[cfg(test)]
 mod tests_refused;
+mod training;
 
 use std::borrow::Cow;
 
@@ -21,6 +22,7 @@ use extractors::extractor;
 use file::File;
 
 pub use extractors::SoundFeatures;
+pub use training::TrainingSounds;
 
 /// What a published model hears of a sound.
 #[derive(Clone, Debug, PartialEq)]
@@ -186,6 +188,14 @@ impl SoundProcessor {
         }
     }
 
+    /// What shorter sounds of a batch are filled with.
+    fn fill(&self) -> f32 {
+        match &self.features {
+            SoundFeatures::Waveform(wave) => wave.config().padding_value,
+            _ => 0.0,
+        }
+    }
+
     /// What the model hears of samples at its rate.
     pub fn prepare(&self, samples: &[f32]) -> SoundSample {
         let mut longer = false;
@@ -223,15 +233,11 @@ impl Processor for SoundProcessor {
     }
 
     fn collate(&self, samples: &[Option<&SoundSample>], device: &Device) -> SoundBatch {
-        let fill = match &self.features {
-            SoundFeatures::Waveform(wave) => wave.config().padding_value,
-            _ => 0.0,
-        };
         let rows: Vec<(&[f32], usize)> = samples
             .iter()
             .map(|sample| sample.map_or((&[][..], 0), |s| (s.features.as_slice(), s.heard)))
             .collect();
-        let (features, pad) = stack(&rows, self.width(), 1, fill, device);
+        let (features, pad) = stack(&rows, self.width(), 1, self.fill(), device);
         SoundBatch {
             features,
             pad,

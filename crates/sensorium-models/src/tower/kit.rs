@@ -4,52 +4,91 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use sensorium_audio::{AudioConfig, AudioKit, TrainingSounds};
 use sensorium_core::{Encoder, ModalityKit, Processor, SampleRng, Source};
 use sensorium_hub::Checkpoint;
-use sensorium_text::{TextBatch, TextConfig, TextKit, TextSample};
-use sensorium_vision::{ImageBatch, ImageConfig, ImageKit, ImageSample, PublishedImageProcessor};
+use sensorium_text::{TextConfig, TextKit};
+use sensorium_vision::{ImageConfig, ImageKit, PublishedImageProcessor};
 
-use super::{ImageTower, TextPreparation, TextTower, TowerConfig};
+use super::{ImageTower, Output, SoundTower, TextPreparation, TextTower, TowerConfig};
 use crate::Error;
 use crate::published::copy_files;
 
+type OwnConfig<K> = <<K as TowerKit>::Own as ModalityKit>::Config;
+type OwnProcessor<K> = <<K as TowerKit>::Own as ModalityKit>::Processor;
+
 /// Published towers of a modality: they take the place of the encoder of its own kit, prepare the same samples in their
 /// own way, and are changed in training as its table says.
-pub trait TowerKit {
+pub trait TowerKit: Sized {
     /// The kit whose place they can take.
     type Own: ModalityKit;
     /// Prepares samples.
     type Processor: Processor<
-            Sample = <<Self::Own as ModalityKit>::Processor as Processor>::Sample,
-            Batch = <<Self::Own as ModalityKit>::Processor as Processor>::Batch,
+            Sample = <OwnProcessor<Self> as Processor>::Sample,
+            Batch = <OwnProcessor<Self> as Processor>::Batch,
         >;
     /// Encodes them.
     type Encoder: Encoder<Batch = <Self::Processor as Processor>::Batch>;
 
-    /// The preparation of a checkpoint's tower, whose weights are read when the [encoder](Self::encoder) is asked for. Of the
-    /// modality's `own` table only its random changes in training count.
+    /// The preparation of a checkpoint's tower. Of the modality's `own` table only its random changes in training count, and
+    /// where a model hears sounds of any length, its `max_seconds`.
     ///
     /// # Errors
     /// If the model is not of this modality, or a file is missing or broken.
+    fn processor(own: &OwnConfig<Self>, checkpoint: &Checkpoint) -> Result<Self::Processor, Error>;
+
+    /// The tower of a checkpoint.
+    ///
+    /// # Errors
+    /// If its weights are missing, broken or do not fit.
+    fn load(
+        checkpoint: &Checkpoint,
+        output: Output,
+        device: &Device,
+    ) -> Result<Self::Encoder, Error>;
+
+    /// The same without its weights.
+    ///
+    /// # Errors
+    /// If a file is missing or broken.
+    fn lay_out(
+        checkpoint: &Checkpoint,
+        output: Output,
+        device: &Device,
+    ) -> Result<Self::Encoder, Error>;
+
+    /// The preparation of a checkpoint's tower, whose weights are read when the [encoder](Self::encoder) is asked for.
+    ///
+    /// # Errors
+    /// As [`processor`](Self::processor).
     fn open(
-        own: &<Self::Own as ModalityKit>::Config,
+        own: &OwnConfig<Self>,
         checkpoint: Checkpoint,
-    ) -> Result<Self::Processor, Error>;
+    ) -> Result<OfCheckpoint<Self::Processor>, Error> {
+        let processor = Self::processor(own, &checkpoint)?;
+        Ok(OfCheckpoint::new(processor, checkpoint, true))
+    }
 
     /// The same of a tower that was [saved](Self::save), and has no weights of its own there.
     ///
     /// # Errors
     /// If a file is missing or broken.
     fn reopen(
-        own: &<Self::Own as ModalityKit>::Config,
+        own: &OwnConfig<Self>,
         folder: &Path,
-    ) -> Result<Self::Processor, Error>;
+    ) -> Result<OfCheckpoint<Self::Processor>, Error> {
+        let checkpoint = Checkpoint::folder(folder);
+        let processor = Self::processor(own, &checkpoint)?;
+        Ok(OfCheckpoint::new(processor, checkpoint, false))
+    }
 
     /// Copies what lays a tower out, and prepares for it, into an empty folder.
     ///
     /// # Errors
     /// If a file cannot be read or written.
-    fn save(processor: &Self::Processor, folder: &Path) -> Result<(), Error>;
+    fn save(processor: &OfCheckpoint<Self::Processor>, folder: &Path) -> Result<(), Error> {
+        copy_files(&processor.checkpoint, folder)
+    }
 
     /// The tower, with as much of it left to train as `tower` says; one that was reopened is only laid out.
     ///
@@ -57,25 +96,52 @@ pub trait TowerKit {
     /// If its weights are missing, broken or do not fit.
     fn encoder(
         tower: &TowerConfig,
-        processor: &Self::Processor,
+        processor: &OfCheckpoint<Self::Processor>,
         device: &Device,
-    ) -> Result<Self::Encoder, Error>;
+    ) -> Result<Self::Encoder, Error> {
+        let checkpoint = &processor.checkpoint;
+        if !processor.pretrained {
+            return Self::lay_out(checkpoint, tower.output, device);
+        }
+        let encoder = Self::load(checkpoint, tower.output, device)?;
+        Ok(tower.tune.apply(encoder, &tower.lora))
+    }
 }
 
-/// Where a tower comes from.
+/// Prepares samples for a tower, and knows where it comes from.
 #[derive(Clone, Debug)]
-struct Origin {
+pub struct OfCheckpoint<P> {
+    processor: P,
     checkpoint: Arc<Checkpoint>,
     /// Whether there are weights in it.
     pretrained: bool,
 }
 
-impl Origin {
-    fn new(checkpoint: Checkpoint, pretrained: bool) -> Self {
+impl<P> OfCheckpoint<P> {
+    fn new(processor: P, checkpoint: Checkpoint, pretrained: bool) -> Self {
         Self {
+            processor,
             checkpoint: Arc::new(checkpoint),
             pretrained,
         }
+    }
+}
+
+impl<P: Processor> Processor for OfCheckpoint<P> {
+    type Sample = P::Sample;
+    type Batch = P::Batch;
+    type Error = P::Error;
+
+    fn process(&self, source: &Source) -> Result<P::Sample, P::Error> {
+        self.processor.process(source)
+    }
+
+    fn augment(&self, sample: P::Sample, rng: &mut SampleRng) -> P::Sample {
+        self.processor.augment(sample, rng)
+    }
+
+    fn collate(&self, samples: &[Option<&P::Sample>], device: &Device) -> P::Batch {
+        self.processor.collate(samples, device)
     }
 }
 
@@ -83,72 +149,28 @@ impl Origin {
 #[derive(Clone, Copy, Debug)]
 pub struct ImageTowers;
 
-/// Prepares images for an [`ImageTower`].
-#[derive(Clone, Debug)]
-pub struct TowerImages {
-    images: PublishedImageProcessor,
-    origin: Origin,
-}
-
-impl TowerImages {
-    fn new(own: &ImageConfig, origin: Origin) -> Result<Self, Error> {
-        let images = ImageTower::processor(&origin.checkpoint)?;
-        Ok(Self {
-            images: images.with_augment(own.augment)?,
-            origin,
-        })
-    }
-}
-
 impl TowerKit for ImageTowers {
     type Own = ImageKit;
-    type Processor = TowerImages;
+    type Processor = PublishedImageProcessor;
     type Encoder = ImageTower;
 
-    fn open(own: &ImageConfig, checkpoint: Checkpoint) -> Result<TowerImages, Error> {
-        TowerImages::new(own, Origin::new(checkpoint, true))
+    fn processor(
+        own: &ImageConfig,
+        checkpoint: &Checkpoint,
+    ) -> Result<PublishedImageProcessor, Error> {
+        Ok(ImageTower::processor(checkpoint)?.with_augment(own.augment)?)
     }
 
-    fn reopen(own: &ImageConfig, folder: &Path) -> Result<TowerImages, Error> {
-        TowerImages::new(own, Origin::new(Checkpoint::folder(folder), false))
+    fn load(checkpoint: &Checkpoint, output: Output, device: &Device) -> Result<ImageTower, Error> {
+        ImageTower::load(checkpoint, output, device)
     }
 
-    fn save(processor: &TowerImages, folder: &Path) -> Result<(), Error> {
-        copy_files(&processor.origin.checkpoint, folder)
-    }
-
-    fn encoder(
-        tower: &TowerConfig,
-        processor: &TowerImages,
+    fn lay_out(
+        checkpoint: &Checkpoint,
+        output: Output,
         device: &Device,
     ) -> Result<ImageTower, Error> {
-        let Origin {
-            checkpoint,
-            pretrained,
-        } = &processor.origin;
-        if !pretrained {
-            return ImageTower::lay_out(checkpoint, tower.output, device);
-        }
-        let encoder = ImageTower::load(checkpoint, tower.output, device)?;
-        Ok(tower.tune.apply(encoder, &tower.lora))
-    }
-}
-
-impl Processor for TowerImages {
-    type Sample = ImageSample;
-    type Batch = ImageBatch;
-    type Error = sensorium_vision::Error;
-
-    fn process(&self, source: &Source) -> Result<ImageSample, Self::Error> {
-        self.images.process(source)
-    }
-
-    fn augment(&self, sample: ImageSample, rng: &mut SampleRng) -> ImageSample {
-        self.images.augment(sample, rng)
-    }
-
-    fn collate(&self, samples: &[Option<&ImageSample>], device: &Device) -> ImageBatch {
-        self.images.collate(samples, device)
+        ImageTower::lay_out(checkpoint, output, device)
     }
 }
 
@@ -156,71 +178,51 @@ impl Processor for TowerImages {
 #[derive(Clone, Copy, Debug)]
 pub struct TextTowers;
 
-/// Prepares texts for a [`TextTower`].
-#[derive(Clone, Debug)]
-pub struct TowerTexts {
-    texts: TextPreparation,
-    origin: Origin,
-}
-
-impl TowerTexts {
-    fn new(own: &TextConfig, origin: Origin) -> Result<Self, Error> {
-        let texts = TextTower::processor(&origin.checkpoint)?;
-        Ok(Self {
-            texts: texts.with_augment(own.augment),
-            origin,
-        })
-    }
-}
-
 impl TowerKit for TextTowers {
     type Own = TextKit;
-    type Processor = TowerTexts;
+    type Processor = TextPreparation;
     type Encoder = TextTower;
 
-    fn open(own: &TextConfig, checkpoint: Checkpoint) -> Result<TowerTexts, Error> {
-        TowerTexts::new(own, Origin::new(checkpoint, true))
+    fn processor(own: &TextConfig, checkpoint: &Checkpoint) -> Result<TextPreparation, Error> {
+        Ok(TextTower::processor(checkpoint)?.with_augment(own.augment))
     }
 
-    fn reopen(own: &TextConfig, folder: &Path) -> Result<TowerTexts, Error> {
-        TowerTexts::new(own, Origin::new(Checkpoint::folder(folder), false))
+    fn load(checkpoint: &Checkpoint, output: Output, device: &Device) -> Result<TextTower, Error> {
+        TextTower::load(checkpoint, output, device)
     }
 
-    fn save(processor: &TowerTexts, folder: &Path) -> Result<(), Error> {
-        copy_files(&processor.origin.checkpoint, folder)
-    }
-
-    fn encoder(
-        tower: &TowerConfig,
-        processor: &TowerTexts,
+    fn lay_out(
+        checkpoint: &Checkpoint,
+        output: Output,
         device: &Device,
     ) -> Result<TextTower, Error> {
-        let Origin {
-            checkpoint,
-            pretrained,
-        } = &processor.origin;
-        if !pretrained {
-            return TextTower::lay_out(checkpoint, tower.output, device);
-        }
-        let encoder = TextTower::load(checkpoint, tower.output, device)?;
-        Ok(tower.tune.apply(encoder, &tower.lora))
+        TextTower::lay_out(checkpoint, output, device)
     }
 }
 
-impl Processor for TowerTexts {
-    type Sample = TextSample;
-    type Batch = TextBatch;
-    type Error = sensorium_text::Error;
+/// Sound towers in the place of a [`sensorium_audio::Ast`].
+#[derive(Clone, Copy, Debug)]
+pub struct SoundTowers;
 
-    fn process(&self, source: &Source) -> Result<TextSample, Self::Error> {
-        self.texts.process(source)
+impl TowerKit for SoundTowers {
+    type Own = AudioKit;
+    type Processor = TrainingSounds;
+    type Encoder = SoundTower;
+
+    fn processor(own: &AudioConfig, checkpoint: &Checkpoint) -> Result<TrainingSounds, Error> {
+        let sounds = SoundTower::processor(checkpoint)?;
+        Ok(sounds.for_training(own.max_seconds, own.augment)?)
     }
 
-    fn augment(&self, sample: TextSample, rng: &mut SampleRng) -> TextSample {
-        self.texts.augment(sample, rng)
+    fn load(checkpoint: &Checkpoint, output: Output, device: &Device) -> Result<SoundTower, Error> {
+        SoundTower::load(checkpoint, output, device)
     }
 
-    fn collate(&self, samples: &[Option<&TextSample>], device: &Device) -> TextBatch {
-        self.texts.collate(samples, device)
+    fn lay_out(
+        checkpoint: &Checkpoint,
+        output: Output,
+        device: &Device,
+    ) -> Result<SoundTower, Error> {
+        SoundTower::lay_out(checkpoint, output, device)
     }
 }

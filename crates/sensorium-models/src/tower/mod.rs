@@ -9,7 +9,7 @@ mod text;
 mod tune;
 
 pub use image::ImageTower;
-pub use kit::{ImageTowers, TextTowers, TowerImages, TowerKit, TowerTexts};
+pub use kit::{ImageTowers, OfCheckpoint, SoundTowers, TextTowers, TowerKit};
 pub use sound::SoundTower;
 pub use text::{TextPreparation, TextTower};
 pub use tune::{LoraConfig, LoraLayers, Tune};

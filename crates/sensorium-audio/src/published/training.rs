@@ -1,0 +1,251 @@
+//! A published model's sounds in a recipe, whose samples and batches are those of the modality's own encoder.
+
+use burn::tensor::Device;
+use sensorium_core::{Processor, SampleRng, Source, need};
+
+use super::{SoundFeatures, SoundProcessor, SoundSample};
+use crate::processor::{MOST_SECONDS, stack};
+use crate::{AudioBatch, AudioSample, AugmentConfig, Error};
+
+/// Prepares sounds as a published model's file says, and changes them in training.
+#[derive(Clone, Debug)]
+pub struct TrainingSounds {
+    processor: SoundProcessor,
+    /// Samples of a sound that the model hears, at most.
+    most: usize,
+    augment: AugmentConfig,
+}
+
+impl SoundProcessor {
+    /// The same for training. A model that hears sounds of any length, wav2vec 2.0, hears at most `max_seconds` of each:
+    /// memory grows with the square.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key that cannot work, for features of this kind or at all.
+    pub fn for_training(
+        self,
+        max_seconds: f64,
+        augment: AugmentConfig,
+    ) -> Result<TrainingSounds, Error> {
+        augment.validate()?;
+        need(
+            max_seconds > 0.0 && max_seconds <= MOST_SECONDS,
+            "max_seconds",
+            || format!("{max_seconds} must be above 0 and at most {MOST_SECONDS}"),
+        )?;
+        let waveform = matches!(self.features, SoundFeatures::Waveform(_));
+        need(!(waveform && augment.changes_features()), "augment", || {
+            "this model hears samples, not bands: only speed, shift_s, gain_db and snr_db can \
+             change them"
+                .to_owned()
+        })?;
+        let most = match waveform {
+            true => (max_seconds * f64::from(self.sample_rate_hz())).ceil() as usize,
+            false => self.most_samples(),
+        };
+        Ok(TrainingSounds {
+            processor: self,
+            most,
+            augment,
+        })
+    }
+}
+
+impl TrainingSounds {
+    /// What the model hears of samples.
+    fn hear(&self, samples: &[f32]) -> SoundSample {
+        self.processor
+            .prepare(&samples[..samples.len().min(self.most)])
+    }
+}
+
+impl Processor for TrainingSounds {
+    type Sample = AudioSample;
+    type Batch = AudioBatch;
+    type Error = Error;
+
+    fn process(&self, source: &Source) -> Result<AudioSample, Error> {
+        let most = (self.most as f64 * self.augment.longest()).ceil() as usize;
+        let samples = self.processor.start(source, most)?;
+        let heard = self.hear(&samples);
+        let kept = match self.augment.changes_waveform() {
+            true => &samples[..samples.len().min(most)],
+            false => &[],
+        };
+        Ok(AudioSample {
+            features: heard.features,
+            frames: heard.heard,
+            samples: kept.into(),
+        })
+    }
+
+    fn augment(&self, mut sample: AudioSample, rng: &mut SampleRng) -> AudioSample {
+        if self.augment.changes_waveform() && !sample.samples.is_empty() {
+            let rate_hz = self.processor.sample_rate_hz();
+            let changed = self.augment.waveform(&sample.samples, rate_hz, rng);
+            let heard = self.hear(&changed);
+            (sample.features, sample.frames) = (heard.features, heard.heard);
+        }
+        if self.augment.changes_features() {
+            let width = self.processor.width();
+            let heard = &mut sample.features[..sample.frames * width];
+            at_mean_zero(heard, |heard| self.augment.features(heard, width, rng));
+        }
+        sample
+    }
+
+    fn collate(&self, samples: &[Option<&AudioSample>], device: &Device) -> AudioBatch {
+        let rows: Vec<(&[f32], usize)> = samples
+            .iter()
+            .map(|sample| sample.map_or((&[][..], 0), |s| (s.features.as_slice(), s.frames)))
+            .collect();
+        let (width, fill) = (self.processor.width(), self.processor.fill());
+        let (features, pad) = stack(&rows, width, 1, fill, device);
+        AudioBatch { features, pad }
+    }
+}
+
+/// Changes features while their mean is 0 and their deviation 1, as random changes of them are meant.
+fn at_mean_zero(features: &mut [f32], change: impl FnOnce(&mut [f32])) {
+    let count = features.len().max(1) as f64;
+    let mean = features.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
+    let squares = features.iter().map(|v| (f64::from(*v) - mean).powi(2));
+    let deviation = (squares.sum::<f64>() / count).sqrt().max(1e-5);
+    let (mean, deviation) = (mean as f32, deviation as f32);
+    features
+        .iter_mut()
+        .for_each(|v| *v = (*v - mean) / deviation);
+    change(features);
+    features.iter_mut().for_each(|v| *v = *v * deviation + mean);
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_core::seed;
+    use sensorium_testkit::floats;
+
+    use super::*;
+    use crate::tests::float_wav;
+
+    const ALL: [&str; 4] = [
+        "WhisperFeatureExtractor",
+        "ASTFeatureExtractor",
+        "ClapFeatureExtractor",
+        "Wav2Vec2FeatureExtractor",
+    ];
+
+    fn processor(extractor: &str) -> SoundProcessor {
+        let json =
+            format!(r#"{{"feature_extractor_type": "{extractor}", "truncation": "fusion"}}"#);
+        SoundProcessor::published("preprocessor_config.json", &json).expect("a published file")
+    }
+
+    fn trained(extractor: &str, augment: AugmentConfig) -> TrainingSounds {
+        let sounds = processor(extractor).for_training(0.5, augment);
+        sounds.expect("changes that can be made")
+    }
+
+    /// A tone of some seconds at 16 kHz.
+    fn tone(seconds: f64) -> Source {
+        let count = (seconds * 16_000.0) as usize;
+        let samples: Vec<f32> = (0..count).map(|i| 0.3 * (i as f32 * 0.2).sin()).collect();
+        Source::bytes("tone.wav", float_wav(&samples, 16_000))
+    }
+
+    #[test]
+    fn without_changes_it_prepares_what_the_published_one_does() {
+        let device = &Device::flex();
+        for extractor in ALL {
+            let plain = processor(extractor);
+            let expected = plain.process(&tone(0.3)).expect("a tone");
+            let sounds = trained(extractor, AugmentConfig::default());
+            let found = sounds.process(&tone(0.3)).expect("a tone");
+            assert_eq!(found.features, expected.features, "{extractor}");
+            assert_eq!((found.frames, found.samples.len()), (expected.heard, 0));
+            assert_eq!(sounds.augment(found.clone(), &mut seed::rng(1, &[])), found);
+            let expected = plain.collate(&[None, Some(&expected)], device);
+            let batch = sounds.collate(&[None, Some(&found)], device);
+            assert_eq!(floats(&batch.features), floats(&expected.features));
+        }
+    }
+
+    #[test]
+    fn a_sound_of_any_length_is_cut() {
+        let sounds = trained("Wav2Vec2FeatureExtractor", AugmentConfig::default());
+        let sample = sounds.process(&tone(2.0)).expect("a tone");
+        assert_eq!(sample.frames, 8000);
+    }
+
+    #[test]
+    fn changes_come_of_the_generator_and_leave_silence_alone() {
+        let augment = AugmentConfig {
+            gain_db: 6.0,
+            snr_db: Some([10.0, 20.0]),
+            ..AugmentConfig::default()
+        };
+        let masks = AugmentConfig {
+            mask_frames: 10,
+            mask_mels: 10,
+            ..augment
+        };
+        for (extractor, augment) in [
+            (ALL[0], masks),
+            (ALL[1], masks),
+            (ALL[2], masks),
+            (ALL[3], augment),
+        ] {
+            let sounds = trained(extractor, augment);
+            let sample = sounds.process(&tone(0.3)).expect("a tone");
+            let changed = |n| sounds.augment(sample.clone(), &mut seed::rng(1, &[n]));
+            assert_eq!(changed(1), changed(1), "{extractor}");
+            assert_ne!(changed(1).features, changed(2).features, "{extractor}");
+            assert_ne!(changed(1).features, sample.features, "{extractor}");
+            let (found, width) = (changed(1), sounds.processor.width());
+            assert!(found.features.iter().all(|v| v.is_finite()));
+            assert_eq!(found.features.len(), sample.features.len());
+            if extractor == ALL[1] {
+                // AST's silence is a constant.
+                let silence = &found.features[found.frames * width..];
+                assert!(silence.iter().all(|v| *v == silence[0]));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_blanked_is_at_the_mean() {
+        let augment = AugmentConfig {
+            mask_mels: 128,
+            ..AugmentConfig::default()
+        };
+        let sounds = trained(ALL[1], augment);
+        let sample = sounds.process(&tone(0.3)).expect("a tone");
+        let width = sounds.processor.width();
+        let heard = &sample.features[..sample.frames * width];
+        let mean = heard.iter().sum::<f32>() / heard.len() as f32;
+        let changed = sounds.augment(sample.clone(), &mut seed::rng(1, &[3]));
+        let blanked: Vec<f32> = changed.features[..sample.frames * width]
+            .iter()
+            .zip(heard)
+            .filter(|(a, b)| (*a - *b).abs() > 1e-3)
+            .map(|(a, _)| *a)
+            .collect();
+        assert!(blanked.len() > width, "{}", blanked.len());
+        assert!(blanked.iter().all(|v| (v - mean).abs() < 1e-4), "{mean}");
+    }
+
+    #[test]
+    fn masks_of_bands_are_refused_where_there_are_none() {
+        let augment = AugmentConfig {
+            mask_frames: 4,
+            ..AugmentConfig::default()
+        };
+        let error = processor(ALL[3]).for_training(1.0, augment).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("augment: this model hears samples")
+        );
+        let error = processor(ALL[0]).for_training(0.0, AugmentConfig::default());
+        assert!(error.unwrap_err().to_string().contains("max_seconds"));
+    }
+}
