@@ -34,6 +34,7 @@ pub struct KeyMap {
     straight: Vec<Pattern>,
     scalars: Vec<Pattern>,
     ignored: Vec<Pattern>,
+    formerly: Vec<(Pattern, Pattern)>,
     prefixes: Vec<String>,
 }
 
@@ -110,6 +111,13 @@ impl KeyMap {
         self
     }
 
+    /// What begins with `theirs` there, and began with `older` in checkpoints of another time. Saving writes `theirs`.
+    #[must_use]
+    pub fn formerly(mut self, theirs: &str, older: &str) -> Self {
+        self.formerly.push((theirs.into(), older.into()));
+        self
+    }
+
     /// What may stand before all of their names, such as `bert.`; the one that fits most of a checkpoint is taken. Saving
     /// writes the first.
     #[must_use]
@@ -138,6 +146,10 @@ impl KeyMap {
         let here = self.straight.iter_mut().chain(&mut self.scalars);
         here.for_each(|pattern| place(pattern, ours));
         self.ignored.iter_mut().for_each(|p| place(p, theirs));
+        for (a, b) in &mut self.formerly {
+            place(a, theirs);
+            place(b, theirs);
+        }
         self.prefixes.clear();
         // What no rule of its own names is under the other name as well.
         match ours {
@@ -155,6 +167,7 @@ impl KeyMap {
         self.straight.extend(other.straight);
         self.scalars.extend(other.scalars);
         self.ignored.extend(other.ignored);
+        self.formerly.extend(other.formerly);
         self
     }
 
@@ -202,6 +215,12 @@ impl KeyMap {
         self.ignored
             .iter()
             .any(|pattern| pattern.fits(theirs) || pattern.fits(bare))
+    }
+
+    /// What one of their names was in older checkpoints, without a prefix.
+    pub(crate) fn older(&self, theirs: &str) -> Option<String> {
+        let mut formerly = self.formerly.iter();
+        formerly.find_map(|(now, then)| now.renamed(theirs, then))
     }
 
     /// The prefix that most of these names have in a checkpoint, of those that may stand there.

@@ -111,7 +111,7 @@ fn fit<M: Module>(
 
     let mut fitting = Fitting::default();
     for want in &wanted {
-        fitting.add(want, prefix, weights, allow);
+        fitting.add(want, (map, prefix), weights, allow);
     }
     let Fitting {
         found,
@@ -154,10 +154,19 @@ struct Fitting {
 }
 
 impl Fitting {
-    fn add(&mut self, want: &Wanted, prefix: &str, weights: &Weights, allow: &Allow) {
+    fn add(
+        &mut self,
+        want: &Wanted,
+        (map, prefix): (&KeyMap, &str),
+        weights: &Weights,
+        allow: &Allow,
+    ) {
         let names = want.place.names.iter();
         let names: Vec<String> = names
-            .map(|name| spelled(want, &format!("{prefix}{name}"), weights))
+            .map(|name| {
+                let older = map.older(name).map(|older| format!("{prefix}{older}"));
+                spelled(want, &format!("{prefix}{name}"), older, weights)
+            })
             .collect();
         self.used.extend(names.iter().cloned());
         let missing = names.iter().filter(|name| weights.get(name).is_none());
@@ -182,13 +191,13 @@ impl Fitting {
     }
 }
 
-/// The name as this checkpoint has it: norms of older ones hold `gamma` and `beta`.
-fn spelled(want: &Wanted, name: &str, weights: &Weights) -> String {
-    let old = want.old_name.and_then(|old| {
+/// The name as this checkpoint has it: norms of older ones hold `gamma` and `beta`, and the map may know an older name.
+fn spelled(want: &Wanted, name: &str, older: Option<String>, weights: &Weights) -> String {
+    let norm = want.old_name.and_then(|old| {
         let (holder, _) = name.rsplit_once('.')?;
         Some(format!("{holder}.{old}"))
     });
-    match old {
+    match older.or(norm) {
         Some(old) if weights.get(name).is_none() && weights.get(&old).is_some() => old,
         _ => name.to_owned(),
     }

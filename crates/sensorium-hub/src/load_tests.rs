@@ -227,6 +227,39 @@ fn what_is_saved_has_the_published_layout_and_loads_again() {
 }
 
 #[test]
+fn an_older_name_is_read_and_the_newer_is_written() {
+    let (folder, device) = (tempfile::tempdir().unwrap(), Device::flex());
+    let map = map().formerly("layer.{}.a", "layer.{}.old_a");
+    let older = |(name, shape, numbers): Entry| (name.replace(".a.", ".old_a."), shape, numbers);
+    let entries: Vec<Entry> = entries("model.", NEW).into_iter().map(older).collect();
+    let weights = Weights::open(&write(folder.path(), &entries, Dtype::F32)).unwrap();
+    let (net, report) = load(fresh(&device), &weights, &map, &Allow::nothing()).unwrap();
+    assert_eq!((report.unused.len(), report.prefix.as_str()), (0, "model."));
+    let path = folder.path().join("saved.safetensors");
+    save(&net, &map, &path).unwrap();
+    let saved = Weights::open(&path).unwrap();
+    let name = "layer.1.a.weight";
+    let numbers = saved.get(name).unwrap().to_f32().unwrap();
+    assert_eq!(numbers, number(&entries, "model.layer.1.old_a.weight"));
+    assert!(saved.names().all(|name| !name.contains("old_a")));
+
+    // Below another module's names it is found as well, and what is neither is missing by its newer name.
+    let nested = KeyMap::new().formerly("a", "b").nested("ours", "theirs");
+    assert_eq!(
+        nested.older("theirs.a.bias").as_deref(),
+        Some("theirs.b.bias")
+    );
+    let mut rest = entries;
+    rest.retain(|(name, _, _)| !name.contains("1.old_a.weight"));
+    let weights = Weights::open(&write(folder.path(), &rest, Dtype::F32)).unwrap();
+    let error = load(fresh(&device), &weights, &map, &Allow::nothing()).unwrap_err();
+    assert!(
+        error.to_string().contains("model.layer.1.a.weight"),
+        "{error}"
+    );
+}
+
+#[test]
 fn loaded_parameters_train_and_leave_the_file_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), &entries("", NEW), Dtype::F32);
