@@ -21,6 +21,7 @@ pub mod ready;
 pub mod siglip;
 pub mod tower;
 pub mod vit;
+pub mod wav2vec2;
 pub mod whisper;
 
 pub use error::Error;
