@@ -9,6 +9,7 @@ pub mod ast;
 pub mod bert;
 pub mod clip;
 mod config;
+pub mod ctc;
 pub mod dino;
 mod error;
 mod family;
