@@ -34,10 +34,12 @@ pub enum Family {
     Whisper,
     /// The audio spectrogram transformer.
     Ast,
+    /// wav2vec 2.0 and HuBERT.
+    Wav2Vec2,
 }
 
 /// `model_type`, the family, and its name.
-const TYPES: [(&str, Family, &str); 15] = [
+const TYPES: [(&str, Family, &str); 17] = [
     ("bert", Family::Bert, "BERT"),
     ("roberta", Family::Bert, "RoBERTa"),
     ("xlm-roberta", Family::Bert, "XLM-RoBERTa"),
@@ -69,6 +71,8 @@ const TYPES: [(&str, Family, &str); 15] = [
     ),
     ("whisper", Family::Whisper, "Whisper"),
     ("audio-spectrogram-transformer", Family::Ast, "AST"),
+    ("wav2vec2", Family::Wav2Vec2, "wav2vec 2.0"),
+    ("hubert", Family::Wav2Vec2, "HuBERT"),
 ];
 
 impl Family {

@@ -16,6 +16,7 @@ use crate::family::head;
 use crate::published::{described, holds};
 use crate::siglip::{SiglipModel, SiglipTextModel, SiglipVisionModel};
 use crate::vit::{VitForImageClassification, VitModel};
+use crate::wav2vec2::{Wav2Vec2ForCtc, Wav2Vec2ForSequenceClassification, Wav2Vec2Model};
 use crate::whisper::{WhisperForConditionalGeneration, WhisperModel};
 use crate::{Error, Family, Published};
 
@@ -70,6 +71,11 @@ pub fn fit(checkpoint: &Checkpoint, device: &Device) -> Result<LoadReport, Error
             of::<AstForAudioClassification>(checkpoint, device)
         }
         (Family::Ast, _) => of::<AstModel>(checkpoint, device),
+        (Family::Wav2Vec2, "ForCTC") => of::<Wav2Vec2ForCtc>(checkpoint, device),
+        (Family::Wav2Vec2, "ForSequenceClassification") => {
+            of::<Wav2Vec2ForSequenceClassification>(checkpoint, device)
+        }
+        (Family::Wav2Vec2, _) => of::<Wav2Vec2Model>(checkpoint, device),
     }
 }
 

@@ -8,13 +8,14 @@ impl Family {
         let names: Vec<&str> = names.collect();
         let has = |part: &str| names.iter().any(|name| name.contains(part));
         // What only one of the families has comes first.
-        let signs: [(bool, Self); 11] = [
+        let signs: [(bool, Self); 12] = [
             // A ViT's names, but for the second token of its own.
             (has("distillation_token"), Self::Ast),
             (
                 has("encoder_attn.q_proj") && has("encoder.conv2"),
                 Self::Whisper,
             ),
+            (has("feature_extractor.conv_layers"), Self::Wav2Vec2),
             (has("logit_bias"), Self::Siglip),
             (has("logit_scale"), Self::Clip),
             (has("layer_scale1.lambda1"), Self::Dinov2),

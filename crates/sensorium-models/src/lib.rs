@@ -9,6 +9,7 @@ pub mod ast;
 pub mod bert;
 pub mod clip;
 mod config;
+pub mod ctc;
 pub mod dino;
 mod error;
 mod family;
@@ -21,6 +22,7 @@ pub mod ready;
 pub mod siglip;
 pub mod tower;
 pub mod vit;
+pub mod wav2vec2;
 pub mod whisper;
 
 pub use error::Error;

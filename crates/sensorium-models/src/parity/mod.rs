@@ -11,6 +11,7 @@ mod full;
 mod minilm;
 mod siglip;
 mod vit;
+mod wav2vec2;
 mod whisper;
 
 use std::path::{Path, PathBuf};
@@ -142,6 +143,11 @@ fn compare(case: &Case, device: &Device, saved: &Path) {
         "WhisperModel" => whisper::headless,
         "ASTModel" => ast::tower,
         "ASTForAudioClassification" => ast::classification,
+        "Wav2Vec2Model" | "HubertModel" => wav2vec2::tower,
+        "Wav2Vec2ForCTC" | "HubertForCTC" => wav2vec2::ctc,
+        "Wav2Vec2ForSequenceClassification" | "HubertForSequenceClassification" => {
+            wav2vec2::classification
+        }
         class => panic!("there is no comparison for {class}"),
     };
     how(case, device, saved);
@@ -201,6 +207,11 @@ fn parity_of_siglip() {
 #[test]
 fn parity_of_ast() {
     check(&[Family::Ast], 3);
+}
+
+#[test]
+fn parity_of_wav2vec2_and_hubert() {
+    check(&[Family::Wav2Vec2], 6);
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn takes_other(checkpoint: &Checkpoint, family: Family, given: &str) -> Error {
         Family::Bert | Family::ClipText | Family::SiglipText => "texts",
         Family::Vit | Family::Dinov2 | Family::ClipVision | Family::SiglipVision => "images",
         Family::Clip | Family::Siglip => "images and texts",
-        Family::Whisper | Family::Ast => "sounds",
+        Family::Whisper | Family::Ast | Family::Wav2Vec2 => "sounds",
     };
     unfit(checkpoint, format!("{family} takes {takes}, not {given}"))
 }
