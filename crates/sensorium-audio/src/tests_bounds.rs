@@ -107,6 +107,44 @@ fn a_window_of_odd_size_gives_the_frames_of_librosa() {
     assert_eq!(mel.compute(&[0.1; 101]).len(), 2 * 4);
 }
 
+/// A WAV of 16-bit samples in which the lengths are what a program writes that does not know them.
+fn piped(samples: &[u8], riff: u32, data: u32) -> Source {
+    let mut wav = b"RIFF....WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+    wav.extend([8000u32.to_le_bytes(), 16_000u32.to_le_bytes()].concat());
+    wav.extend(b"\x02\0\x10\0data....");
+    wav.extend(samples);
+    wav[4..8].copy_from_slice(&riff.to_le_bytes());
+    wav[40..44].copy_from_slice(&data.to_le_bytes());
+    Source::bytes("piped.wav", wav)
+}
+
+#[test]
+fn a_wav_out_of_a_pipe_is_heard_to_its_end() {
+    let samples: Vec<u8> = (0..20_001u32)
+        .flat_map(|i| ((i * 37) as i16).to_le_bytes())
+        .collect();
+    let length = samples.len() as u32;
+    let known = decode(&piped(&samples, length + 36, length)).unwrap();
+    assert_eq!(known.samples.len(), 20_001);
+    for (riff, data) in [(u32::MAX, u32::MAX), (0x7FFF_F024, 0x7FFF_F000), (0, 0)] {
+        let open = decode(&piped(&samples, riff, data)).unwrap();
+        assert!(open == known, "{data}");
+    }
+}
+
+#[test]
+fn an_hour_of_silence_is_a_sound_like_any_other() {
+    let hour = piped(&vec![0; 2 * 3600 * 8000], u32::MAX, u32::MAX);
+    let sound = decode(&hour).unwrap();
+    assert_eq!(sound.samples.len(), 3600 * 8000);
+    assert!(sound.samples.iter().all(|sample| *sample == 0.0));
+    let json = r#"{"feature_extractor_type": "WhisperFeatureExtractor"}"#;
+    let whisper = SoundProcessor::published("p.json", json).unwrap();
+    let heard = whisper.process(&hour).unwrap();
+    assert_eq!((heard.frames, heard.heard), (3000, 3000));
+    assert!(heard.features.iter().all(|v| *v == heard.features[0]));
+}
+
 #[test]
 fn a_misspelt_key_is_refused() {
     let read = serde_json::from_str::<AudioConfig>(r#"{"sample_rate": 8000}"#);

@@ -8,6 +8,8 @@ Each case becomes a folder under crates/sensorium-models/tests/fixtures: `config
 embeddings) to `hidden.N`, `last_hidden_state`, and `pooler_output` or `logits`. Seed 7.
 """
 
+from pathlib import Path
+
 import torch
 from safetensors.torch import save_file
 from transformers import ASTConfig, ASTForAudioClassification, ASTModel
@@ -34,23 +36,35 @@ CASES = {
 }
 
 
-def make(name: str, kind: type, config: ASTConfig) -> None:
-    torch.manual_seed(7)
-    model = kind._from_config(config, attn_implementation="eager").eval()
-    randomize(model)
-    features = torch.randn(2, config.max_length, config.num_mel_bins)
+def given(config: ASTConfig) -> dict:
+    return {"input.features": torch.randn(2, config.max_length, config.num_mel_bins)}
+
+
+def results(model: torch.nn.Module, inputs: dict) -> dict:
+    features = inputs["input.features"]
     with torch.no_grad():
         out = model(features, output_hidden_states=True)
         tower = getattr(model, model.base_model_prefix, model)
         last = tower(features).last_hidden_state
     tensors = {f"hidden.{i}": hidden for i, hidden in enumerate(out.hidden_states)}
-    tensors |= {"input.features": features, "last_hidden_state": last}
+    tensors["last_hidden_state"] = last
     for output in ("pooler_output", "logits"):
         if getattr(out, output, None) is not None:
             tensors[output] = getattr(out, output)
-    folder = FIXTURES / name
+    return tensors
+
+
+def checkpoint(folder: Path, model: torch.nn.Module, inputs: dict) -> None:
     model.save_pretrained(folder)
+    tensors = results(model, inputs) | inputs
     save_file({key: value.contiguous().clone() for key, value in tensors.items()}, folder / "reference.safetensors")
+
+
+def make(name: str, kind: type, config: ASTConfig) -> None:
+    torch.manual_seed(7)
+    model = kind._from_config(config, attn_implementation="eager").eval()
+    randomize(model)
+    checkpoint(FIXTURES / name, model, given(config))
 
 
 if __name__ == "__main__":

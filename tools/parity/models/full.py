@@ -17,6 +17,7 @@ import torch
 import transformers
 from safetensors.torch import load_file
 from transformers import (
+    ASTConfig,
     BertConfig,
     CLIPConfig,
     Dinov2Config,
@@ -24,11 +25,14 @@ from transformers import (
     RobertaConfig,
     SiglipConfig,
     ViTConfig,
+    WhisperConfig,
 )
 
+import ast_towers
 import bert
 import image_text
 import vision_towers
+import whisper
 
 # As the models of these names on the hub.
 LAION = {"hidden_act": "gelu"}
@@ -54,6 +58,8 @@ CASES = {
         CLIPConfig(text_config=LAION | {"eos_token_id": 2}, vision_config=LAION | {"patch_size": 16}),
     ),
     "siglip-base-patch16-224": ("SiglipModel", SiglipConfig()),
+    "ast-finetuned-audioset": ("ASTForAudioClassification", ASTConfig(num_labels=527)),
+    "whisper-tiny": ("WhisperForConditionalGeneration", WhisperConfig()),
     "siglip2-base-patch16-224": ("SiglipModel", SiglipConfig(text_config={"vocab_size": 256000})),
 }
 SIDE = 224
@@ -91,6 +97,10 @@ def randomize(model: torch.nn.Module) -> None:
 def given(config) -> dict:
     tensors = {}
     kind = config.model_type
+    if kind == "audio-spectrogram-transformer":
+        return ast_towers.given(config)
+    if kind == "whisper":
+        return whisper.given(config, torch.randint(0, config.vocab_size, (2, config.max_target_positions)))
     if kind in ("bert", "roberta", "clip", "siglip"):
         tensors |= texts(config)
     if kind not in ("bert", "roberta"):
@@ -100,10 +110,9 @@ def given(config) -> dict:
 
 def family(config):
     """The script that knows the family's results."""
-    kind = config.model_type
-    if kind in ("bert", "roberta"):
-        return bert
-    return image_text if kind in ("clip", "siglip") else vision_towers
+    scripts = {"audio-spectrogram-transformer": ast_towers, "whisper": whisper}
+    scripts |= {"bert": bert, "roberta": bert, "clip": image_text, "siglip": image_text}
+    return scripts.get(config.model_type, vision_towers)
 
 
 def make(folder: Path, name: str) -> None:

@@ -85,18 +85,41 @@ def spread(model: torch.nn.Module) -> torch.nn.Module:
     return model.eval()
 
 
-def layers(part: torch.nn.Module, prefix: str, seen: dict) -> None:
+def layers(part: torch.nn.Module, prefix: str, seen: dict) -> list:
     """Records what the blocks take and give, and what comes after the norm."""
 
     def before(_, args, kwargs):
         seen[f"{prefix}hidden.0"] = (args[0] if args else kwargs["hidden_states"]).clone()
 
-    part.layers[0].register_forward_pre_hook(before, with_kwargs=True)
-    for i, layer in enumerate(part.layers):
-        name = f"{prefix}hidden.{i + 1}"
-        layer.register_forward_hook(lambda _, __, out, name=name: seen.__setitem__(name, out.clone()))
-    name = f"{prefix}last_hidden_state"
-    part.layer_norm.register_forward_hook(lambda _, __, out: seen.__setitem__(name, out.clone()))
+    def after(name):
+        return lambda _, __, out: seen.__setitem__(f"{prefix}{name}", out.clone())
+
+    hooks = [part.layers[0].register_forward_pre_hook(before, with_kwargs=True)]
+    hooks += [layer.register_forward_hook(after(f"hidden.{i + 1}")) for i, layer in enumerate(part.layers)]
+    return [*hooks, part.layer_norm.register_forward_hook(after("last_hidden_state"))]
+
+
+def given(config: WhisperConfig, ids: torch.Tensor) -> dict:
+    features = torch.randn(2, config.num_mel_bins, 2 * config.max_source_positions)
+    return {"input.features": features.transpose(1, 2), "input.ids": ids}
+
+
+def results(model: torch.nn.Module, inputs: dict) -> dict:
+    has_logits = isinstance(model, WhisperForConditionalGeneration)
+    whole = model.model if has_logits else model
+    seen: dict[str, torch.Tensor] = {}
+    hooks = [*layers(whole.encoder, "encoder.", seen), *layers(whole.decoder, "decoder.", seen)]
+    with torch.no_grad():
+        out = model(input_features=inputs["input.features"].transpose(1, 2), decoder_input_ids=inputs["input.ids"])
+    for hook in hooks:
+        hook.remove()
+    return seen | ({"logits": out.logits} if has_logits else {})
+
+
+def checkpoint(folder: Path, model: torch.nn.Module, inputs: dict) -> None:
+    model.save_pretrained(folder)
+    tensors = results(model, inputs) | inputs
+    save_file({key: value.contiguous() for key, value in tensors.items()}, folder / "reference.safetensors")
 
 
 def make(name: str, kind: type, settings: dict) -> None:
@@ -104,22 +127,10 @@ def make(name: str, kind: type, settings: dict) -> None:
     config = WhisperConfig(**settings)
     config._attn_implementation = "eager"
     model = spread(kind(config))
-    whole = model.model if kind is WhisperForConditionalGeneration else model
-    seen: dict[str, torch.Tensor] = {}
-    layers(whole.encoder, "encoder.", seen)
-    layers(whole.decoder, "decoder.", seen)
-    features = torch.randn(2, config.num_mel_bins, 2 * config.max_source_positions)
-    ids = torch.tensor(IDS)
-    with torch.no_grad():
-        out = model(input_features=features, decoder_input_ids=ids)
-    if kind is WhisperForConditionalGeneration:
-        seen["logits"] = out.logits
-    seen["input.features"] = features.transpose(1, 2)
-    seen["input.ids"] = ids
     folder = FIXTURES / name
-    model.save_pretrained(folder)
-    save_file({key: value.contiguous() for key, value in seen.items()}, folder / "reference.safetensors")
+    checkpoint(folder, model, given(config, torch.tensor(IDS)))
     print(f"{name}: {sum(file.stat().st_size for file in Path(folder).iterdir()) // 1024} KiB")
+
 
 # Ids of the cases of whole transcripts: words are 0 to 19.
 END, START, ENGLISH, GERMAN, TRANSLATE, TRANSCRIBE, PREVIOUS, SILENCE, NO_TIMES = range(20, 29)

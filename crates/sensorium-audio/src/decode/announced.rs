@@ -1,5 +1,7 @@
 //! Whether a WAV or MP4 holds as many bytes of sound as it says, which their demuxers do not tell.
 
+use std::sync::Arc;
+
 use crate::Error;
 
 /// Refuses a file whose sound is announced to be longer than the file.
@@ -26,20 +28,68 @@ fn sound(bytes: &[u8]) -> Option<(u64, u64)> {
     None
 }
 
-/// A length of all ones or zero is what a program writes that does not know it yet, and is taken for "to the end".
 fn in_riff(bytes: &[u8]) -> Option<(u64, u64)> {
+    let (_, length, found) = data_of(bytes)?;
+    (!is_open(bytes, length)).then_some((u64::from(length), found as u64))
+}
+
+/// A WAV's `data`: where it begins, how many bytes it says it has, and how many there are to the end of the file.
+fn data_of(bytes: &[u8]) -> Option<(usize, u32, usize)> {
     let mut at = 12usize;
     loop {
         let header = bytes.get(at..at.checked_add(8)?)?;
-        let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
-        let found = (bytes.len() - at - 8) as u64;
+        let length = u32_at(header, 4)?;
+        at = at.checked_add(8)?;
         if header.starts_with(b"data") {
-            let open = length == u32::MAX || length == 0;
-            return (!open).then_some((u64::from(length), found));
+            return Some((at, length, bytes.len() - at));
         }
         let padded = length as usize + (length as usize & 1);
-        at = at.checked_add(8)?.checked_add(padded)?;
+        at = at.checked_add(padded)?;
     }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let four = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_le_bytes(four.try_into().ok()?))
+}
+
+/// Whether a length is what a program writes that does not know it, as it writes into a pipe or was killed: FFmpeg's, SoX's,
+/// or nothing in a file that says nothing of its own length either.
+fn is_open(bytes: &[u8], length: u32) -> bool {
+    let whole = u32_at(bytes, 4).map_or(0, u64::from);
+    match length {
+        u32::MAX | 0x7FFF_F000 => true,
+        0 => whole + 8 != bytes.len() as u64,
+        _ => false,
+    }
+}
+
+/// A WAV that does not know how long it is, with lengths that go to its end, which its demuxer needs; others as they are.
+pub(super) fn with_length(bytes: Arc<[u8]>) -> Arc<[u8]> {
+    let is_wav = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE");
+    let Some((at, length, found)) = data_of(&bytes).filter(|_| is_wav) else {
+        return bytes;
+    };
+    if !is_open(&bytes, length) {
+        return bytes;
+    }
+    // Half a sample at the end is none.
+    let align = format_of(&bytes).and_then(|at| bytes.get(at + 12..at + 14));
+    let align = align.map_or(1, |two| usize::from(u16::from_le_bytes([two[0], two[1]])));
+    let whole = found - found % align.max(1);
+    let mut bytes = bytes[..at + whole].to_vec();
+    let lengths = [(4, bytes.len() - 8), (at - 4, whole)];
+    for (at, length) in lengths {
+        // Files are at most half a gigabyte.
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        bytes[at..at + 4].copy_from_slice(&length.to_le_bytes());
+    }
+    bytes.into()
+}
+
+/// Where the content of a WAV's `fmt ` begins, if it is the first chunk, as in all that is written into a pipe.
+fn format_of(bytes: &[u8]) -> Option<usize> {
+    (bytes.get(12..16)? == b"fmt ").then_some(20)
 }
 
 /// The first `mdat` that is longer than the file; a length of zero is "to the end".

@@ -120,6 +120,7 @@ fn decode_within(source: &Source, want: Want) -> Result<Sound, Error> {
         return Err(Error::Empty { name });
     }
     announced::check(&name, &bytes)?;
+    let bytes = announced::with_length(bytes);
     let extension = source.extension();
     // Demuxers meet hostile bytes; a panic in one of them is this file's error, nobody else's.
     let guarded = |skip: bool| {
