@@ -88,10 +88,11 @@ impl TowerConfig {
 /// The error of a family that was given what it does not take.
 fn takes_other(checkpoint: &Checkpoint, family: Family, given: &str) -> Error {
     let takes = match family {
-        Family::Bert | Family::ClipText | Family::SiglipText => "texts",
+        Family::Bert | Family::ClipText | Family::SiglipText | Family::ClapText => "texts",
         Family::Vit | Family::Dinov2 | Family::ClipVision | Family::SiglipVision => "images",
         Family::Clip | Family::Siglip => "images and texts",
-        Family::Whisper | Family::Ast | Family::Wav2Vec2 => "sounds",
+        Family::Whisper | Family::Ast | Family::Wav2Vec2 | Family::ClapAudio => "sounds",
+        Family::Clap => "sounds and texts",
     };
     unfit(checkpoint, format!("{family} takes {takes}, not {given}"))
 }
