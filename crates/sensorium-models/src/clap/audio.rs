@@ -123,9 +123,13 @@ impl Encoder for ClapAudioModel {
         } = batch;
         let present = present(pad);
         let features = self.apart(features);
-        let image = self.spectrogram.forward(features, || places(&present));
+        // Only what learns from a batch asks which of it is there.
+        let learns = self.spectrogram.learns(&features.device());
+        let there = learns.then(|| places(&present));
+        let is_there = |row: &usize| there.as_ref().is_none_or(|there| there.contains(row));
         let longer = longer.iter().enumerate().filter(|(_, longer)| **longer);
-        let longer: Vec<usize> = longer.map(|(row, _)| row).collect();
+        let longer: Vec<usize> = longer.map(|(row, _)| row).filter(is_there).collect();
+        let image = self.spectrogram.forward(features, there.as_deref());
         let mut x = tap.tensor("embeds", self.patches.forward(image, &longer));
         for (number, stage) in self.stages.iter().enumerate() {
             let layer = format!("stages.{number}");

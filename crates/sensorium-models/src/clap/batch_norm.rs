@@ -1,11 +1,11 @@
 //! Batch norm that does with samples what the reference does, in training too.
 
 use burn::nn::BatchNorm;
-use burn::tensor::{Tensor, module};
+use burn::tensor::{Device, Tensor, module};
 
 /// Whether a layer normalises by the batch at hand and learns from it, instead of by what it has learned.
-pub(super) fn learns(norm: &BatchNorm, x: &Tensor<4>) -> bool {
-    x.device().is_autodiff() && norm.training.is_enabled()
+pub(super) fn learns(norm: &BatchNorm, device: &Device) -> bool {
+    device.is_autodiff() && norm.training.is_enabled()
 }
 
 /// Normalises each channel of `[batch, channels, height, width]` (arXiv 1502.03167); the shape is kept.
@@ -16,7 +16,7 @@ pub(super) fn batch_norm(norm: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
     let [batch, _, height, width] = x.dims();
     let (device, count) = (x.device(), batch * height * width);
     let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
-    if !learns(norm, &x) || count < 2 {
+    if !learns(norm, &device) || count < 2 {
         let mean = norm.running_mean.value_sync().to_device(&device);
         let variance = norm.running_var.value_sync().to_device(&device);
         return module::batch_norm(x, gamma, beta, mean, variance, norm.epsilon);

@@ -130,7 +130,8 @@ impl AttentionalFusion {
     }
 }
 
-/// Two maps of features, each normalised over the batch, the first to fewer.
+/// Two maps of features, each normalised over the batch, the first to fewer. What their biases add is taken off again while
+/// a batch norm learns, so that no loss sees them: they are not trained.
 #[derive(Module, Debug)]
 pub struct Bottleneck {
     /// To fewer features.
@@ -145,10 +146,15 @@ pub struct Bottleneck {
 
 impl Bottleneck {
     fn new(d: usize, inside: usize, device: &Device) -> Self {
+        let map = |from, to| {
+            let mut map = Conv2dConfig::new([from, to], [1, 1]).init(device);
+            map.bias = map.bias.map(|bias| bias.set_require_grad(false));
+            map
+        };
         Self {
-            down: Conv2dConfig::new([d, inside], [1, 1]).init(device),
+            down: map(d, inside),
             norm_down: BatchNormConfig::new(inside).init(device),
-            up: Conv2dConfig::new([inside, d], [1, 1]).init(device),
+            up: map(inside, d),
             norm_up: BatchNormConfig::new(d).init(device),
         }
     }

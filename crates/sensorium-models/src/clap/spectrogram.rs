@@ -34,17 +34,18 @@ impl SpectrogramImage {
         self.spectrogram[0]
     }
 
-    /// `[batch, views, frames, bands]` → `[batch, views, side, side]`. In training, absent sounds are no part of what bands
-    /// are normalised by: `present` is asked for the rows that are there.
-    pub(super) fn forward(
-        &self,
-        features: Tensor<4>,
-        present: impl FnOnce() -> Vec<usize>,
-    ) -> Tensor<4> {
+    /// Whether bands are normalised by the batch at hand.
+    pub(super) fn learns(&self, device: &Device) -> bool {
+        learns(&self.norm, device)
+    }
+
+    /// `[batch, views, frames, bands]` → `[batch, views, side, side]`. Bands are normalised in the sounds at `rows`, which rise,
+    /// or in all: what is absent has no part in what a batch is.
+    pub(super) fn forward(&self, features: Tensor<4>, rows: Option<&[usize]>) -> Tensor<4> {
         let bands = features.swap_dims(1, 3); // [B, V, T, F] -> [B, F, T, V]
-        let bands = match learns(&self.norm, &bands) {
-            true => among(bands, &present(), |bands| batch_norm(&self.norm, bands)),
-            false => batch_norm(&self.norm, bands),
+        let bands = match rows {
+            Some(rows) => among(bands, rows, |bands| batch_norm(&self.norm, bands)),
+            None => batch_norm(&self.norm, bands),
         };
         let [frames, height] = self.spectrogram;
         let x = stretched(bands.swap_dims(1, 3), 2, frames);
