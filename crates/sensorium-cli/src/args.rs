@@ -68,10 +68,11 @@ pub enum Command {
   sensorium embed --model MIT/ast-finetuned-audioset-10-10-0.4593 --audio *.flac --out sounds.parquet
   find photos -name '*.jpg' | sensorium embed --model my-clip --image - --out photos.parquet --on-error skip")]
     Embed(EmbedArgs),
-    /// Classify images by labels in words, or images, sounds and texts by a model's own classes.
+    /// Classify images and sounds by labels in words, or images, sounds and texts by a model's own classes.
     #[command(after_help = "Examples:
   sensorium classify --model openai/clip-vit-base-patch32 --image cat.jpg --labels cat,dog,rocket
   sensorium classify --model google/siglip-base-patch16-224 --image *.jpg --labels \"a tabby,a siamese\" --json
+  sensorium classify --model laion/clap-htsat-unfused --audio clip.wav --labels \"dog barking,rain\"
   sensorium classify --model google/vit-base-patch16-224 --image cat.jpg --top-k 5
   sensorium classify --model MIT/ast-finetuned-audioset-10-10-0.4593 --audio street.mp3")]
     Classify(ClassifyArgs),
@@ -251,9 +252,9 @@ pub struct ClassifyArgs {
     /// Labels to choose from, with commas between; without them, the model's own classes.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub labels: Vec<String>,
-    /// What a label is put into, in the place of {}.
-    #[arg(long, value_name = "S", default_value = "a photo of a {}")]
-    pub template: String,
+    /// What a label is put into, in the place of {} [default: a photo of a {}; for sounds, This is a sound of {}.].
+    #[arg(long, value_name = "S")]
+    pub template: Option<String>,
     /// How many labels to print, best first [default: all of --labels, or 5 of the model's own].
     #[arg(long, value_name = "K", value_parser = top_k)]
     pub top_k: Option<usize>,

@@ -1,4 +1,4 @@
-//! `embed` and `classify` on recordings, with an audio spectrogram transformer.
+//! `embed` and `classify` on recordings, with an audio spectrogram transformer, and by labels with a CLAP.
 
 #[path = "common/command.rs"]
 mod command;
@@ -20,12 +20,14 @@ fn recordings() -> [String; 2] {
 
 /// Runs a command with the model; what it prints, and what it complains of.
 fn run(args: &[&str], stdin: &str) -> (String, String, bool) {
+    run_with("ready-ast", args, stdin)
+}
+
+fn run_with(model: &str, args: &[&str], stdin: &str) -> (String, String, bool) {
     let dir = tempfile::tempdir().unwrap();
     let mut command = sensorium(dir.path());
     let (name, rest) = args.split_first().unwrap();
-    command
-        .args([name, "--model", &fixture("ready-ast")])
-        .args(rest);
+    command.args([name, "--model", &fixture(model)]).args(rest);
     let out = command.write_stdin(stdin.to_owned()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (text(out.stdout), text(out.stderr), out.status.success())
@@ -99,4 +101,69 @@ fn what_the_model_does_not_take_is_said_in_a_line() {
     let (_, err, _) = run(&["embed", "--audio", "-", "--text", "-"], "");
     let expected = "standard input can be read once: give one `-` to --text, --image or --audio";
     assert!(err.contains(expected), "{err}");
+}
+
+#[test]
+fn labels_in_words_are_chosen_for_recordings() {
+    let [a, b] = recordings();
+    let clap = |args: &[&str]| {
+        let (out, err, fine) = run_with("ready-clap", args, "");
+        assert!(fine, "{err}");
+        serde_json::from_str::<Value>(&out).expect("one JSON document")
+    };
+    let labels = [
+        "classify",
+        "--labels",
+        "dog barking,rain",
+        "--json",
+        "--audio",
+    ];
+    let found = clap(&[&labels[..], &[&a, &b]].concat());
+    let results = found["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2);
+    for result in results {
+        let scores = result["scores"].as_array().unwrap();
+        let sum: f64 = scores.iter().map(|s| s["score"].as_f64().unwrap()).sum();
+        assert!(scores.len() == 2 && (sum - 1.0).abs() < 1e-5, "{scores:?}");
+    }
+    // Labels are put into a sentence about sounds, unless another is given.
+    let given = ["--template", "This is a sound of {}."];
+    let same = clap(&[&labels[..], &[&a, &b], &given].concat());
+    assert_eq!(same, found);
+    let other = clap(&[&labels[..], &[&a, &b], &["--template", "{}"]].concat());
+    assert_ne!(other, found);
+
+    // Sounds and texts in one space.
+    let found = clap(&["embed", "--audio", &a, "--text", "rain", "--json"]);
+    let rows = found["embeddings"].as_array().unwrap();
+    let lengths: Vec<usize> = rows
+        .iter()
+        .map(|row| row["vector"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(lengths, [12, 12]);
+    for (args, expected) in [
+        (
+            vec!["classify", "--audio", &a],
+            "CLAP has no classes of its own: give it labels",
+        ),
+        (
+            vec!["classify", "--labels", "rain", "--image", &a],
+            "the model classifies --audio, not --image",
+        ),
+        (
+            vec![
+                "classify",
+                "--labels",
+                "rain",
+                "--audio",
+                &a,
+                "--template",
+                "x",
+            ],
+            "--template \"x\": has no {} for the label",
+        ),
+    ] {
+        let (_, err, fine) = run_with("ready-clap", &args, "");
+        assert!(!fine && err.contains(expected), "{err}");
+    }
 }

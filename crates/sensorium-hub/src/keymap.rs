@@ -1,5 +1,6 @@
 //! What a published checkpoint calls our parameters, and how it lays them out.
 
+use crate::Constant;
 use crate::pattern::Pattern;
 
 /// Our parameter paths → the names of a published family: written once, used to load and to save.
@@ -35,6 +36,7 @@ pub struct KeyMap {
     scalars: Vec<Pattern>,
     ignored: Vec<Pattern>,
     formerly: Vec<(Pattern, Pattern)>,
+    constants: Vec<(String, Constant)>,
     prefixes: Vec<String>,
 }
 
@@ -118,6 +120,13 @@ impl KeyMap {
         self
     }
 
+    /// A tensor of theirs that holds nothing of ours, but that Python looks for: loading passes over it, and saving writes it.
+    #[must_use]
+    pub fn constant(mut self, theirs: &str, value: Constant) -> Self {
+        self.constants.push((theirs.to_owned(), value));
+        self
+    }
+
     /// What may stand before all of their names, such as `bert.`; the one that fits most of a checkpoint is taken. Saving
     /// writes the first.
     #[must_use]
@@ -150,6 +159,10 @@ impl KeyMap {
             place(a, theirs);
             place(b, theirs);
         }
+        if !theirs.is_empty() {
+            let names = self.constants.iter_mut().map(|(name, _)| name);
+            names.for_each(|name| *name = format!("{theirs}.{name}"));
+        }
         self.prefixes.clear();
         // What no rule of its own names is under the other name as well.
         match ours {
@@ -168,6 +181,7 @@ impl KeyMap {
         self.scalars.extend(other.scalars);
         self.ignored.extend(other.ignored);
         self.formerly.extend(other.formerly);
+        self.constants.extend(other.constants);
         self
     }
 
@@ -212,9 +226,16 @@ impl KeyMap {
     /// Whether a tensor of theirs is known to hold nothing of ours; with or without the prefix.
     pub(crate) fn is_ignored(&self, theirs: &str, prefix: &str) -> bool {
         let bare = theirs.strip_prefix(prefix).unwrap_or(theirs);
+        let mut constants = self.constants.iter();
         self.ignored
             .iter()
             .any(|pattern| pattern.fits(theirs) || pattern.fits(bare))
+            || constants.any(|(name, _)| name == bare)
+    }
+
+    /// What is written beside the parameters, by names without a prefix.
+    pub(crate) fn constants(&self) -> &[(String, Constant)] {
+        &self.constants
     }
 
     /// What one of their names was in older checkpoints, without a prefix.

@@ -24,6 +24,7 @@
 //! ```
 
 mod checkpoint;
+mod constant;
 mod dtype;
 mod error;
 mod header;
@@ -40,6 +41,7 @@ mod weights;
 mod whole;
 
 pub use checkpoint::Checkpoint;
+pub use constant::Constant;
 pub use dtype::Dtype;
 pub use error::Error;
 pub use keymap::KeyMap;

@@ -10,7 +10,7 @@ use safetensors::tensor::TensorView;
 use sensorium_core::nn::{Norm, NormConfig, NormKind};
 use sensorium_testkit::{check_gradients, devices, floats, parameter_snapshot};
 
-use crate::{Allow, Dtype, Error, KeyMap, Mismatch, Weights, check, load, save};
+use crate::{Allow, Constant, Dtype, Error, KeyMap, Mismatch, Weights, check, load, save};
 
 #[derive(Module, Debug)]
 struct Net {
@@ -257,6 +257,35 @@ fn an_older_name_is_read_and_the_newer_is_written() {
         error.to_string().contains("model.layer.1.a.weight"),
         "{error}"
     );
+}
+
+#[test]
+fn constants_are_written_and_passed_over_where_they_are_read() {
+    #[derive(Module, Debug)]
+    struct Holder {
+        net: Net,
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("model.safetensors");
+    let places = Constant::new([2, 2], [0, 1, 7, -1_000_000_000_007]);
+    let inner = map()
+        .constant("places", places)
+        .constant("norm.count", Constant::new([], [0]));
+    let whole = KeyMap::new().and(inner.nested("net", "tower"));
+    let whole = whole.prefixes(["model.", ""]);
+    for device in devices() {
+        let holder = Holder { net: net(&device) };
+        save(&holder, &whole, &saved).unwrap();
+        let weights = Weights::open(&saved).unwrap();
+        let view = weights.get("model.tower.places").unwrap();
+        assert_eq!((view.dtype, view.shape), (Dtype::I64, &[2, 2][..]));
+        let expected = [0i64, 1, 7, -1_000_000_000_007].map(i64::to_le_bytes);
+        assert_eq!(view.bytes, expected.concat());
+        let view = weights.get("model.tower.norm.count").unwrap();
+        assert_eq!((view.shape, view.bytes), (&[][..], &[0u8; 8][..]));
+        let (_, report) = load(holder, &weights, &whole, &Allow::nothing()).unwrap();
+        assert_eq!(report.unused, [""; 0]);
+    }
 }
 
 #[test]

@@ -31,10 +31,10 @@ impl Pattern {
         for segment in carried {
             out = out.replacen("{}", segment, 1);
         }
-        if !rest.is_empty() {
+        if !out.is_empty() && !rest.is_empty() {
             out.push('.');
-            out.push_str(rest);
         }
+        out.push_str(rest);
         Some(out)
     }
 
@@ -84,6 +84,7 @@ mod tests {
             renamed("a.{}.{}", "{}.b.{}", "a.x.y.z").as_deref(),
             Some("x.b.y.z")
         );
+        assert_eq!(renamed("a", "", "a.b.c").as_deref(), Some("b.c"));
     }
 
     #[test]

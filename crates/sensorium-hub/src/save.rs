@@ -5,15 +5,15 @@ use std::io;
 use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 use safetensors::tensor::TensorView;
 
 use crate::wanted::{Trail, Wanted};
 use crate::whole::write_whole;
 use crate::{Error, KeyMap};
 
-/// Writes the parameters in single precision as one safetensors file that the family's other implementations read. What
-/// LoRA adds is in them. The file appears whole or not at all.
+/// Writes the parameters in single precision, and the map's constants, as one safetensors file that the family's other
+/// implementations read. What LoRA adds is in them. The file appears whole or not at all.
 ///
 /// # Errors
 /// [`Error::Write`] if it cannot be written.
@@ -33,6 +33,11 @@ pub fn save<M: Module>(module: &M, map: &KeyMap, path: &Path) -> Result<(), Erro
     } = visitor;
     for (name, parts) in parts {
         whole.insert(name, stacked(parts));
+    }
+    for (name, constant) in map.constants() {
+        let name = format!("{}{name}", map.saved_prefix());
+        let numbers = TensorData::new(constant.numbers.to_vec(), constant.shape.clone());
+        whole.insert(name, numbers);
     }
     write(&whole, path)
 }
@@ -117,11 +122,11 @@ fn stacked(parts: Vec<Option<TensorData>>) -> TensorData {
 
 fn write(tensors: &Tensors, path: &Path) -> Result<(), Error> {
     let views = tensors.iter().map(|(name, data)| {
-        let view = TensorView::new(
-            safetensors::Dtype::F32,
-            data.shape().to_vec(),
-            data.as_bytes(),
-        );
+        let dtype = match data.dtype() {
+            DType::I64 => safetensors::Dtype::I64, // a constant
+            _ => safetensors::Dtype::F32,
+        };
+        let view = TensorView::new(dtype, data.shape().to_vec(), data.as_bytes());
         (name, view.expect("the bytes of its shape"))
     });
     // Python refuses files that do not say which framework's layout they have.

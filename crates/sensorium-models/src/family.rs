@@ -36,10 +36,16 @@ pub enum Family {
     Ast,
     /// wav2vec 2.0 and HuBERT.
     Wav2Vec2,
+    /// CLAP, both towers.
+    Clap,
+    /// CLAP's text tower.
+    ClapText,
+    /// CLAP's audio tower.
+    ClapAudio,
 }
 
 /// `model_type`, the family, and its name.
-const TYPES: [(&str, Family, &str); 17] = [
+const TYPES: [(&str, Family, &str); 20] = [
     ("bert", Family::Bert, "BERT"),
     ("roberta", Family::Bert, "RoBERTa"),
     ("xlm-roberta", Family::Bert, "XLM-RoBERTa"),
@@ -73,6 +79,9 @@ const TYPES: [(&str, Family, &str); 17] = [
     ("audio-spectrogram-transformer", Family::Ast, "AST"),
     ("wav2vec2", Family::Wav2Vec2, "wav2vec 2.0"),
     ("hubert", Family::Wav2Vec2, "HuBERT"),
+    ("clap", Family::Clap, "CLAP"),
+    ("clap_text_model", Family::ClapText, "CLAP's text tower"),
+    ("clap_audio_model", Family::ClapAudio, "CLAP's audio tower"),
 ];
 
 impl Family {

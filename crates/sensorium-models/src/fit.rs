@@ -7,6 +7,10 @@ use crate::ast::{AstForAudioClassification, AstModel};
 use crate::bert::{
     BertForMaskedLm, BertForSequenceClassification, BertModel, MODULES, SentenceEncoder,
 };
+use crate::clap::{
+    ClapAudioModel, ClapAudioModelWithProjection, ClapModel, ClapTextModel,
+    ClapTextModelWithProjection,
+};
 use crate::clip::{
     ClipModel, ClipTextModel, ClipTextModelWithProjection, ClipVisionModel,
     ClipVisionModelWithProjection,
@@ -30,9 +34,13 @@ pub fn fit(checkpoint: &Checkpoint, device: &Device) -> Result<LoadReport, Error
     let family = Family::of(checkpoint.name(), &config)?;
     let projects = || -> Result<bool, Error> {
         let weights = checkpoint.weights()?;
-        Ok(["text_projection.weight", "visual_projection.weight"]
-            .iter()
-            .any(|name| holds(&weights, name)))
+        const NAMES: [&str; 4] = [
+            "text_projection.weight",
+            "visual_projection.weight",
+            "text_projection.linear1.weight",
+            "audio_projection.linear1.weight",
+        ];
+        Ok(NAMES.iter().any(|name| holds(&weights, name)))
     };
     match (family, head(&config)) {
         (Family::Bert, _) if checkpoint.optional(MODULES)?.is_some() => {
@@ -76,6 +84,15 @@ pub fn fit(checkpoint: &Checkpoint, device: &Device) -> Result<LoadReport, Error
             of::<Wav2Vec2ForSequenceClassification>(checkpoint, device)
         }
         (Family::Wav2Vec2, _) => of::<Wav2Vec2Model>(checkpoint, device),
+        (Family::Clap, _) => of::<ClapModel>(checkpoint, device),
+        (Family::ClapText, _) if projects()? => {
+            of::<ClapTextModelWithProjection>(checkpoint, device)
+        }
+        (Family::ClapText, _) => of::<ClapTextModel>(checkpoint, device),
+        (Family::ClapAudio, _) if projects()? => {
+            of::<ClapAudioModelWithProjection>(checkpoint, device)
+        }
+        (Family::ClapAudio, _) => of::<ClapAudioModel>(checkpoint, device),
     }
 }
 

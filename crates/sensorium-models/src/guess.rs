@@ -8,7 +8,7 @@ impl Family {
         let names: Vec<&str> = names.collect();
         let has = |part: &str| names.iter().any(|name| name.contains(part));
         // What only one of the families has comes first.
-        let signs: [(bool, Self); 12] = [
+        let signs: [(bool, Self); 15] = [
             // A ViT's names, but for the second token of its own.
             (has("distillation_token"), Self::Ast),
             (
@@ -16,6 +16,10 @@ impl Family {
                 Self::Whisper,
             ),
             (has("feature_extractor.conv_layers"), Self::Wav2Vec2),
+            (has("logit_scale_a"), Self::Clap),
+            (has("audio_encoder.patch_embed"), Self::ClapAudio),
+            // A RoBERTa's names, but for a table that others do not save.
+            (has("embeddings.token_type_ids"), Self::ClapText),
             (has("logit_bias"), Self::Siglip),
             (has("logit_scale"), Self::Clip),
             (has("layer_scale1.lambda1"), Self::Dinov2),

@@ -7,6 +7,7 @@
 
 pub mod ast;
 pub mod bert;
+pub mod clap;
 pub mod clip;
 mod config;
 pub mod ctc;

@@ -62,6 +62,29 @@ pub struct SoundBatch {
     pub longer: Vec<bool>,
 }
 
+impl SoundBatch {
+    /// Sounds all of which are there and as long, and none too long: `[batch, frames, width]`.
+    pub fn dense(features: Tensor<3>) -> Self {
+        let AudioBatch { features, pad } = AudioBatch::dense(features);
+        let [batch, _, _] = features.dims();
+        Self {
+            features,
+            pad,
+            longer: vec![false; batch],
+        }
+    }
+
+    /// Which of them CLAP is told to be too long.
+    ///
+    /// # Panics
+    /// If there is not one for each sound.
+    pub fn with_longer(mut self, longer: Vec<bool>) -> Self {
+        assert_eq!(longer.len(), self.longer.len(), "one for each sound");
+        self.longer = longer;
+        self
+    }
+}
+
 impl From<SoundBatch> for AudioBatch {
     /// For an encoder of one's own over published features.
     fn from(batch: SoundBatch) -> Self {

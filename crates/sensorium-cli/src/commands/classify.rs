@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use sensorium_core::{Modality, Source};
-use sensorium_models::ready::{Classifier, ImageSample, Prepared, Scoring, ZeroShot};
+use sensorium_models::ready::{Classifier, Prepared, Scoring, ZeroShot};
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, Common};
@@ -36,7 +36,7 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
         ("image", &args.image),
         ("audio", &args.audio),
     ])?;
-    let labels = labels(args)?;
+    let (labels, template) = (labels(args)?, template(args, &sounds)?);
     if !labels.is_empty() && !texts.is_empty() {
         return Err(misuse(
             "--labels are chosen for an --image or an --audio, not for a --text",
@@ -57,7 +57,7 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
         let answered = classify(inputs, &how(model.labels()), &mut progress, &model)?;
         (model.scoring(), answered)
     } else {
-        let model = ZeroShot::open(&checkpoint, &labels, &args.template, device)?;
+        let model = ZeroShot::open(&checkpoint, &labels, template, device)?;
         let model = Arc::new(model);
         let inputs = only([images, sounds], model.takes())?;
         let answered = classify(inputs, &how(&labels), &mut progress, &model)?;
@@ -110,11 +110,20 @@ fn labels(args: &ClassifyArgs) -> anyhow::Result<Vec<String>> {
     if labels.iter().any(String::is_empty) {
         return Err(misuse("--labels: a label is empty"));
     }
-    if !args.template.contains("{}") {
-        let problem = format!("--template {:?}: has no {{}} for the label", args.template);
-        return Err(misuse(&problem));
-    }
     Ok(labels)
+}
+
+/// What a label is put into: what is given, or as the models' own examples have it.
+fn template<'a>(args: &'a ClassifyArgs, sounds: &Inputs) -> anyhow::Result<&'a str> {
+    match &args.template {
+        Some(given) if given.contains("{}") => Ok(given),
+        Some(given) => {
+            let problem = format!("--template {given:?}: has no {{}} for the label");
+            Err(misuse(&problem))
+        }
+        None if sounds.is_empty() => Ok("a photo of a {}"),
+        None => Ok("This is a sound of {}."),
+    }
 }
 
 /// How inputs are classified.
@@ -145,14 +154,14 @@ impl Answers for Classifier {
 }
 
 impl Answers for ZeroShot {
-    type Sample = ImageSample;
+    type Sample = Prepared;
     type Error = sensorium_models::Error;
 
-    fn prepare(&self, input: &Source) -> Result<ImageSample, Self::Error> {
-        self.images().prepare(input)
+    fn prepare(&self, input: &Source) -> Result<Prepared, Self::Error> {
+        self.prepare(input)
     }
 
-    fn answer(&self, samples: &[ImageSample]) -> Tensor<2> {
+    fn answer(&self, samples: &[Prepared]) -> Tensor<2> {
         self.scores(samples)
     }
 }

@@ -181,7 +181,7 @@ impl BertConfig {
         self.validate_as("config.json")
     }
 
-    fn validate_as(&self, file: &str) -> Result<(), Error> {
+    pub(crate) fn validate_as(&self, file: &str) -> Result<(), Error> {
         size(file, "vocab_size", self.vocab_size, 1 << 24)?;
         size(file, "num_hidden_layers", self.n_layers, 512)?;
         size(file, "num_attention_heads", self.n_heads, 1024)?;

@@ -1,4 +1,4 @@
-//! Where the towers of CLIP and SigLIP stand in a `config.json`: under a key of the whole model's file, or alone.
+//! Where the towers of CLIP, SigLIP and CLAP stand in a `config.json`: under a key of the whole model's file, or alone.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -10,6 +10,10 @@ use crate::config;
 pub(crate) const TEXT: &str = "text_config";
 /// The key of the vision tower.
 pub(crate) const VISION: &str = "vision_config";
+/// The key of the audio tower.
+pub(crate) const AUDIO: &str = "audio_config";
+
+const TOWERS: [&str; 3] = [TEXT, VISION, AUDIO];
 
 /// The older key of a tower, which goes before the newer one.
 fn legacy(tower: &str) -> String {
@@ -49,7 +53,7 @@ pub(crate) fn parse<T: DeserializeOwned>(
 pub(crate) fn beside(json: &Value) -> Value {
     let mut json = json.clone();
     if let Value::Object(keys) = &mut json {
-        for tower in [TEXT, VISION] {
+        for tower in TOWERS {
             keys.remove(tower);
             keys.remove(&legacy(tower));
         }
@@ -68,6 +72,6 @@ fn find<'a>(json: &'a Value, tower: &str) -> Option<(String, &'a Value)> {
 /// Whether a file is of both towers.
 pub(crate) fn is_whole(json: &Value) -> bool {
     let kind = json.get("model_type").and_then(Value::as_str);
-    let whole = matches!(kind, Some("clip" | "siglip"));
-    whole || [TEXT, VISION].iter().any(|tower| json.get(tower).is_some())
+    let whole = matches!(kind, Some("clip" | "siglip" | "clap"));
+    whole || TOWERS.iter().any(|tower| json.get(tower).is_some())
 }

@@ -5,6 +5,7 @@
 
 mod ast;
 mod bert;
+mod clap;
 mod clip;
 mod dino;
 mod full;
@@ -148,6 +149,11 @@ fn compare(case: &Case, device: &Device, saved: &Path) {
         "Wav2Vec2ForSequenceClassification" | "HubertForSequenceClassification" => {
             wav2vec2::classification
         }
+        "ClapModel" => clap::whole,
+        "ClapTextModel" => clap::text,
+        "ClapTextModelWithProjection" => clap::text_projection,
+        "ClapAudioModel" => clap::audio,
+        "ClapAudioModelWithProjection" => clap::audio_projection,
         class => panic!("there is no comparison for {class}"),
     };
     how(case, device, saved);
@@ -212,6 +218,12 @@ fn parity_of_ast() {
 #[test]
 fn parity_of_wav2vec2_and_hubert() {
     check(&[Family::Wav2Vec2], 6);
+}
+
+#[test]
+fn parity_of_clap() {
+    let families = [Family::Clap, Family::ClapText, Family::ClapAudio];
+    check(&families, 8);
 }
 
 #[test]

@@ -36,7 +36,7 @@ enum Head {
     Ast(Box<AstForAudioClassification>, Box<SoundProcessor>),
 }
 
-/// One prepared input of a [`Classifier`].
+/// One prepared input of a [`Classifier`], or of a [`ZeroShot`](super::ZeroShot).
 #[derive(Clone, Debug)]
 pub enum Prepared {
     /// Of one that takes images.
@@ -81,7 +81,7 @@ impl Classifier {
                 let model = Head::Ast(Box::new(loaded.model), Box::new(processor));
                 (model, loaded.config.labels())
             }
-            (Family::Clip | Family::Siglip, _) => {
+            (Family::Clip | Family::Siglip | Family::Clap, _) => {
                 let problem = format!("{family} has no classes of its own: give it labels");
                 return Err(unfit(checkpoint, problem));
             }
@@ -159,7 +159,7 @@ impl Classifier {
 }
 
 impl Prepared {
-    fn image(&self) -> Option<&ImageSample> {
+    pub(super) fn image(&self) -> Option<&ImageSample> {
         match self {
             Self::Image(image) => Some(image),
             _ => None,
@@ -173,7 +173,7 @@ impl Prepared {
         }
     }
 
-    fn sound(&self) -> Option<&SoundSample> {
+    pub(super) fn sound(&self) -> Option<&SoundSample> {
         match self {
             Self::Sound(sound) => Some(sound),
             _ => None,
@@ -182,7 +182,7 @@ impl Prepared {
 }
 
 /// The samples of one kind that all inputs are to be.
-fn all<'a, S>(
+pub(super) fn all<'a, S>(
     inputs: &'a [Prepared],
     of: impl Fn(&'a Prepared) -> Option<&'a S>,
 ) -> Vec<Option<&'a S>> {

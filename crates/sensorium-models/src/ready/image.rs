@@ -47,8 +47,12 @@ impl ImageEmbedder {
     /// If there is no image.
     pub fn embed(&self, images: &[ImageSample]) -> Tensor<2> {
         let samples: Vec<Option<&ImageSample>> = images.iter().map(Some).collect();
+        self.embed_all(&samples)
+    }
+
+    pub(super) fn embed_all(&self, images: &[Option<&ImageSample>]) -> Tensor<2> {
         self.tower
-            .embed(self.processor.collate(&samples, &self.device))
+            .embed(self.processor.collate(images, &self.device))
     }
 }
 

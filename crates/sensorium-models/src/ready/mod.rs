@@ -16,7 +16,7 @@ pub use classify::{Classifier, Prepared};
 pub use image::ImageEmbedder;
 pub(crate) use image::{Takes, image_processor};
 pub use sound::SoundEmbedder;
-pub(crate) use sound::{ast_processor, whisper_processor};
+pub(crate) use sound::{ast_processor, clap_processor, whisper_processor};
 pub use speech::{PreparedSpeech, Said, Speech, SpeechToText};
 pub use text::TextEmbedder;
 use text::tokenizer;

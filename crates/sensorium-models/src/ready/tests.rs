@@ -8,7 +8,7 @@ use sensorium_hub::Checkpoint;
 use sensorium_testkit::{Reference, devices, floats};
 use serde::Deserialize;
 
-use super::{Classifier, ImageEmbedder, Scoring, SpeechToText, TextEmbedder, ZeroShot};
+use super::{Classifier, ImageEmbedder, Prepared, Scoring, SpeechToText, TextEmbedder, ZeroShot};
 use crate::whisper::generate::{Fallback, Transcribe};
 
 /// What `tools/parity/models/tiny_clip.py` wrote.
@@ -68,15 +68,20 @@ fn files_and_sentences_are_embedded_and_scored_as_by_the_reference() {
 
         let labels = ZeroShot::open(&checkpoint(), &inputs.texts, "{}", &device).expect("a CLIP");
         assert_eq!(labels.scoring(), Scoring::Softmax);
-        let samples = prepared(labels.images());
-        let embeds = labels.images().embed(&samples);
-        reference.check("image_embeds", &embeds);
-        reference.check("probabilities", &labels.scores(&samples));
+        assert_eq!(labels.takes().name(), "image");
+        let images = ImageEmbedder::open(&checkpoint(), &device).expect("a vision tower");
+        reference.check("image_embeds", &images.embed(&prepared(&images)));
+        reference.check("probabilities", &labels.scores(&asked(&labels)));
     }
 }
 
 fn prepared(images: &ImageEmbedder) -> Vec<sensorium_vision::ImageSample> {
     let prepare = |picture| images.prepare(picture).expect("a picture");
+    pictures().iter().map(prepare).collect()
+}
+
+fn asked(labels: &ZeroShot) -> Vec<Prepared> {
+    let prepare = |picture| labels.prepare(picture).expect("a picture");
     pictures().iter().map(prepare).collect()
 }
 
@@ -91,9 +96,9 @@ fn siglip_embeds_and_scores_as_the_reference_does() {
         reference.check("text_embeds", &embedder.embed(&samples));
         let labels = ZeroShot::open(&checkpoint, &texts, "{}", &device).expect("a SigLIP");
         assert_eq!(labels.scoring(), Scoring::Sigmoid);
-        let samples = prepared(labels.images());
-        reference.check("image_embeds", &labels.images().embed(&samples));
-        reference.check("probabilities", &labels.scores(&samples));
+        let images = ImageEmbedder::open(&checkpoint, &device).expect("a vision tower");
+        reference.check("image_embeds", &images.embed(&prepared(&images)));
+        reference.check("probabilities", &labels.scores(&asked(&labels)));
     }
 }
 
@@ -141,7 +146,7 @@ fn what_a_model_cannot_do_is_said() {
     let labels = ["a".to_owned()];
     check(
         ZeroShot::open(&fixture("vit"), &labels, "{}", &device).unwrap_err(),
-        "ViT does not score labels in words; CLIP and SigLIP do",
+        "ViT does not score labels in words; CLIP, SigLIP and CLAP do",
     );
     check(
         ZeroShot::open(&checkpoint(), &[], "{}", &device).unwrap_err(),

@@ -22,7 +22,7 @@ impl TextEmbedder {
     /// Opens the part of a checkpoint that embeds texts.
     ///
     /// Sentence encoders give what their `modules.json` says, a plain BERT the mean over the tokens that are no padding,
-    /// CLIP its projected and SigLIP its pooled embedding.
+    /// CLIP and CLAP their projected and SigLIP its pooled embedding.
     ///
     /// # Errors
     /// If the model takes no texts, or a file is missing, broken or does not fit.

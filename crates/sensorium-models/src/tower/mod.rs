@@ -30,7 +30,8 @@ pub enum Output {
     #[default]
     Tokens,
     /// The model's own embedding as the only token: CLIP's projected, SigLIP's pooled, a sentence encoder's as its
-    /// `modules.json` says, ViT's and DINOv2's class token, the mean of AST's two, the mean over what Whisper heard.
+    /// `modules.json` says, ViT's and DINOv2's class token, the mean of AST's two, the mean over what Whisper heard, CLAP's
+    /// projected, of length one.
     Embedding,
 }
 
@@ -88,29 +89,31 @@ impl TowerConfig {
 /// The error of a family that was given what it does not take.
 fn takes_other(checkpoint: &Checkpoint, family: Family, given: &str) -> Error {
     let takes = match family {
-        Family::Bert | Family::ClipText | Family::SiglipText => "texts",
+        Family::Bert | Family::ClipText | Family::SiglipText | Family::ClapText => "texts",
         Family::Vit | Family::Dinov2 | Family::ClipVision | Family::SiglipVision => "images",
         Family::Clip | Family::Siglip => "images and texts",
-        Family::Whisper | Family::Ast | Family::Wav2Vec2 => "sounds",
+        Family::Whisper | Family::Ast | Family::Wav2Vec2 | Family::ClapAudio => "sounds",
+        Family::Clap => "sounds and texts",
     };
     unfit(checkpoint, format!("{family} takes {takes}, not {given}"))
 }
 
-/// Whether a CLIP tower's checkpoint holds its projection; without weights, whether its files say so.
+/// Whether the checkpoint of a CLIP's or CLAP's tower holds its projection; without weights, whether its files say so.
 fn projects(family: Family, config: &Value, weights: Option<&Weights>) -> bool {
-    let [text, vision] = ["text_projection.weight", "visual_projection.weight"];
     match weights {
         Some(weights) => {
             let name = match family {
-                Family::ClipText => text,
-                Family::ClipVision => vision,
+                Family::ClipText => "text_projection.weight",
+                Family::ClipVision => "visual_projection.weight",
+                Family::ClapText => "text_projection.linear1.weight",
+                Family::ClapAudio => "audio_projection.linear1.weight",
                 _ => return true,
             };
             crate::published::holds(weights, name)
         }
         None => {
             let class = config["architectures"][0].as_str().unwrap_or_default();
-            family == Family::Clip || class.ends_with("WithProjection")
+            matches!(family, Family::Clip | Family::Clap) || class.ends_with("WithProjection")
         }
     }
 }

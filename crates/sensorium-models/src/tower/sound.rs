@@ -2,15 +2,16 @@
 
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Tensor};
-use sensorium_audio::{AUDIO, AudioBatch, SoundProcessor};
+use sensorium_audio::{AUDIO, AudioBatch, SoundBatch, SoundProcessor};
 use sensorium_core::nn::{PoolConfig, PoolKind};
 use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens, one_of, present};
 use sensorium_hub::{Checkpoint, Weights};
 
-use super::{Output, takes_other};
+use super::{Output, projects, takes_other};
 use crate::ast::{AstConfig, AstModel};
+use crate::clap::{ClapAudioConfig, ClapAudioModel, ClapAudioModelWithProjection};
 use crate::published::tower;
-use crate::ready::{ast_processor, whisper_processor};
+use crate::ready::{ast_processor, clap_processor, unit_rows, whisper_processor};
 use crate::whisper::{WhisperConfig, WhisperEncoder};
 use crate::{Error, Family};
 
@@ -23,12 +24,23 @@ pub struct SoundTower {
 }
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "modules cannot be boxed, and a model has one of these"
+)]
 enum AnySound {
     Ast(AstModel),
     Whisper(WhisperEncoder),
+    Clap(ClapAudioModel),
+    ClapProjected(ClapAudioModelWithProjection),
 }
 
-one_of!(AnySound { Ast, Whisper });
+one_of!(AnySound {
+    Ast,
+    Whisper,
+    Clap,
+    ClapProjected
+});
 
 impl SoundTower {
     /// The tower of a checkpoint.
@@ -57,7 +69,9 @@ impl SoundTower {
         weights: Option<&Weights>,
         device: &Device,
     ) -> Result<Self, Error> {
-        let tower = match Family::of_checkpoint(checkpoint)? {
+        let config = checkpoint.config()?;
+        let family = Family::of(checkpoint.name(), &config)?;
+        let tower = match family {
             Family::Ast => {
                 let init = |config: &AstConfig| Ok(config.init(device));
                 AnySound::Ast(tower(checkpoint, weights, init)?)
@@ -65,6 +79,16 @@ impl SoundTower {
             Family::Whisper => {
                 let init = |config: &WhisperConfig| Ok(config.init_encoder(device));
                 AnySound::Whisper(tower(checkpoint, weights, init)?)
+            }
+            Family::Clap | Family::ClapAudio
+                if output == Output::Embedding && projects(family, &config, weights) =>
+            {
+                let init = |config: &ClapAudioConfig| Ok(config.init_with_projection(device));
+                AnySound::ClapProjected(tower(checkpoint, weights, init)?)
+            }
+            Family::Clap | Family::ClapAudio => {
+                let init = |config: &ClapAudioConfig| Ok(config.init(device));
+                AnySound::Clap(tower(checkpoint, weights, init)?)
             }
             family => return Err(takes_other(checkpoint, family, "sounds")),
         };
@@ -81,12 +105,16 @@ impl SoundTower {
         match Family::of(checkpoint.name(), &config)? {
             Family::Ast => ast_processor(checkpoint, &AstConfig::parse(FILE, &config)?),
             Family::Whisper => whisper_processor(checkpoint, &WhisperConfig::parse(FILE, &config)?),
+            Family::Clap | Family::ClapAudio => {
+                clap_processor(checkpoint, &ClapAudioConfig::parse(FILE, &config)?)
+            }
             family => Err(takes_other(checkpoint, family, "sounds")),
         }
     }
 
-    /// The model's own embedding, not normalised: `[batch, d]`. AST gives the mean of its class and distillation tokens after
-    /// the last norm; Whisper, which has none, the mean over the tokens that hold sound. Unspecified where a sound is absent.
+    /// The model's own embedding, not normalised unless the model does it itself: `[batch, d]`. AST gives the mean of its class
+    /// and distillation tokens after the last norm; Whisper, which has none, the mean over the tokens that hold sound; CLAP its
+    /// projected one, of length one. Unspecified where a sound is absent.
     pub fn embed(&self, batch: AudioBatch) -> Tensor<2> {
         self.embed_with(batch, &mut NoTap)
     }
@@ -100,7 +128,20 @@ impl SoundTower {
                 let mean = PoolConfig::new(PoolKind::Mean, encoder.d_output());
                 mean.init(&heard.device()).forward(heard)
             }
+            AnySound::Clap(tower) => tower.embed_with(alone(batch), tap),
+            AnySound::ClapProjected(tower) => unit_rows(tower.embed_with(alone(batch), tap)),
         }
+    }
+}
+
+/// Sounds as CLAP is told of each alone: where it fuses views, that it is too long.
+fn alone(batch: AudioBatch) -> SoundBatch {
+    let AudioBatch { features, pad } = batch;
+    let [batch, _, _] = features.dims();
+    SoundBatch {
+        features,
+        pad,
+        longer: vec![true; batch],
     }
 }
 
@@ -119,6 +160,8 @@ impl Encoder for SoundTower {
         match &self.tower {
             AnySound::Ast(tower) => tower.d_output(),
             AnySound::Whisper(tower) => tower.d_output(),
+            AnySound::Clap(tower) => tower.d_output(),
+            AnySound::ClapProjected(tower) => tower.d_output(),
         }
     }
 
@@ -135,6 +178,8 @@ impl Encoder for SoundTower {
         match &self.tower {
             AnySound::Ast(tower) => tower.encode_with(batch, tap),
             AnySound::Whisper(tower) => tower.encode_with(batch, tap),
+            AnySound::Clap(tower) => tower.encode_with(alone(batch), tap),
+            AnySound::ClapProjected(tower) => tower.encode_with(alone(batch), tap),
         }
     }
 }

@@ -19,12 +19,25 @@ fn checkpoint(name: &str) -> Checkpoint {
 }
 
 const VISION: [&str; 5] = ["vit", "dinov2-registers", "clip", "clip-vision", "siglip"];
-const TEXT: [&str; 5] = ["bert", "sentence", "clip", "clip-text", "siglip"];
+const TEXT: [&str; 8] = [
+    "bert",
+    "sentence",
+    "clip",
+    "clip-text",
+    "siglip",
+    "clap",
+    "clap-text",
+    "clap-text-projection",
+];
 /// Checkpoints that hear, with the frames and bands that they take.
-const SOUND: [(&str, [usize; 2]); 3] = [
+const SOUND: [(&str, [usize; 2]); 7] = [
     ("ast", [13, 10]),
     ("ast-classification", [13, 10]),
     ("whisper", [24, 6]),
+    ("clap", [121, 8]),
+    ("clap-fused", [4 * 90, 8]),
+    ("clap-audio", [128, 8]),
+    ("clap-audio-projection", [64, 8]),
 ];
 const OUTPUTS: [Output; 2] = [Output::Tokens, Output::Embedding];
 
@@ -256,6 +269,10 @@ fn what_a_tower_cannot_be_is_said() {
     check(
         ImageTower::load(&checkpoint("ast"), Output::Tokens, &device).unwrap_err(),
         "AST takes sounds, not images",
+    );
+    check(
+        ImageTower::load(&checkpoint("clap"), Output::Tokens, &device).unwrap_err(),
+        "CLAP takes sounds and texts, not images",
     );
     check(
         ImageTower::load(&checkpoint("siglip-headless"), Output::Embedding, &device).unwrap_err(),

@@ -10,9 +10,10 @@ use sensorium_text::{AugmentConfig, TEXT, TextBatch, TextProcessor, TextSample};
 
 use super::{Output, projects, takes_other};
 use crate::bert::{BertModel, SentenceConfig, SentenceEncoder, SentenceProcessor};
+use crate::clap::{ClapTextConfig, ClapTextModel, ClapTextModelWithProjection};
 use crate::clip::{ClipTextConfig, ClipTextModel, ClipTextModelWithProjection};
 use crate::published::{described, tower};
-use crate::ready::{sentence_processor, text_processor};
+use crate::ready::{sentence_processor, text_processor, unit_rows};
 use crate::siglip::{SiglipTextConfig, SiglipTextModel};
 use crate::{Error, Family};
 
@@ -31,6 +32,8 @@ enum AnyText {
     Clip(ClipTextModel),
     ClipProjected(ClipTextModelWithProjection),
     Siglip(SiglipTextModel),
+    Clap(ClapTextModel),
+    ClapProjected(ClapTextModelWithProjection),
 }
 
 one_of!(AnyText {
@@ -38,7 +41,9 @@ one_of!(AnyText {
     Sentence,
     Clip,
     ClipProjected,
-    Siglip
+    Siglip,
+    Clap,
+    ClapProjected
 });
 
 impl TextTower {
@@ -94,6 +99,16 @@ impl TextTower {
                 let init = |config: &SiglipTextConfig| Ok(config.init(device));
                 AnyText::Siglip(tower(checkpoint, weights, init)?)
             }
+            Family::Clap | Family::ClapText
+                if output == Output::Embedding && projects(family, &config, weights) =>
+            {
+                let init = |config: &ClapTextConfig| Ok(config.init_with_projection(device));
+                AnyText::ClapProjected(tower(checkpoint, weights, init)?)
+            }
+            Family::Clap | Family::ClapText => {
+                let init = |config: &ClapTextConfig| Ok(config.init(device));
+                AnyText::Clap(tower(checkpoint, weights, init)?)
+            }
             family => return Err(takes_other(checkpoint, family, "texts")),
         };
         Ok(Self { tower, output }.without_idle_head())
@@ -120,25 +135,28 @@ impl TextTower {
                 // Its padding is read like any token, and is always there.
                 TextPreparation::Plain(processor.with_fixed_length(length))
             }
+            Family::Clap | Family::ClapText => {
+                let config = ClapTextConfig::parse(FILE, &config)?;
+                let (longest, vocab_size) = (config.max_tokens(), config.vocab_size);
+                TextPreparation::Plain(text_processor(checkpoint, longest, vocab_size)?)
+            }
             family => return Err(takes_other(checkpoint, family, "texts")),
         })
     }
 
     /// A head that has no part in the output is not to be trained.
     fn without_idle_head(self) -> Self {
-        let idle = matches!(self.tower, AnyText::Siglip(_)) && self.output == Output::Tokens;
-        match idle {
-            true => {
-                let head = ParamGroup::from_regex(r"^tower\.head\.").expect("a sound pattern");
-                self.freeze_group(head)
-            }
-            false => self,
-        }
+        let head = match (&self.tower, self.output) {
+            (AnyText::Siglip(_), Output::Tokens) => r"^tower\.head\.",
+            (AnyText::Clap(_), Output::Tokens) => r"^tower\.bert\.pooler\.",
+            _ => return self,
+        };
+        self.freeze_group(ParamGroup::from_regex(head).expect("a sound pattern"))
     }
 
     /// The model's own embedding, not normalised unless the model does it itself: `[batch, d]`. Sentence encoders give what
     /// their `modules.json` says, a plain BERT the mean over the tokens that are no padding, CLIP its projected and SigLIP
-    /// its pooled embedding. Unspecified where a text is absent.
+    /// its pooled embedding, CLAP its projected one, of length one. Unspecified where a text is absent.
     ///
     /// # Panics
     /// If the tower was opened for its tokens.
@@ -153,6 +171,8 @@ impl TextTower {
             AnyText::Clip(tower) => tower.embed_with(batch, tap),
             AnyText::ClipProjected(tower) => tower.embed_with(batch, tap),
             AnyText::Siglip(tower) => tower.embed_with(batch, tap),
+            AnyText::Clap(tower) => tower.embed_with(batch, tap),
+            AnyText::ClapProjected(tower) => unit_rows(tower.embed_with(batch, tap)),
         }
     }
 }
@@ -183,6 +203,8 @@ impl Encoder for TextTower {
             (AnyText::Sentence(tower), _) => tower.d_output(),
             (AnyText::Clip(tower), _) => tower.d_output(),
             (AnyText::ClipProjected(tower), _) => tower.d_output(),
+            (AnyText::Clap(tower), _) => tower.d_output(),
+            (AnyText::ClapProjected(tower), _) => tower.d_output(),
             (AnyText::Siglip(tower), Output::Tokens) => tower.d_output(),
             (AnyText::Siglip(tower), Output::Embedding) => {
                 let [_, d_embed] = tower.head.weight.shape().dims();
@@ -207,6 +229,8 @@ impl Encoder for TextTower {
             AnyText::Clip(tower) => tower.encode_with(batch, tap),
             AnyText::ClipProjected(tower) => tower.encode_with(batch, tap),
             AnyText::Siglip(tower) => tower.encode_with(batch, tap),
+            AnyText::Clap(tower) => tower.encode_with(batch, tap),
+            AnyText::ClapProjected(tower) => tower.encode_with(batch, tap),
         }
     }
 }
