@@ -22,8 +22,8 @@ pub struct SoundEmbedder {
 impl SoundEmbedder {
     /// Opens the part of a checkpoint that embeds sounds.
     ///
-    /// AST gives the mean of its class and distillation tokens after the last norm, Whisper the mean over the tokens that
-    /// hold sound.
+    /// AST gives the mean of its class and distillation tokens after the last norm, Whisper, wav2vec 2.0 and HuBERT the mean
+    /// over the tokens that hold sound.
     ///
     /// # Errors
     /// If the model takes no sounds, or a file is missing, broken or does not fit.
@@ -102,4 +102,13 @@ pub(crate) fn whisper_processor(
     };
     let takes = [config.n_frames(), config.n_mels];
     sound_processor(checkpoint, "WhisperFeatureExtractor", own, takes)
+}
+
+/// What prepares sounds for a model that hears samples as they are.
+pub(crate) fn waveform_processor(checkpoint: &Checkpoint) -> Result<SoundProcessor, Error> {
+    let own = |features: &SoundFeatures| match features {
+        SoundFeatures::Waveform(_) => Some([1, 1]),
+        _ => None,
+    };
+    sound_processor(checkpoint, "Wav2Vec2FeatureExtractor", own, [1, 1])
 }

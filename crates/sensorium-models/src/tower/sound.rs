@@ -10,7 +10,8 @@ use sensorium_hub::{Checkpoint, Weights};
 use super::{Output, takes_other};
 use crate::ast::{AstConfig, AstModel};
 use crate::published::tower;
-use crate::ready::{ast_processor, whisper_processor};
+use crate::ready::{ast_processor, waveform_processor, whisper_processor};
+use crate::wav2vec2::{Wav2Vec2Config, Wav2Vec2Model};
 use crate::whisper::{WhisperConfig, WhisperEncoder};
 use crate::{Error, Family};
 
@@ -26,9 +27,14 @@ pub struct SoundTower {
 enum AnySound {
     Ast(AstModel),
     Whisper(WhisperEncoder),
+    Wav2Vec2(Wav2Vec2Model),
 }
 
-one_of!(AnySound { Ast, Whisper });
+one_of!(AnySound {
+    Ast,
+    Whisper,
+    Wav2Vec2
+});
 
 impl SoundTower {
     /// The tower of a checkpoint.
@@ -66,6 +72,11 @@ impl SoundTower {
                 let init = |config: &WhisperConfig| Ok(config.init_encoder(device));
                 AnySound::Whisper(tower(checkpoint, weights, init)?)
             }
+            Family::Wav2Vec2 => {
+                // Nothing is hidden from a tower, so that nothing stands for it.
+                let init = |config: &Wav2Vec2Config| Ok(config.init(device).without_mask());
+                AnySound::Wav2Vec2(tower(checkpoint, weights, init)?)
+            }
             family => return Err(takes_other(checkpoint, family, "sounds")),
         };
         Ok(Self { tower, output })
@@ -81,12 +92,14 @@ impl SoundTower {
         match Family::of(checkpoint.name(), &config)? {
             Family::Ast => ast_processor(checkpoint, &AstConfig::parse(FILE, &config)?),
             Family::Whisper => whisper_processor(checkpoint, &WhisperConfig::parse(FILE, &config)?),
+            Family::Wav2Vec2 => waveform_processor(checkpoint),
             family => Err(takes_other(checkpoint, family, "sounds")),
         }
     }
 
     /// The model's own embedding, not normalised: `[batch, d]`. AST gives the mean of its class and distillation tokens after
-    /// the last norm; Whisper, which has none, the mean over the tokens that hold sound. Unspecified where a sound is absent.
+    /// the last norm; Whisper, wav2vec 2.0 and HuBERT, which have none, the mean over the tokens that hold sound. Unspecified
+    /// where a sound is absent.
     pub fn embed(&self, batch: AudioBatch) -> Tensor<2> {
         self.embed_with(batch, &mut NoTap)
     }
@@ -96,12 +109,18 @@ impl SoundTower {
             AnySound::Ast(ast) => ast.embed_with(batch, tap),
             AnySound::Whisper(encoder) => {
                 let pad = every_second(batch.pad.clone());
-                let heard = Tokens::new(encoder.encode_with(batch, tap).embeds, pad);
-                let mean = PoolConfig::new(PoolKind::Mean, encoder.d_output());
-                mean.init(&heard.device()).forward(heard)
+                mean(Tokens::new(encoder.encode_with(batch, tap).embeds, pad))
             }
+            AnySound::Wav2Vec2(tower) => mean(tower.encode_with(batch, tap)),
         }
     }
+}
+
+/// Over the tokens that are no padding: `[batch, d]`.
+fn mean(tokens: Tokens) -> Tensor<2> {
+    let [_, _, d_model] = tokens.dims();
+    let mean = PoolConfig::new(PoolKind::Mean, d_model);
+    mean.init(&tokens.device()).forward(tokens)
 }
 
 /// Whisper's tokens are of two frames each: `[batch, frames]` → `[batch, frames / 2]`.
@@ -119,10 +138,11 @@ impl Encoder for SoundTower {
         match &self.tower {
             AnySound::Ast(tower) => tower.d_output(),
             AnySound::Whisper(tower) => tower.d_output(),
+            AnySound::Wav2Vec2(tower) => tower.d_output(),
         }
     }
 
-    /// `[batch, frames, bands]` → `[batch, tokens, d]`, or `[batch, 1, d]` where the embedding is handed on.
+    /// `[batch, frames, bands]`, or samples for bands of which there is one, → `[batch, tokens, d]`, or `[batch, 1, d]` where the embedding is handed on.
     ///
     /// # Panics
     /// If there are other frames or bands than the tower takes.
@@ -135,6 +155,7 @@ impl Encoder for SoundTower {
         match &self.tower {
             AnySound::Ast(tower) => tower.encode_with(batch, tap),
             AnySound::Whisper(tower) => tower.encode_with(batch, tap),
+            AnySound::Wav2Vec2(tower) => tower.encode_with(batch, tap),
         }
     }
 }

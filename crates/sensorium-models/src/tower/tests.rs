@@ -21,10 +21,13 @@ fn checkpoint(name: &str) -> Checkpoint {
 const VISION: [&str; 5] = ["vit", "dinov2-registers", "clip", "clip-vision", "siglip"];
 const TEXT: [&str; 5] = ["bert", "sentence", "clip", "clip-text", "siglip"];
 /// Checkpoints that hear, with the frames and bands that they take.
-const SOUND: [(&str, [usize; 2]); 3] = [
+const SOUND: [(&str, [usize; 2]); 6] = [
     ("ast", [13, 10]),
     ("ast-classification", [13, 10]),
     ("whisper", [24, 6]),
+    ("wav2vec2", [150, 1]),
+    ("wav2vec2-ctc", [120, 1]),
+    ("hubert", [91, 1]),
 ];
 const OUTPUTS: [Output; 2] = [Output::Tokens, Output::Embedding];
 
