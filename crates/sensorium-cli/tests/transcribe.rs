@@ -180,17 +180,17 @@ fn a_model_of_characters_writes_down_words_with_their_times() {
     };
     check(
         &["--language", "de"],
-        1,
+        2,
         "cannot be asked for a language; Whisper can",
     );
     check(
         &["--task", "translate"],
-        1,
+        2,
         "cannot be asked for a translation",
     );
     check(
         &["--on-previous"],
-        1,
+        2,
         "cannot be asked for what was said before",
     );
     check(&["--beam", "0"], 2, "is not 1 to 1024");
