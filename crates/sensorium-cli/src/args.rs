@@ -76,11 +76,12 @@ pub enum Command {
   sensorium classify --model google/vit-base-patch16-224 --image cat.jpg --top-k 5
   sensorium classify --model MIT/ast-finetuned-audioset-10-10-0.4593 --audio street.mp3")]
     Classify(ClassifyArgs),
-    /// Write down what is said in recordings, with a Whisper model.
+    /// Write down what is said in recordings, with a Whisper, or a wav2vec 2.0 or HuBERT of characters.
     #[command(after_help = "Examples:
   sensorium transcribe --model openai/whisper-tiny talk.mp3
   sensorium transcribe --model openai/whisper-small --language de --task translate interview.flac --json
-  sensorium transcribe --model my-whisper --format srt --out subtitles videos/*.mp4 --on-error skip")]
+  sensorium transcribe --model my-whisper --format srt --out subtitles videos/*.mp4 --on-error skip
+  sensorium transcribe --model facebook/wav2vec2-base-960h --beam 16 --times talk.wav")]
     Transcribe(TranscribeArgs),
     /// Show what a checkpoint holds, which family it is, and what would not load.
     #[command(after_help = "Examples:
@@ -209,6 +210,13 @@ fn batch(text: &str) -> Result<usize, String> {
     }
 }
 
+fn beams(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=1024) => Ok(n),
+        _ => Err("is not 1 to 1024".to_owned()),
+    }
+}
+
 /// `sensorium embed`
 #[derive(Clone, Debug, Args)]
 pub struct EmbedArgs {
@@ -289,6 +297,9 @@ pub struct TranscribeArgs {
     /// Read what was said before each half minute again: names stay the same, but so do mistakes.
     #[arg(long)]
     pub on_previous: bool,
+    /// Follow this many texts side by side, instead of the likeliest word or character each time.
+    #[arg(long, value_name = "N", value_parser = beams)]
+    pub beam: Option<usize>,
     /// Choose the likeliest words, and never try a half minute again at a higher temperature.
     #[arg(long)]
     pub greedy: bool,

@@ -70,7 +70,7 @@ mod tests {
                 end_s,
                 tokens: Vec::new(),
                 log_probability: -0.1,
-                no_speech: 0.0,
+                no_speech: None,
                 temperature: 0.0,
             },
         }

@@ -9,7 +9,16 @@ use command::sensorium;
 use serde_json::Value;
 
 fn fixture(name: &str) -> String {
-    let folder = "../sensorium-models/tests/fixtures/ready-whisper";
+    of_model("ready-whisper", name)
+}
+
+/// A file of a model that tells characters apart.
+fn characters(name: &str) -> String {
+    of_model("ready-wav2vec2", name)
+}
+
+fn of_model(model: &str, name: &str) -> String {
+    let folder = Path::new("../sensorium-models/tests/fixtures").join(model);
     let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join(folder)
         .join(name);
@@ -120,7 +129,69 @@ fn what_cannot_be_done_is_one_line() {
     let clip = clip.display().to_string();
     let told = complaint(dir.path(), &["--model", &clip, &chunk], 2);
     assert!(
-        told.contains("CLIP does not write down speech; Whisper does"),
+        told.contains("CLIP does not write down speech; Whisper, wav2vec 2.0 and HuBERT do"),
         "{told}"
     );
+}
+
+#[test]
+fn a_model_of_characters_writes_down_words_with_their_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, short, long) = (
+        characters(""),
+        characters("short.wav"),
+        characters("long.wav"),
+    );
+    let run = |args: &[&str]| {
+        let mut command = sensorium(dir.path());
+        command
+            .args(["transcribe", "--model", &model, "--quiet"])
+            .args(args);
+        let out = command.assert().success();
+        String::from_utf8(out.get_output().stdout.clone()).expect("text")
+    };
+    let said = "A'AI''I'EIININ'N'ATA'I";
+    assert_eq!(run(&[&short]), format!("{said}\n"));
+    let timed = run(&[&short, "--times", "--greedy"]);
+    assert_eq!(timed, format!("[00:00:00.020 --> 00:00:00.390] {said}\n"));
+    let srt = run(&[&long, "--format", "srt"]);
+    assert!(
+        srt.starts_with("1\n00:00:00,020 --> 00:00:00,400\n"),
+        "{srt}"
+    );
+    let json = |args: &[&str]| -> Value { serde_json::from_str(&run(args)).unwrap() };
+    let greedy = json(&[&long, "--json"]);
+    let transcript = &greedy["transcripts"][0];
+    let words = transcript["segments"].as_array().unwrap();
+    let text = transcript["text"].as_str().unwrap();
+    assert_eq!(words.len(), text.split_whitespace().count());
+    assert!(words[0]["log_probability"].as_f64().unwrap() < 0.0);
+    assert!(words[0]["no_speech"].is_null() && transcript["language"].is_null());
+    let beams = json(&[&long, "--json", "--beam", "16"]);
+    assert_ne!(beams["transcripts"][0]["text"], text);
+
+    let check = |args: &[&str], code: i32, expected: &str| {
+        let told = complaint(
+            dir.path(),
+            &[&["--model", &model, &short], args].concat(),
+            code,
+        );
+        assert!(told.lines().last().unwrap().contains(expected), "{told}");
+    };
+    check(
+        &["--language", "de"],
+        2,
+        "cannot be asked for a language; Whisper can",
+    );
+    check(
+        &["--task", "translate"],
+        2,
+        "cannot be asked for a translation",
+    );
+    check(
+        &["--on-previous"],
+        2,
+        "cannot be asked for what was said before",
+    );
+    check(&["--beam", "0"], 2, "is not 1 to 1024");
 }

@@ -11,7 +11,8 @@ all there is, `input.lengths` and `alone.I` are: the last hidden state of each s
 `[batch, tokens]` and `hiding.last_hidden_state` are there where tokens are hidden.
 
 `ready-wav2vec2` holds a checkpoint with its processor, files of sound, and in `recordings.json` what Transformers'
-pipeline writes down of them, whole and in windows. Seed 13.
+pipeline writes down of them, whole and in windows. Its `reference.safetensors` has `audio_embeds`, the mean of the last
+hidden state over a recording's tokens, and `probabilities` as `wav2vec2-classification` classifies them. Seed 13.
 """
 
 import json
@@ -225,6 +226,15 @@ def recordings() -> None:
         found[name] = cases
         print(name, [case["text"] for case in cases])
     (folder / "recordings.json").write_text(json.dumps(found, indent=1) + "\n")
+    classifier = Wav2Vec2ForSequenceClassification.from_pretrained(FIXTURES / "wav2vec2-classification").eval()
+    tensors: dict[str, list] = {"audio_embeds": [], "probabilities": []}
+    for samples in sounds.values():
+        samples = samples.astype(np.float32) / 32768
+        values = extractor(samples, sampling_rate=RATE_HZ, return_tensors="pt").input_values
+        with torch.no_grad():
+            tensors["audio_embeds"].append(model.wav2vec2(values).last_hidden_state.mean(1))
+            tensors["probabilities"].append(classifier(values).logits.softmax(-1))
+    save_file({key: torch.cat(rows) for key, rows in tensors.items()}, folder / "reference.safetensors")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ pub fn run(args: &TranscribeArgs, common: &Common) -> anyhow::Result<()> {
     let checkpoint = models::open(&args.model, common)?;
     let opened = sensorium_runtime::choose(common.backend)?;
     let model = Arc::new(SpeechToText::open(&checkpoint, &opened.device)?);
+    model.accepts(&how)?;
     let mut progress = Progress::new(common.quiet);
     let mut done = Done::default();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -67,6 +68,7 @@ fn how(args: &TranscribeArgs) -> Transcribe {
         },
         timestamps: true,
         on_previous: args.on_previous,
+        beams: args.beam,
         fallback: match args.greedy {
             true => Fallback::none(),
             false => Fallback::default(),
@@ -110,7 +112,7 @@ struct Part<'a> {
     end_s: f64,
     text: &'a str,
     log_probability: f32,
-    no_speech: f32,
+    no_speech: Option<f32>,
     temperature: f32,
 }
 

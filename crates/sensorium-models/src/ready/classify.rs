@@ -8,12 +8,13 @@ use sensorium_text::{TEXT, TextProcessor, TextSample};
 use sensorium_vision::{IMAGE, ImageSample, PublishedImageProcessor};
 use serde_json::Value;
 
-use super::{Scoring, ast_processor, image_processor, text_processor, unfit};
+use super::{Scoring, ast_processor, image_processor, text_processor, unfit, waveform_processor};
 use crate::ast::AstForAudioClassification;
 use crate::bert::BertForSequenceClassification;
 use crate::dino::Dinov2ForImageClassification;
 use crate::family::head;
 use crate::vit::VitForImageClassification;
+use crate::wav2vec2::Wav2Vec2ForSequenceClassification;
 use crate::{Error, Family, Published};
 
 /// A model with classes of its own.
@@ -34,6 +35,7 @@ enum Head {
     ),
     Bert(Box<BertForSequenceClassification>, Box<TextProcessor>),
     Ast(Box<AstForAudioClassification>, Box<SoundProcessor>),
+    Wav2Vec2(Box<Wav2Vec2ForSequenceClassification>, Box<SoundProcessor>),
 }
 
 /// One prepared input of a [`Classifier`], or of a [`ZeroShot`](super::ZeroShot).
@@ -81,6 +83,12 @@ impl Classifier {
                 let model = Head::Ast(Box::new(loaded.model), Box::new(processor));
                 (model, loaded.config.labels())
             }
+            (Family::Wav2Vec2, "ForSequenceClassification") => {
+                let loaded = Wav2Vec2ForSequenceClassification::load(checkpoint, device)?;
+                let processor = waveform_processor(checkpoint)?;
+                let model = Head::Wav2Vec2(Box::new(loaded.model), Box::new(processor));
+                (model, loaded.config.labels())
+            }
             (Family::Clip | Family::Siglip | Family::Clap, _) => {
                 let problem = format!("{family} has no classes of its own: give it labels");
                 return Err(unfit(checkpoint, problem));
@@ -113,7 +121,7 @@ impl Classifier {
         match &self.model {
             Head::Vit(..) | Head::Dinov2(..) => IMAGE,
             Head::Bert(..) => TEXT,
-            Head::Ast(..) => AUDIO,
+            Head::Ast(..) | Head::Wav2Vec2(..) => AUDIO,
         }
     }
 
@@ -127,7 +135,9 @@ impl Classifier {
                 Prepared::Image(images.process(input)?)
             }
             Head::Bert(_, texts) => Prepared::Text(texts.process(input)?),
-            Head::Ast(_, sounds) => Prepared::Sound(sounds.process(input)?),
+            Head::Ast(_, sounds) | Head::Wav2Vec2(_, sounds) => {
+                Prepared::Sound(sounds.process(input)?)
+            }
         })
     }
 
@@ -150,6 +160,10 @@ impl Classifier {
                 model.forward(processor.collate(&texts, &self.device))
             }
             Head::Ast(model, processor) => {
+                let sounds = all(inputs, Prepared::sound);
+                model.run(processor.collate(&sounds, &self.device).into())
+            }
+            Head::Wav2Vec2(model, processor) => {
                 let sounds = all(inputs, Prepared::sound);
                 model.run(processor.collate(&sounds, &self.device).into())
             }

@@ -2,22 +2,28 @@
 //! vectors, scores, and what was said.
 
 mod classify;
+mod ctc;
 mod image;
+mod listen;
 mod sound;
 mod speech;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_ctc;
 #[cfg(test)]
 mod tests_sound;
 mod text;
 mod zero_shot;
 
 pub use classify::{Classifier, Prepared};
+pub use ctc::{CtcToText, Windows};
 pub use image::ImageEmbedder;
 pub(crate) use image::{Takes, image_processor};
+pub use listen::SpeechToText;
 pub use sound::SoundEmbedder;
-pub(crate) use sound::{ast_processor, clap_processor, whisper_processor};
-pub use speech::{PreparedSpeech, Said, Speech, SpeechToText};
+pub(crate) use sound::{ast_processor, clap_processor, waveform_processor, whisper_processor};
+pub use speech::{PreparedSpeech, Said, Speech, WhisperToText};
 pub use text::TextEmbedder;
 use text::tokenizer;
 pub(crate) use text::{sentence_processor, text_processor};

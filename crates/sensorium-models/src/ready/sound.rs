@@ -23,8 +23,8 @@ pub struct SoundEmbedder {
 impl SoundEmbedder {
     /// Opens the part of a checkpoint that embeds sounds.
     ///
-    /// AST gives the mean of its class and distillation tokens after the last norm, Whisper the mean over the tokens that
-    /// hold sound, CLAP its projected embedding.
+    /// AST gives the mean of its class and distillation tokens after the last norm; Whisper, wav2vec 2.0 and HuBERT the mean
+    /// over the tokens that hold sound; CLAP its projected embedding.
     ///
     /// # Errors
     /// If the model takes no sounds, or a file is missing, broken or does not fit.
@@ -145,5 +145,15 @@ pub(crate) fn clap_processor(
     let frames = made.chunk_frames();
     let takes = [frames.min(most), config.n_mels];
     same(checkpoint, name, [frames, made.feature_size], takes)?;
+    Ok(processor)
+}
+
+/// What prepares sounds for a model that hears samples as they are.
+pub(crate) fn waveform_processor(checkpoint: &Checkpoint) -> Result<SoundProcessor, Error> {
+    let own = |features: &SoundFeatures| match features {
+        SoundFeatures::Waveform(_) => Some(()),
+        _ => None,
+    };
+    let (_, processor, ()) = sound_processor(checkpoint, "Wav2Vec2FeatureExtractor", own)?;
     Ok(processor)
 }

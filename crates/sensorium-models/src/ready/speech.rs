@@ -1,4 +1,4 @@
-//! Speech to text: files in, what is said in them out.
+//! Speech to text with Whisper: files in, what is said in them out.
 
 use burn::tensor::Device;
 use sensorium_audio::{SoundFeatures, SoundProcessor};
@@ -6,17 +6,17 @@ use sensorium_core::Source;
 use sensorium_hub::Checkpoint;
 use sensorium_text::Tokenizer;
 
-use super::{tokenizer, unfit, whisper_processor};
+use super::{tokenizer, whisper_processor};
 use crate::whisper::generate::{Recording, Segment, Transcribe, Transcriber, WhisperGeneration};
 use crate::whisper::{WhisperConfig, WhisperForConditionalGeneration};
-use crate::{Error, Family, Published};
+use crate::{Error, Published};
 
 /// Which ids say what.
 const GENERATION: &str = "generation_config.json";
 
 /// Whisper with what it hears by, and its words.
 #[derive(Debug)]
-pub struct SpeechToText {
+pub struct WhisperToText {
     model: WhisperForConditionalGeneration,
     settings: WhisperGeneration,
     processor: SoundProcessor,
@@ -33,6 +33,21 @@ pub struct PreparedSpeech {
 }
 
 impl PreparedSpeech {
+    /// One for a model that hears samples as they are.
+    pub(super) fn of_samples(samples: Vec<f32>, rate_hz: u32) -> Self {
+        Self {
+            n_mels: 1,
+            frames: samples.len(),
+            seconds: samples.len() as f64 / f64::from(rate_hz),
+            features: samples,
+        }
+    }
+
+    /// The samples of such a one.
+    pub(super) fn samples(&self) -> &[f32] {
+        &self.features
+    }
+
     /// How long it is, in seconds.
     pub fn seconds(&self) -> f64 {
         self.seconds
@@ -59,17 +74,12 @@ pub struct Speech {
     pub segments: Vec<Said>,
 }
 
-impl SpeechToText {
-    /// Opens a checkpoint that writes down what it hears.
+impl WhisperToText {
+    /// Opens a checkpoint of a Whisper with logits.
     ///
     /// # Errors
-    /// If it does not, or a file is missing, broken or does not fit.
+    /// If it is another model's, or a file is missing, broken or does not fit.
     pub fn open(checkpoint: &Checkpoint, device: &Device) -> Result<Self, Error> {
-        let family = Family::of_checkpoint(checkpoint)?;
-        if family != Family::Whisper {
-            let problem = format!("{family} does not write down speech; Whisper does");
-            return Err(unfit(checkpoint, problem));
-        }
         let config = WhisperConfig::parse("config.json", &checkpoint.config()?)?;
         let settings = checkpoint.json(GENERATION)?;
         let settings = settings.ok_or_else(|| checkpoint.lacks(GENERATION))?;

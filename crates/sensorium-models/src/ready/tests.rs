@@ -338,6 +338,6 @@ fn files_that_do_not_belong_to_the_model_are_told() {
     assert!(
         error
             .to_string()
-            .contains("BERT does not write down speech; Whisper does")
+            .contains("BERT does not write down speech; Whisper, wav2vec 2.0 and HuBERT do")
     );
 }

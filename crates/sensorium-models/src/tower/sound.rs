@@ -11,7 +11,10 @@ use super::{Output, projects, takes_other};
 use crate::ast::{AstConfig, AstModel};
 use crate::clap::{ClapAudioConfig, ClapAudioModel, ClapAudioModelWithProjection};
 use crate::published::tower;
-use crate::ready::{ast_processor, clap_processor, unit_rows, whisper_processor};
+use crate::ready::{
+    ast_processor, clap_processor, unit_rows, waveform_processor, whisper_processor,
+};
+use crate::wav2vec2::{Wav2Vec2Config, Wav2Vec2Model};
 use crate::whisper::{WhisperConfig, WhisperEncoder};
 use crate::{Error, Family};
 
@@ -33,13 +36,15 @@ enum AnySound {
     Whisper(WhisperEncoder),
     Clap(ClapAudioModel),
     ClapProjected(ClapAudioModelWithProjection),
+    Wav2Vec2(Wav2Vec2Model),
 }
 
 one_of!(AnySound {
     Ast,
     Whisper,
     Clap,
-    ClapProjected
+    ClapProjected,
+    Wav2Vec2
 });
 
 impl SoundTower {
@@ -90,6 +95,11 @@ impl SoundTower {
                 let init = |config: &ClapAudioConfig| Ok(config.init(device));
                 AnySound::Clap(tower(checkpoint, weights, init)?)
             }
+            Family::Wav2Vec2 => {
+                // Nothing is hidden from a tower, so that nothing stands for it.
+                let init = |config: &Wav2Vec2Config| Ok(config.init(device).without_mask());
+                AnySound::Wav2Vec2(tower(checkpoint, weights, init)?)
+            }
             family => return Err(takes_other(checkpoint, family, "sounds")),
         };
         Ok(Self { tower, output })
@@ -108,13 +118,14 @@ impl SoundTower {
             Family::Clap | Family::ClapAudio => {
                 clap_processor(checkpoint, &ClapAudioConfig::parse(FILE, &config)?)
             }
+            Family::Wav2Vec2 => waveform_processor(checkpoint),
             family => Err(takes_other(checkpoint, family, "sounds")),
         }
     }
 
     /// The model's own embedding, not normalised unless the model does it itself: `[batch, d]`. AST gives the mean of its class
-    /// and distillation tokens after the last norm; Whisper, which has none, the mean over the tokens that hold sound; CLAP its
-    /// projected one, of length one. Unspecified where a sound is absent.
+    /// and distillation tokens after the last norm; Whisper, wav2vec 2.0 and HuBERT, which have none, the mean over the tokens
+    /// that hold sound; CLAP its projected one, of length one. Unspecified where a sound is absent.
     pub fn embed(&self, batch: AudioBatch) -> Tensor<2> {
         self.embed_with(batch, &mut NoTap)
     }
@@ -124,12 +135,11 @@ impl SoundTower {
             AnySound::Ast(ast) => ast.embed_with(batch, tap),
             AnySound::Whisper(encoder) => {
                 let pad = every_second(batch.pad.clone());
-                let heard = Tokens::new(encoder.encode_with(batch, tap).embeds, pad);
-                let mean = PoolConfig::new(PoolKind::Mean, encoder.d_output());
-                mean.init(&heard.device()).forward(heard)
+                mean(Tokens::new(encoder.encode_with(batch, tap).embeds, pad))
             }
             AnySound::Clap(tower) => tower.embed_with(alone(batch), tap),
             AnySound::ClapProjected(tower) => unit_rows(tower.embed_with(alone(batch), tap)),
+            AnySound::Wav2Vec2(tower) => mean(tower.encode_with(batch, tap)),
         }
     }
 }
@@ -143,6 +153,13 @@ fn alone(batch: AudioBatch) -> SoundBatch {
         pad,
         longer: vec![true; batch],
     }
+}
+
+/// Over the tokens that are no padding: `[batch, d]`.
+fn mean(tokens: Tokens) -> Tensor<2> {
+    let [_, _, d_model] = tokens.dims();
+    let mean = PoolConfig::new(PoolKind::Mean, d_model);
+    mean.init(&tokens.device()).forward(tokens)
 }
 
 /// Whisper's tokens are of two frames each: `[batch, frames]` → `[batch, frames / 2]`.
@@ -162,10 +179,11 @@ impl Encoder for SoundTower {
             AnySound::Whisper(tower) => tower.d_output(),
             AnySound::Clap(tower) => tower.d_output(),
             AnySound::ClapProjected(tower) => tower.d_output(),
+            AnySound::Wav2Vec2(tower) => tower.d_output(),
         }
     }
 
-    /// `[batch, frames, bands]` → `[batch, tokens, d]`, or `[batch, 1, d]` where the embedding is handed on.
+    /// `[batch, frames, bands]`, or samples for bands of which there is one, → `[batch, tokens, d]`, or `[batch, 1, d]` where the embedding is handed on.
     ///
     /// # Panics
     /// If there are other frames or bands than the tower takes.
@@ -180,6 +198,7 @@ impl Encoder for SoundTower {
             AnySound::Whisper(tower) => tower.encode_with(batch, tap),
             AnySound::Clap(tower) => tower.encode_with(alone(batch), tap),
             AnySound::ClapProjected(tower) => tower.encode_with(alone(batch), tap),
+            AnySound::Wav2Vec2(tower) => tower.encode_with(batch, tap),
         }
     }
 }

@@ -30,7 +30,7 @@ const TEXT: [&str; 8] = [
     "clap-text-projection",
 ];
 /// Checkpoints that hear, with the frames and bands that they take.
-const SOUND: [(&str, [usize; 2]); 7] = [
+const SOUND: [(&str, [usize; 2]); 10] = [
     ("ast", [13, 10]),
     ("ast-classification", [13, 10]),
     ("whisper", [24, 6]),
@@ -38,6 +38,9 @@ const SOUND: [(&str, [usize; 2]); 7] = [
     ("clap-fused", [4 * 90, 8]),
     ("clap-audio", [128, 8]),
     ("clap-audio-projection", [64, 8]),
+    ("wav2vec2", [150, 1]),
+    ("wav2vec2-ctc", [120, 1]),
+    ("hubert", [91, 1]),
 ];
 const OUTPUTS: [Output; 2] = [Output::Tokens, Output::Embedding];
 

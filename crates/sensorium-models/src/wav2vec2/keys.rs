@@ -107,13 +107,10 @@ impl Wav2Vec2Config {
 
 /// The tower has what stands for hidden tokens where the checkpoint does: some lack it, though their `config.json` hides
 /// tokens, and others have what theirs does not need.
-fn with_mask_of(weights: &Weights, mut tower: Wav2Vec2Model, device: &Device) -> Wav2Vec2Model {
+fn with_mask_of(weights: &Weights, tower: Wav2Vec2Model, device: &Device) -> Wav2Vec2Model {
     match holds(weights, MASK) {
         true => tower.with_mask(device),
-        false => {
-            tower.mask = None;
-            tower
-        }
+        false => tower.without_mask(),
     }
 }
 

@@ -144,6 +144,12 @@ impl Wav2Vec2Model {
         self
     }
 
+    /// Without what stands for hidden tokens, where none are to be hidden.
+    pub fn without_mask(mut self) -> Self {
+        self.mask = None;
+        self
+    }
+
     /// `[batch, samples]` → `[batch, tokens, d_model]`, after the last norm. A sound that is shorter than what a token hears
     /// is absent. Shows `features` (what the convolutions give), `embeds` (what the blocks take),
     /// `encoder.blocks.N.output` and `encoder.output` to the tap, and `encoder.blocks.N.attention.weights` where weights

@@ -40,6 +40,8 @@ pub struct Transcribe {
     pub timestamps: bool,
     /// Whether what was said so far is read again before each half minute: names stay the same, but so do mistakes.
     pub on_previous: bool,
+    /// How many texts are followed side by side; `None` or 1 takes the likeliest word or character each time.
+    pub beams: Option<usize>,
     /// When a half minute is tried again, or passed over.
     pub fallback: Fallback,
     /// Of what is drawn at temperatures above zero.
@@ -57,8 +59,8 @@ pub struct Segment {
     pub tokens: Vec<u32>,
     /// How likely the words of its half minute are, on average: the mean of the logarithms of their probabilities.
     pub log_probability: f32,
-    /// How likely it is that its half minute holds no speech.
-    pub no_speech: f32,
+    /// How likely it is that its half minute holds no speech; `None` of a model that does not say.
+    pub no_speech: Option<f32>,
     /// The temperature that its words were chosen at.
     pub temperature: f32,
 }
@@ -277,7 +279,7 @@ impl<'a> Transcriber<'a> {
             end_s: offset_s + end_s,
             tokens: tokens[range].to_vec(),
             log_probability: tried.log_probability,
-            no_speech: tried.no_speech,
+            no_speech: Some(tried.no_speech),
             temperature: tried.temperature,
         };
         let count = tokens.len();

@@ -36,6 +36,7 @@ impl Case {
             },
             timestamps: self.timestamps,
             on_previous: self.on_previous,
+            beams: None,
             fallback: Fallback {
                 log_probability: Some(self.log_probability),
                 no_speech: self.no_speech,
