@@ -129,7 +129,7 @@ fn every_command_shown_is_one_the_program_takes() {
         }
     }
     assert_eq!(
-        shown, 31,
+        shown, 33,
         "lines of ```sh: update the number with the pages"
     );
 }
@@ -160,7 +160,7 @@ fn every_example_of_help_is_one_the_program_takes() {
             &ours(line).unwrap_or_else(|| panic!("{line}: no command")),
         );
     }
-    assert_eq!(found.len(), 35, "update the number with the examples");
+    assert_eq!(found.len(), 36, "update the number with the examples");
 }
 
 /// What the README's commands are given here: a recipe over all three modalities and data for it, photos, and weights.
@@ -211,8 +211,11 @@ fn the_readme_s_commands_run() {
     what_the_readme_speaks_of(folder.path());
     let whisper = root().join("crates/sensorium-models/tests/fixtures/ready-whisper");
     std::fs::create_dir(folder.path().join("talks")).expect("a folder can be made");
-    let talk = folder.path().join("talks/long.wav");
-    std::fs::copy(whisper.join("long.wav"), talk).expect("a recording");
+    let clap = root().join("crates/sensorium-models/tests/fixtures/ready-clap");
+    for name in ["talks/long.wav", "clip.wav"] {
+        let copied = std::fs::copy(whisper.join("long.wav"), folder.path().join(name));
+        copied.expect("a recording");
+    }
     let binary = Path::new(env!("CARGO_BIN_EXE_sensorium"));
     let path = [
         binary.parent().expect("a folder"),
@@ -229,6 +232,7 @@ fn the_readme_s_commands_run() {
         }
         let line = line
             .replace("openai/whisper-tiny", &whisper.display().to_string())
+            .replace("laion/clap-htsat-unfused", &clap.display().to_string())
             .replace("openai/clip-vit-base-patch32", "tiny-clip")
             .replace("sentence-transformers/all-MiniLM-L6-v2", "tiny-clip")
             .replace(
@@ -246,7 +250,7 @@ fn the_readme_s_commands_run() {
         assert!(done.status.success(), "`{line}` failed\n{said}");
         ran += 1;
     }
-    assert_eq!(ran, 10, "update the number with the README");
+    assert_eq!(ran, 11, "update the number with the README");
     for made in [
         "photos.parquet",
         "subtitles/long.srt",

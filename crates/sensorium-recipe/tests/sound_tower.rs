@@ -64,7 +64,7 @@ fn weights(run: &Path) -> Vec<u8> {
 #[test]
 fn a_tower_of_sounds_is_trained_and_opened_again() {
     for device in devices() {
-        for from in ["ready-ast", "ready-hears"] {
+        for from in ["ready-ast", "ready-hears", "ready-clap-fused"] {
             let dir = tempfile::tempdir().expect("a folder");
             let run = |name: &str, sets: &[&str]| {
                 let out = dir.path().join(name);

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from transformers import (
     ASTConfig,
     BertConfig,
+    ClapConfig,
     CLIPConfig,
     Dinov2Config,
     Dinov2WithRegistersConfig,
@@ -31,6 +32,7 @@ from transformers import (
 import ast_towers
 import bert
 import image_text
+import sound_text
 import vision_towers
 import whisper
 
@@ -61,6 +63,8 @@ CASES = {
     "ast-finetuned-audioset": ("ASTForAudioClassification", ASTConfig(num_labels=527)),
     "whisper-tiny": ("WhisperForConditionalGeneration", WhisperConfig()),
     "siglip2-base-patch16-224": ("SiglipModel", SiglipConfig(text_config={"vocab_size": 256000})),
+    "clap-htsat-unfused": ("ClapModel", ClapConfig()),
+    "clap-htsat-fused": ("ClapModel", ClapConfig(audio_config={"enable_fusion": True})),
 }
 SIDE = 224
 CHANNELS = 3
@@ -72,7 +76,7 @@ def texts(config) -> dict:
     """One text of full length, and a short one. The end has the largest id, as in CLIP's vocabulary."""
     config = getattr(config, "text_config", config)
     is_siglip = "siglip" in config.model_type
-    length = config.max_position_embeddings - (2 if config.model_type == "roberta" else 0)
+    length = config.max_position_embeddings - (2 if config.model_type in ("roberta", "clap_text_model") else 0)
     end = config.vocab_size - 1
     ids = torch.randint(3, end, (2, length))
     mask = torch.ones_like(ids)
@@ -90,7 +94,7 @@ def texts(config) -> dict:
 
 def randomize(model: torch.nn.Module) -> None:
     for name, value in model.named_parameters():
-        if value.dim() == 1 and value.numel() > 1:
+        if (value.dim() == 1 and value.numel() > 1) or name.endswith("bias_table"):
             value.data.add_(0.05 * torch.randn(value.shape))
 
 
@@ -101,6 +105,8 @@ def given(config) -> dict:
         return ast_towers.given(config)
     if kind == "whisper":
         return whisper.given(config, torch.randint(0, config.vocab_size, (2, config.max_target_positions)))
+    if kind == "clap":
+        return texts(config) | sound_text.given(config)
     if kind in ("bert", "roberta", "clip", "siglip"):
         tensors |= texts(config)
     if kind not in ("bert", "roberta"):
@@ -111,7 +117,7 @@ def given(config) -> dict:
 def family(config):
     """The script that knows the family's results."""
     scripts = {"audio-spectrogram-transformer": ast_towers, "whisper": whisper}
-    scripts |= {"bert": bert, "roberta": bert, "clip": image_text, "siglip": image_text}
+    scripts |= {"bert": bert, "roberta": bert, "clip": image_text, "siglip": image_text, "clap": sound_text}
     return scripts.get(config.model_type, vision_towers)
 
 
@@ -120,6 +126,7 @@ def make(folder: Path, name: str) -> None:
     torch.manual_seed(7)
     model = getattr(transformers, kind)._from_config(config, attn_implementation="eager").eval()
     randomize(model)
+    sound_text.learn_something(model)
     family(config).checkpoint(folder, model, given(config))
     count = sum(value.numel() for value in model.parameters())
     print(f"{name}: {count / 1e6:.0f} M parameters", flush=True)

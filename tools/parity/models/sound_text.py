@@ -109,6 +109,13 @@ CASES = {
 }
 
 
+def given(config: ClapConfig) -> dict:
+    """Ten seconds of two sounds, in decibels; where views are fused, the first is too long."""
+    views = 4 if config.audio_config.enable_fusion else 1
+    features = 15 * torch.randn(2, views, 1001, config.audio_config.num_mel_bins) - 40
+    return {"input.features": features, "input.longer": torch.tensor([int(views > 1), 0])}
+
+
 def learn_something(model: torch.nn.Module) -> None:
     """Batch norms begin with means of zero and variances of one, which would hide a mistake."""
     for name, buffer in model.named_buffers():

@@ -200,6 +200,29 @@ fn frozen_and_low_rank_towers_begin_as_the_checkpoint_and_train_what_they_say() 
     }
 }
 
+#[test]
+fn low_rank_changes_leave_what_batch_norms_have_learned() {
+    for device in devices() {
+        let whole = SoundTower::load(&checkpoint("clap-fused"), Output::Embedding, &device);
+        let whole = whole.expect("an audio tower");
+        let takes = [4 * 90, 8];
+        let expected = whole.embed(sounds(takes, &device));
+        let lora = LoraConfig {
+            rank: 2,
+            ..LoraConfig::default()
+        };
+        let tuned = Tune::Lora.apply(whole, &lora).train();
+        let paths = trainable(&tuned);
+        // Six matrices in each of three blocks, two factors each; no table of distances.
+        assert_eq!(paths.len(), 3 * 6 * 2, "{paths:?}");
+        let training = device.clone().autodiff();
+        for _ in 0..2 {
+            let found = tuned.embed(sounds(takes, &training)).without_autodiff();
+            assert_close(&found, &expected, 1e-5);
+        }
+    }
+}
+
 /// Once `b` is no longer zero, both factors of every addition have a gradient.
 fn check_lora_gradients(tower: ImageTower, device: &Device) {
     struct Nudge;

@@ -81,7 +81,12 @@ impl Tune {
                     LoraLayers::All => r"(^|\.)blocks\.\d+\.",
                     LoraLayers::Attention => r"(^|\.)blocks\.\d+\.attention\.",
                 };
-                let group = ParamGroup::from_regex(layers).expect("a sound pattern");
+                let of = |pattern| ParamGroup::from_regex(pattern).expect("a sound pattern");
+                // A table of distances is two-dimensional, but no matrix.
+                let group = of(layers).exclude(of(r"\.relative_position$"));
+                // What batch norms have learned is not to move with the batches either.
+                let norms = of(r"(^|\.)norm[a-z_]*\.training$");
+                let tower = tower.freeze_group(norms);
                 tower.apply_lora(Lora::new(lora.rank, lora.alpha).set_param_group(group))
             }
         }
