@@ -25,6 +25,7 @@ from transformers import (
     RobertaConfig,
     SiglipConfig,
     ViTConfig,
+    Wav2Vec2Config,
     WhisperConfig,
 )
 
@@ -32,6 +33,7 @@ import ast_towers
 import bert
 import image_text
 import vision_towers
+import wav2vec2
 import whisper
 
 # As the models of these names on the hub.
@@ -61,7 +63,10 @@ CASES = {
     "ast-finetuned-audioset": ("ASTForAudioClassification", ASTConfig(num_labels=527)),
     "whisper-tiny": ("WhisperForConditionalGeneration", WhisperConfig()),
     "siglip2-base-patch16-224": ("SiglipModel", SiglipConfig(text_config={"vocab_size": 256000})),
+    "wav2vec2-base-960h": ("Wav2Vec2ForCTC", Wav2Vec2Config()),
 }
+# Samples of the sounds: two seconds and one.
+LENGTHS = [32000, 16000]
 SIDE = 224
 CHANNELS = 3
 # Layers of this many numbers add up to more rounding than the weights themselves have.
@@ -101,6 +106,8 @@ def given(config) -> dict:
         return ast_towers.given(config)
     if kind == "whisper":
         return whisper.given(config, torch.randint(0, config.vocab_size, (2, config.max_target_positions)))
+    if kind == "wav2vec2":
+        return wav2vec2.given(config, LENGTHS)
     if kind in ("bert", "roberta", "clip", "siglip"):
         tensors |= texts(config)
     if kind not in ("bert", "roberta"):
@@ -110,7 +117,7 @@ def given(config) -> dict:
 
 def family(config):
     """The script that knows the family's results."""
-    scripts = {"audio-spectrogram-transformer": ast_towers, "whisper": whisper}
+    scripts = {"audio-spectrogram-transformer": ast_towers, "wav2vec2": wav2vec2, "whisper": whisper}
     scripts |= {"bert": bert, "roberta": bert, "clip": image_text, "siglip": image_text}
     return scripts.get(config.model_type, vision_towers)
 
