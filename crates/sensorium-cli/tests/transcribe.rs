@@ -155,10 +155,8 @@ fn a_model_of_characters_writes_down_words_with_their_times() {
     let timed = run(&[&short, "--times", "--greedy"]);
     assert_eq!(timed, format!("[00:00:00.020 --> 00:00:00.390] {said}\n"));
     let srt = run(&[&long, "--format", "srt"]);
-    assert!(
-        srt.starts_with("1\n00:00:00,020 --> 00:00:00,400\n"),
-        "{srt}"
-    );
+    let first = "1\n00:00:00,020 --> 00:00:00,200\nA'A'T''I'EII\n\n2\n00:00:00,210 -->";
+    assert!(srt.starts_with(first), "{srt}");
     let json = |args: &[&str]| -> Value { serde_json::from_str(&run(args)).unwrap() };
     let greedy = json(&[&long, "--json"]);
     let transcript = &greedy["transcripts"][0];
@@ -176,7 +174,7 @@ fn a_model_of_characters_writes_down_words_with_their_times() {
             &[&["--model", &model, &short], args].concat(),
             code,
         );
-        assert!(told.lines().last().unwrap().contains(expected), "{told}");
+        assert!(told.contains(expected), "{told}");
     };
     check(
         &["--language", "de"],

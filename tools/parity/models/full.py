@@ -26,6 +26,7 @@ from transformers import (
     RobertaConfig,
     SiglipConfig,
     ViTConfig,
+    Wav2Vec2Config,
     WhisperConfig,
 )
 
@@ -34,6 +35,7 @@ import bert
 import image_text
 import sound_text
 import vision_towers
+import wav2vec2
 import whisper
 
 # As the models of these names on the hub.
@@ -65,7 +67,10 @@ CASES = {
     "siglip2-base-patch16-224": ("SiglipModel", SiglipConfig(text_config={"vocab_size": 256000})),
     "clap-htsat-unfused": ("ClapModel", ClapConfig()),
     "clap-htsat-fused": ("ClapModel", ClapConfig(audio_config={"enable_fusion": True})),
+    "wav2vec2-base-960h": ("Wav2Vec2ForCTC", Wav2Vec2Config()),
 }
+# Samples of the sounds: two seconds and one.
+LENGTHS = [32000, 16000]
 SIDE = 224
 CHANNELS = 3
 # Layers of this many numbers add up to more rounding than the weights themselves have.
@@ -107,6 +112,8 @@ def given(config) -> dict:
         return whisper.given(config, torch.randint(0, config.vocab_size, (2, config.max_target_positions)))
     if kind == "clap":
         return texts(config) | sound_text.given(config)
+    if kind == "wav2vec2":
+        return wav2vec2.given(config, LENGTHS)
     if kind in ("bert", "roberta", "clip", "siglip"):
         tensors |= texts(config)
     if kind not in ("bert", "roberta"):
@@ -118,6 +125,8 @@ def family(config):
     """The script that knows the family's results."""
     scripts = {"audio-spectrogram-transformer": ast_towers, "whisper": whisper}
     scripts |= {"bert": bert, "roberta": bert, "clip": image_text, "siglip": image_text, "clap": sound_text}
+    scripts = {"audio-spectrogram-transformer": ast_towers, "wav2vec2": wav2vec2, "whisper": whisper}
+    scripts |= {"bert": bert, "roberta": bert, "clip": image_text, "siglip": image_text}
     return scripts.get(config.model_type, vision_towers)
 
 
