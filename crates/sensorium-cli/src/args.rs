@@ -80,6 +80,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   sensorium transcribe --model openai/whisper-tiny talk.mp3
   sensorium transcribe --model openai/whisper-small --language de --task translate interview.flac --json
+  sensorium transcribe --model openai/whisper-small --beam 5 talks/*.wav --reference talks.csv --normalise english
   sensorium transcribe --model my-whisper --format srt --out subtitles videos/*.mp4 --on-error skip
   sensorium transcribe --model facebook/wav2vec2-base-960h --beam 16 --times talk.wav")]
     Transcribe(TranscribeArgs),
@@ -297,12 +298,28 @@ pub struct TranscribeArgs {
     /// Read what was said before each half minute again: names stay the same, but so do mistakes.
     #[arg(long)]
     pub on_previous: bool,
-    /// Follow this many texts side by side, instead of the likeliest word or character each time.
+    /// Follow so many texts side by side, and keep the likeliest [default: what a Whisper's files say, or 1].
     #[arg(long, value_name = "N", value_parser = beams)]
     pub beam: Option<usize>,
-    /// Choose the likeliest words, and never try a half minute again at a higher temperature.
+    /// Choose the likeliest words, or texts with --beam, and never try a half minute again at a higher temperature.
     #[arg(long)]
     pub greedy: bool,
+    /// How many recordings are heard side by side, half a minute of each at a time.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = batch)]
+    pub batch: usize,
+    /// Count the errors, beside a manifest's `text` of each `audio` or `file`, the files of a folder, `.txt` files beside the
+    /// recordings, or one text.
+    #[arg(long, value_name = "FILE|DIR|.txt")]
+    pub reference: Option<PathBuf>,
+    /// The form that both texts are brought into before errors are counted.
+    #[arg(
+        long,
+        value_enum,
+        default_value = "none",
+        value_name = "none|basic|english",
+        requires = "reference"
+    )]
+    pub normalise: NormaliseArg,
     /// Of what is drawn at higher temperatures.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
@@ -329,6 +346,17 @@ pub enum FormatArg {
     Srt,
     /// Web subtitles.
     Vtt,
+}
+
+/// `--normalise`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum NormaliseArg {
+    /// As they are.
+    None,
+    /// Lower case, without punctuation: any language.
+    Basic,
+    /// Numbers, contractions and spelling in one form too: English.
+    English,
 }
 
 /// `sensorium inspect`

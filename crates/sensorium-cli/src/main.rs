@@ -7,9 +7,12 @@ mod inputs;
 mod jobs;
 mod models;
 mod progress;
+mod references;
+mod scores;
 mod screen;
 mod sink;
 mod subtitles;
+mod transcripts;
 mod tree;
 
 use std::process::ExitCode;

@@ -22,6 +22,8 @@ pub struct Progress {
     last_line: Instant,
     started: Instant,
     total: usize,
+    /// Of recordings that are heard, so far as they are known.
+    listened_s: f64,
     /// Smoothed over steps, so that the bar can be read.
     loss: f64,
     accuracy: f64,
@@ -40,6 +42,7 @@ impl Progress {
             last_line: Instant::now(),
             started: Instant::now(),
             total: 0,
+            listened_s: 0.0,
             loss: f64::NAN,
             accuracy: f64::NAN,
             first_step: 0,
@@ -75,24 +78,38 @@ impl Progress {
         }
     }
 
-    /// Begins to hear so many seconds.
-    pub fn listen(&mut self, what: &str, seconds: f64) {
-        self.open_bar(
-            Some(seconds.ceil() as u64),
-            "{prefix} {bar:20.cyan/black.bright} {pos}/{len} s {eta} left  {wide_msg}",
-        );
-        self.phase = what.to_owned();
+    /// Begins to hear so many seconds more.
+    pub fn listen(&mut self, seconds: f64) {
+        self.listened_s += seconds;
+        let total = self.listened_s.ceil() as u64;
         if let Some(bar) = &self.bar {
-            bar.set_prefix(what.to_owned());
+            bar.set_length(total);
+            return;
+        }
+        if self.phase.is_empty() {
+            self.phase = "seconds heard".to_owned();
+            self.open_bar(
+                Some(total),
+                "{prefix} {bar:20.cyan/black.bright} {pos}/{len} s {eta} left  {wide_msg}",
+            );
         }
     }
 
-    /// What was heard last, beside the bar.
-    pub fn heard(&mut self, seconds: f64, text: &str) {
+    /// How many seconds have been heard, and what was heard last, in which recording.
+    pub fn heard(&mut self, what: &str, seconds: f64, text: &str) {
         if let Some(bar) = &self.bar {
+            bar.set_prefix(what.to_owned());
             bar.set_message(text.to_owned());
         }
         self.advance(seconds as usize);
+    }
+
+    /// Does what prints where the bar stands.
+    pub fn aside<R>(&self, print: impl FnOnce() -> R) -> R {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
     }
 
     fn open_bar(&mut self, total: Option<u64>, template: &str) {

@@ -8,9 +8,10 @@ as `save_pretrained` writes them, and `reference.safetensors` with `input.featur
 `[batch, frames, mels]`, `input.ids`, `encoder.hidden.0` (what the blocks take) to `encoder.hidden.N`,
 `encoder.last_hidden_state` (after the norm), the same of `decoder.`, and `logits`. Seed 7.
 
-`ready-whisper` holds a checkpoint with a `generation_config.json`, sounds of several lengths, and in
-`transcripts.json` what `generate` makes of them in several ways: `[start_s, end_s, ids]` of each segment. Seed 11. In `recordings.json` is the same of files of
-sound, with the texts.
+`ready-whisper` holds a checkpoint with a `generation_config.json`, files of sound, and in `recordings.json` what `generate`
+makes of them: the ids, and the texts. Seed 11. `whisper-transcripts` holds features of several lengths, what the same model makes of
+them in several ways, in `transcripts.json`, and by beam search, in `beams.json`: `[start_s, end_s, ids]` of each segment, and with
+beams the mean of the logarithms of its half minute's probabilities.
 """
 
 import json
@@ -162,6 +163,7 @@ FULL = 2 * SPEAKING["max_source_positions"]
 
 def transcripts() -> None:
     """What `generate` makes of sounds of several lengths, in several ways."""
+    torch.set_num_threads(1)  # of tensors as small as these, more are slower
     torch.manual_seed(11)
     config = WhisperConfig(**SPEAKING)
     config._attn_implementation = "eager"
@@ -172,6 +174,8 @@ def transcripts() -> None:
         model.model.encoder.layer_norm.weight.mul_(3.0)
     model.generation_config = GenerationConfig(**SETTINGS)
     folder = FIXTURES / "ready-whisper"
+    heard = FIXTURES / "whisper-transcripts"
+    heard.mkdir(exist_ok=True)
     tensors, cases = {}, []
     for i, frames in enumerate([FULL, FULL, 2 * FULL + 7, 3 * FULL]):
         features = 2 * torch.randn(1, config.num_mel_bins, frames)
@@ -197,11 +201,48 @@ def transcripts() -> None:
             cases.append(case | {"segments": segments})
     model.save_pretrained(folder)
     (folder / "generation_config.json").write_text(json.dumps(SETTINGS, indent=1) + "\n")
-    (folder / "transcripts.json").write_text(json.dumps(cases) + "\n")
-    save_file(tensors, folder / "reference.safetensors")
+    (heard / "transcripts.json").write_text(json.dumps(cases) + "\n")
+    save_file(tensors, heard / "reference.safetensors")
+    (heard / "beams.json").write_text(json.dumps(beams(model, tensors)) + "\n")
     said = {tuple(token for segment in case["segments"] for token in segment[2]) for case in cases}
     print(f"{len(cases)} transcripts, {len(said)} of which differ; {sum(len(c['segments']) for c in cases)} segments")
     recordings(model, folder)
+
+
+# Width, length penalty, early stopping: as they are set where nothing is said, and each other way.
+SEARCHES = [(2, 1.0, False), (5, 1.0, False), (3, 2.0, "never"), (4, 0.0, "never"), (5, -1.0, True), (3, 0.6, True)]
+
+
+def beams(model: WhisperForConditionalGeneration, tensors: dict[str, torch.Tensor]) -> list[dict]:
+    """What beam search makes of the same sounds."""
+    cases, greedy = [], 0
+    for name, features in tensors.items():
+        timings = [False, True] if len(features) == FULL else [True]
+        for i, (search, timed) in enumerate(product(SEARCHES, timings)):
+            width, penalty, early = search
+            previous = i % 2 == 1 and len(features) > FULL
+            likely, silent = [(-1e9, None), (-1.2, 0.025)][i % 3 == 2]
+            how = {"return_timestamps": timed, "condition_on_prev_tokens": previous, "temperature": (0.0,)}
+            how |= {"logprob_threshold": likely, "no_speech_threshold": silent, "return_segments": True}
+            how |= {"task": "transcribe", "language": [None, "de"][i % 2]}
+            found = lambda **search: model.generate(features.T[None], **how, **search)["segments"][0]  # noqa: B023, E731
+            segments = found(num_beams=width, length_penalty=penalty, early_stopping=early)
+            case = {"features": name, "language": how["language"], "task": "transcribe", "timestamps": timed}
+            case |= {"on_previous": previous, "log_probability": likely, "no_speech": silent}
+            case |= {"beams": width, "length_penalty": penalty, "early_stopping": early}
+            times = [[round(float(s[key]), 6) for key in ("start", "end")] for s in segments]
+            case["segments"] = [[*time, s["tokens"].tolist()] for time, s in zip(times, segments)]
+            case["means"] = [round(mean(s["result"]), 6) for s in segments]
+            cases.append(case)
+            greedy += [s["tokens"].tolist() for s in segments] == [s["tokens"].tolist() for s in found()]
+    print(f"{len(cases)} transcripts by beams, {greedy} of which are the greedy ones")
+    return cases
+
+
+def mean(result: dict) -> float:
+    """Of the logarithms of the words' probabilities, as the reference compares it with its threshold."""
+    tokens = result["sequences"][-len(result["scores"]) :]
+    return float(WhisperForConditionalGeneration._retrieve_avg_logprobs(result["scores"], tokens, 0.0))
 
 
 WORDS = "one two three four five six seven eight nine ten red green blue grey pink north south east west up".split()

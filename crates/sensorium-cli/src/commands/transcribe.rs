@@ -1,62 +1,66 @@
 //! `sensorium transcribe`: recordings to what is said in them.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
 use sensorium_core::Source;
-use sensorium_models::ready::{PreparedSpeech, Speech, SpeechToText};
+use sensorium_models::ready::{Listener, PreparedSpeech, Speech, SpeechToText};
 use sensorium_models::whisper::generate::{Fallback, Task, Transcribe};
 use sensorium_recipe::Observer;
-use serde::Serialize;
-use serde_json::{Value, json};
 
-use crate::args::{Common, FormatArg, OnErrorArg, TaskArg, TranscribeArgs};
+use crate::args::{Common, OnErrorArg, TaskArg, TranscribeArgs};
 use crate::inputs::{Input, Inputs};
 use crate::jobs::{self, Done};
+use crate::models;
 use crate::progress::Progress;
-use crate::{Misuse, models, screen, subtitles};
+use crate::references::References;
+use crate::scores::Scores;
+use crate::transcripts::Transcripts;
 
-/// Recordings that are made ready while another is heard.
+/// Recordings that are made ready while others are heard.
 const AHEAD: usize = 1;
 
 /// Writes down every recording, in order.
 pub fn run(args: &TranscribeArgs, common: &Common) -> anyhow::Result<()> {
     let mut inputs = Inputs::new("audio", &args.files);
-    let mut results = Results::new(args, common, inputs.total())?;
+    let references = references(args, inputs.total())?;
     let how = how(args);
     let checkpoint = models::open(&args.model, common)?;
+    let scores = references.map(|some| Scores::new(some, args.normalise, &checkpoint));
+    let results = Transcripts::new(args, common, inputs.total(), scores.transpose()?)?;
     let opened = sensorium_runtime::choose(common.backend)?;
     let model = Arc::new(SpeechToText::open(&checkpoint, &opened.device)?);
-    model.accepts(&how)?;
-    let mut progress = Progress::new(common.quiet);
-    let mut done = Done::default();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = threads.min(2); // a whole recording is much to hold
-    loop {
-        let chunk: Arc<[Input]> = inputs.chunk()?.into();
-        if chunk.is_empty() {
-            break;
-        }
-        let preparing = model.clone();
-        let prepare = move |source: &Source| preparing.prepare(source);
-        let prepared = jobs::prepared(&chunk, threads, AHEAD, prepare);
-        for (input, prepared) in chunk.iter().zip(prepared) {
-            match prepared.and_then(|speech| hear(input, &speech, &model, &how, &mut progress)) {
-                Ok(speech) => {
-                    results.put(input, &speech)?;
-                    done.answered += 1;
-                }
-                Err(error) if args.on_error == OnErrorArg::Skip => {
-                    done.skip(input, &error, &progress);
-                }
-                Err(error) => return Err(error),
-            }
-        }
+    let mut hearing = Hearing {
+        args,
+        listener: model.listen(&how)?,
+        progress: Progress::new(common.quiet),
+        results,
+        done: Done::default(),
+        begun: BTreeMap::new(),
+        count: 0,
+        heard_s: 0.0,
+    };
+    let heard = hearing.all(&mut inputs, &model);
+    hearing.progress.phase_end();
+    heard?;
+    hearing.done.need_some()?;
+    hearing.results.finish(&hearing.done)
+}
+
+/// What should be heard, if that is asked for. What misses is told before anything is heard, as far as recordings are known.
+fn references(args: &TranscribeArgs, total: Option<usize>) -> anyhow::Result<Option<References>> {
+    let Some(path) = &args.reference else {
+        return Ok(None);
+    };
+    let references = References::open(path, total)?;
+    if args.on_error == OnErrorArg::Fail {
+        let known = args.files.iter().filter(|name| *name != "-");
+        known
+            .map(|name| references.of(name))
+            .try_for_each(|text| text.map(drop))?;
     }
-    done.need_some()?;
-    results.finish(&done)
+    Ok(Some(references))
 }
 
 fn how(args: &TranscribeArgs) -> Transcribe {
@@ -68,7 +72,7 @@ fn how(args: &TranscribeArgs) -> Transcribe {
         },
         timestamps: true,
         on_previous: args.on_previous,
-        beams: args.beam,
+        beams: args.beam.or_else(|| args.greedy.then_some(1)),
         fallback: match args.greedy {
             true => Fallback::none(),
             false => Fallback::default(),
@@ -77,126 +81,134 @@ fn how(args: &TranscribeArgs) -> Transcribe {
     }
 }
 
-fn hear(
-    input: &Input,
-    speech: &PreparedSpeech,
-    model: &SpeechToText,
-    how: &Transcribe,
-    progress: &mut Progress,
-) -> anyhow::Result<Speech> {
-    // The file alone: what is said has to stand on the line too.
-    let name = Path::new(&input.name).file_name();
-    let name = name.unwrap_or_default().to_string_lossy();
-    progress.listen(&name, speech.seconds());
-    let said = model.transcribe(speech, how, |said, seconds| {
-        progress.heard(seconds, &said.text);
-    });
-    progress.phase_end(); // before anything is printed where the bar stands
-    Ok(said?)
-}
-
-/// Where transcripts go.
-struct Results<'a> {
+/// Recordings that are heard side by side, and put away in their order.
+struct Hearing<'a> {
     args: &'a TranscribeArgs,
-    json: bool,
-    /// Whether one of several.
-    named: bool,
-    files: BTreeSet<PathBuf>,
-    documents: Vec<Value>,
+    listener: Listener<'a, PreparedSpeech>,
+    progress: Progress,
+    results: Transcripts<'a>,
+    done: Done,
+    /// Those that are not put away yet, by their numbers.
+    begun: BTreeMap<usize, Begun>,
+    count: usize,
+    /// Seconds of those that are put away.
+    heard_s: f64,
 }
 
-/// A part of a recording.
-#[derive(Serialize)]
-struct Part<'a> {
-    start_s: f64,
-    end_s: f64,
-    text: &'a str,
-    log_probability: f32,
-    no_speech: Option<f32>,
-    temperature: f32,
+/// A recording that is heard, or waits for one before it.
+struct Begun {
+    input: Input,
+    seconds: f64,
+    heard_s: f64,
+    outcome: Option<anyhow::Result<Speech>>,
 }
 
-impl<'a> Results<'a> {
-    fn new(
-        args: &'a TranscribeArgs,
-        common: &Common,
-        total: Option<usize>,
-    ) -> anyhow::Result<Self> {
-        let named = total != Some(1);
-        if named && args.format != FormatArg::Txt && args.out.is_none() && !common.json {
-            let problem = "subtitles of several recordings need a folder: give --out DIR";
-            return Err(Misuse(problem.to_owned()).into());
+impl Hearing<'_> {
+    fn all(&mut self, inputs: &mut Inputs, model: &Arc<SpeechToText>) -> anyhow::Result<()> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = threads.min(2); // a whole recording is much to hold
+        'all: loop {
+            let chunk: Arc<[Input]> = inputs.chunk()?.into();
+            if chunk.is_empty() {
+                break;
+            }
+            let preparing = model.clone();
+            let prepare = move |source: &Source| preparing.prepare(source);
+            let prepared = jobs::prepared(&chunk, threads, AHEAD, prepare);
+            for (input, prepared) in chunk.iter().zip(prepared) {
+                let is_bad = self.begin(input, prepared)?;
+                if is_bad && self.args.on_error == OnErrorArg::Fail {
+                    break 'all; // what was begun before it is still put away
+                }
+                while self.listener.len() >= self.args.batch {
+                    self.round()?;
+                }
+            }
         }
-        if let Some(folder) = &args.out {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("{}: cannot be made", folder.display()))?;
+        while !self.listener.is_empty() {
+            self.round()?;
         }
-        Ok(Self {
-            args,
-            json: common.json,
-            named,
-            files: BTreeSet::new(),
-            documents: Vec::new(),
-        })
+        Ok(())
     }
 
-    fn put(&mut self, input: &Input, speech: &Speech) -> anyhow::Result<()> {
-        let text = subtitles::written(speech, self.args.format, self.args.times);
-        let file = match &self.args.out {
-            Some(folder) => Some(self.write(folder, &input.name, &text)?),
-            None => None,
+    /// Begins to hear a recording; says whether it cannot be heard.
+    fn begin(
+        &mut self,
+        input: &Input,
+        prepared: anyhow::Result<PreparedSpeech>,
+    ) -> anyhow::Result<bool> {
+        let number = self.count;
+        self.count += 1;
+        let mut seconds = 0.0;
+        let begun = prepared.and_then(|speech| {
+            self.results.expect(input)?;
+            seconds = speech.seconds();
+            Ok(self.listener.add(number, speech)?)
+        });
+        let is_bad = begun.is_err();
+        if !is_bad {
+            self.progress.listen(seconds);
+        }
+        let begun = Begun {
+            input: input.clone(),
+            seconds,
+            heard_s: 0.0,
+            outcome: begun.err().map(Err),
         };
-        if self.json {
-            self.documents
-                .push(document(input, speech, file.as_deref()));
-            return Ok(());
-        }
-        match file {
-            Some(_) => Ok(()),
-            None if self.named => screen::text(&format!("{}:\n{text}", input.name)),
-            None => screen::text(&text),
-        }
+        self.begun.insert(number, begun);
+        self.put_away()?;
+        Ok(is_bad)
     }
 
-    /// Writes a file that is named as the recording.
-    fn write(&mut self, folder: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
-        let stem = Path::new(name).file_stem().unwrap_or_default();
-        let mut file = folder.join(stem).into_os_string();
-        file.push(".");
-        file.push(self.args.format.extension());
-        let file = PathBuf::from(file);
-        if !self.files.insert(file.clone()) {
-            anyhow::bail!("{name}: {} is another recording's already", file.display());
+    /// Hears half a minute more of each.
+    fn round(&mut self) -> anyhow::Result<()> {
+        let Self {
+            listener,
+            begun,
+            progress,
+            heard_s,
+            ..
+        } = self;
+        let done = listener.round(|number, said, seconds| {
+            let Some(one) = begun.get_mut(&number) else {
+                return;
+            };
+            one.heard_s = seconds;
+            // The file alone: what is said has to stand on the line too.
+            let name = Path::new(&one.input.name).file_name();
+            let name = name.unwrap_or_default().to_string_lossy().into_owned();
+            let all_s: f64 = begun.values().map(|begun| begun.heard_s).sum();
+            progress.heard(&name, *heard_s + all_s, &said.text);
+        })?;
+        for heard in done {
+            if let Some(begun) = self.begun.get_mut(&heard.number) {
+                begun.heard_s = begun.seconds;
+                begun.outcome = Some(heard.speech.map_err(Into::into));
+            }
         }
-        sensorium_hub::write_whole(&file, |aside| std::fs::write(aside, text))?;
-        Ok(file)
+        self.put_away()
     }
 
-    fn finish(self, done: &Done) -> anyhow::Result<()> {
-        match self.json {
-            true => screen::json(&json!({
-                "transcripts": self.documents,
-                "skipped": done.skipped,
-            })),
-            false => Ok(()),
+    /// Puts away what is done and waits for none before it.
+    fn put_away(&mut self) -> anyhow::Result<()> {
+        while let Some(mut entry) = self.begun.first_entry() {
+            let Some(outcome) = entry.get_mut().outcome.take() else {
+                break;
+            };
+            let Begun { input, seconds, .. } = entry.remove();
+            self.heard_s += seconds;
+            match outcome {
+                Ok(speech) => {
+                    let results = &mut self.results;
+                    self.progress.aside(|| results.put(&input, &speech))?;
+                    self.done.answered += 1;
+                }
+                Err(error) if self.args.on_error == OnErrorArg::Skip => {
+                    self.done.skip(&input, &error, &self.progress);
+                }
+                Err(error) => return Err(error),
+            }
         }
+        Ok(())
     }
-}
-
-fn document(input: &Input, speech: &Speech, file: Option<&Path>) -> Value {
-    let parts = speech.segments.iter().map(|said| Part {
-        start_s: said.segment.start_s,
-        end_s: said.segment.end_s,
-        text: &said.text,
-        log_probability: said.segment.log_probability,
-        no_speech: said.segment.no_speech,
-        temperature: said.segment.temperature,
-    });
-    json!({
-        "input": input.name,
-        "language": speech.language,
-        "text": speech.text,
-        "segments": parts.collect::<Vec<_>>(),
-        "out": file,
-    })
 }

@@ -115,7 +115,7 @@ impl Decoder {
     /// the cache has seen; they join it. No token of a sample is padding.
     ///
     /// # Panics
-    /// If the cache has no room for them, or is another decoder's.
+    /// If the cache has no room for them, is another decoder's, or has contexts among which the samples cannot be divided.
     pub fn step(&self, tokens: Tensor<3>, cache: &mut DecoderCache) -> Tensor<3> {
         assert_eq!(
             self.blocks.len(),
@@ -155,10 +155,20 @@ impl DecoderCache {
         self.len() == 0
     }
 
-    /// Goes on with these samples of the batch, in this order; one may be taken more than once, as in a beam search:
-    /// `[rows]`.
+    /// Goes on with these samples of the batch, in this order; one may be taken more than once: `[rows]`.
     pub fn select(&mut self, rows: &Tensor<1, Int>) {
+        self.select_tokens(rows);
+        self.select_contexts(rows);
+    }
+
+    /// Goes on with the tokens of these samples alone, `[rows]`, where the contexts stay: each is then that of as many samples
+    /// that follow each other, as in a beam search, and no copy of it is made.
+    pub fn select_tokens(&mut self, rows: &Tensor<1, Int>) {
         self.own.iter_mut().for_each(|cache| cache.select(rows));
-        self.context.iter_mut().for_each(|one| one.select(rows));
+    }
+
+    /// Goes on with these contexts alone: `[contexts]`.
+    pub fn select_contexts(&mut self, contexts: &Tensor<1, Int>) {
+        self.context.iter_mut().for_each(|one| one.select(contexts));
     }
 }

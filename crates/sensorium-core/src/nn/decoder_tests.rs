@@ -2,7 +2,7 @@
 //! context, and a sample without a context is decoded as if there were no attention to one.
 
 use burn::module::Param;
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::{Bool, Device, Int, Tensor};
 use sensorium_testkit::{assert_close, devices, random};
 
 use super::attention::Attend;
@@ -226,6 +226,45 @@ fn a_cache_goes_on_with_the_samples_that_are_chosen() {
             assert_close(&Tensor::cat(expected, 0), &found, 1e-5);
         }
     }
+}
+
+#[test]
+fn samples_that_share_a_context_are_as_those_with_a_copy_each() {
+    for device in devices() {
+        for model in decoders(&device) {
+            let (x, context) = inputs(&device);
+            let pad = Tensor::from_data([[false, true, false], [false; 3]], &device);
+            let mut shared = model.begin(&context, Some(&pad), 4);
+            model.step(tokens(&x, 2), &mut shared);
+            let mut copied = shared.clone();
+            // Two texts of each context, of which the second context is then the only one left.
+            let rest = random([4, 1, 8], 4, &device);
+            for (order, contexts, count) in [([0, 0, 1, 1], [0, 1], 4), ([3, 2, 3, 2], [1, 1], 2)] {
+                let rows = Tensor::<1, Int>::from_data(order, &device).narrow(0, 0, count);
+                shared.select_tokens(&rows);
+                shared.select_contexts(&Tensor::<1, Int>::from_data(contexts, &device).narrow(
+                    0,
+                    0,
+                    count / 2,
+                ));
+                copied.select(&rows);
+                let next = rest.clone().narrow(0, 0, count);
+                let expected = model.step(next.clone(), &mut copied);
+                assert_close(&expected, &model.step(next, &mut shared), 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "2 samples cannot share 3 contexts evenly")]
+fn samples_that_cannot_be_divided_among_contexts_are_refused() {
+    let device = devices().remove(0);
+    let model = decoders(&device).remove(0);
+    let (x, context) = inputs(&device);
+    let mut cache = model.begin(&context, None, 4);
+    cache.select_contexts(&Tensor::from_data([0, 1, 1], &device));
+    model.step(x, &mut cache);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod classify;
 mod ctc;
 mod image;
 mod listen;
+mod several;
 mod sound;
 mod speech;
 #[cfg(test)]
@@ -20,7 +21,7 @@ pub use classify::{Classifier, Prepared};
 pub use ctc::{CtcToText, Windows};
 pub use image::ImageEmbedder;
 pub(crate) use image::{Takes, image_processor};
-pub use listen::SpeechToText;
+pub use listen::{Heard, Listener, SpeechToText};
 pub use sound::SoundEmbedder;
 pub(crate) use sound::{ast_processor, clap_processor, waveform_processor, whisper_processor};
 pub use speech::{PreparedSpeech, Said, Speech, WhisperToText};

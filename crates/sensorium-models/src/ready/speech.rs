@@ -1,13 +1,16 @@
 //! Speech to text with Whisper: files in, what is said in them out.
 
+use std::borrow::Borrow;
+
 use burn::tensor::Device;
 use sensorium_audio::{SoundFeatures, SoundProcessor};
 use sensorium_core::Source;
 use sensorium_hub::Checkpoint;
 use sensorium_text::Tokenizer;
 
+use super::several::SideBySide;
 use super::{tokenizer, whisper_processor};
-use crate::whisper::generate::{Recording, Segment, Transcribe, Transcriber, WhisperGeneration};
+use crate::whisper::generate::{Segment, Transcribe, Transcriber, Transcript, WhisperGeneration};
 use crate::whisper::{WhisperConfig, WhisperForConditionalGeneration};
 use crate::{Error, Published};
 
@@ -26,9 +29,9 @@ pub struct WhisperToText {
 /// A recording, ready to be heard.
 #[derive(Clone, Debug)]
 pub struct PreparedSpeech {
-    features: Vec<f32>,
-    n_mels: usize,
-    frames: usize,
+    pub(super) features: Vec<f32>,
+    pub(super) n_mels: usize,
+    pub(super) frames: usize,
     seconds: f64,
 }
 
@@ -51,6 +54,11 @@ impl PreparedSpeech {
     /// How long it is, in seconds.
     pub fn seconds(&self) -> f64 {
         self.seconds
+    }
+
+    /// How long the first of its frames are.
+    pub(super) fn seconds_of(&self, frames: usize) -> f64 {
+        frames as f64 / self.frames.max(1) as f64 * self.seconds
     }
 }
 
@@ -126,37 +134,45 @@ impl WhisperToText {
         how: &Transcribe,
         mut on_said: impl FnMut(&Said, f64),
     ) -> Result<Speech, Error> {
-        let recording = Recording::new(&speech.features, speech.n_mels).with_frames(speech.frames);
-        let mut parts = Vec::new();
-        let mut failed = None;
-        let transcript = Transcriber::new(&self.model, &self.settings).transcribe(
-            recording,
-            how,
-            |segment, frames| match self.said(segment) {
-                Ok(said) => {
-                    let share = frames as f64 / speech.frames.max(1) as f64;
-                    on_said(&said, share * speech.seconds);
-                    parts.push(said);
-                }
-                Err(error) => failed = Some(error),
-            },
-        )?;
-        if let Some(error) = failed {
-            return Err(error);
+        let mut listener = self.listen(how);
+        listener.add(0, speech)?;
+        loop {
+            let mut done = listener.round(|_, said, seconds| on_said(said, seconds))?;
+            if let Some(heard) = done.pop() {
+                return heard.speech;
+            }
         }
+    }
+
+    pub(super) fn listen<'a, S: Borrow<PreparedSpeech>>(
+        &'a self,
+        how: &'a Transcribe,
+    ) -> SideBySide<'a, S> {
+        SideBySide::new(self, how)
+    }
+
+    pub(super) fn transcriber(&self) -> Transcriber<'_> {
+        Transcriber::new(&self.model, &self.settings)
+    }
+
+    pub(super) fn said(&self, segment: Segment) -> Result<Said, Error> {
+        Ok(Said {
+            text: self.words(&segment.tokens)?,
+            segment,
+        })
+    }
+
+    pub(super) fn speech(
+        &self,
+        transcript: &Transcript,
+        segments: Vec<Said>,
+    ) -> Result<Speech, Error> {
         let language = transcript.language;
         let language = language.and_then(|id| self.settings.language_name(id));
         Ok(Speech {
             language: language.map(str::to_owned),
             text: self.words(&transcript.tokens())?,
-            segments: parts,
-        })
-    }
-
-    fn said(&self, segment: &Segment) -> Result<Said, Error> {
-        Ok(Said {
-            text: self.words(&segment.tokens)?,
-            segment: segment.clone(),
+            segments,
         })
     }
 

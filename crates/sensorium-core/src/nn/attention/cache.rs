@@ -70,9 +70,20 @@ impl KvCache {
 
     /// Goes on with these samples of the batch, in this order; one may be taken more than once: `[rows]`.
     pub fn select(&mut self, rows: &Tensor<1, Int>) {
+        let (count, len) = (rows.dims()[0], self.len);
+        let select = |all: Tensor<4>| {
+            let [batch, heads, capacity, d_head] = all.dims();
+            // What no token has been written to is not copied.
+            let used = all.clone().narrow(2, 0, len).select(0, rows.clone());
+            let room = match count == batch {
+                true => all,
+                false => Tensor::zeros([count, heads, capacity, d_head], &all.device()),
+            };
+            room.slice_assign([0..count, 0..heads, 0..len, 0..d_head], used)
+        };
         self.held = self.held.take().map(|held| Held {
-            key: held.key.select(0, rows.clone()),
-            value: held.value.select(0, rows.clone()),
+            key: select(held.key),
+            value: select(held.value),
         });
     }
 }

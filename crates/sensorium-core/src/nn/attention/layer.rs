@@ -219,22 +219,37 @@ impl Attention {
         let (Some(key), Some(value)) = (&self.key, &self.value) else {
             panic!("a layer with fused projections can only attend to its own input");
         };
+        // Laid out head by head once: a kernel would do it anew for every token.
+        let laid_out = |x: Tensor<4>| {
+            let ranges = x.dims().map(|n| 0..n);
+            Tensor::zeros(x.dims(), &x.device()).slice_assign(ranges, x)
+        };
+        let split = |layer, x| laid_out(split_heads(linear(layer, x), self.n_kv_heads));
         Remembered {
-            key: split_heads(linear(key, context.clone()), self.n_kv_heads),
-            value: split_heads(linear(value, context), self.n_kv_heads),
+            key: split(key, context.clone()),
+            value: split(value, context),
             pad,
         }
     }
 
     /// Attends from `x` `[batch, queries, d_model]` to a context that is remembered, as
-    /// [`cross_attend_with`](Self::cross_attend_with) does to the context itself.
+    /// [`cross_attend_with`](Self::cross_attend_with) does to the context itself. Where fewer contexts are remembered, each is
+    /// that of as many samples that follow each other.
     ///
     /// # Panics
-    /// If the layer was made with fused projections.
+    /// If the layer was made with fused projections, or the samples cannot be divided among the contexts.
     pub fn recall(&self, x: Tensor<3>, context: &Remembered) -> Tensor<3> {
         let Some(query) = &self.query else {
             panic!("a layer with fused projections can only attend to its own input");
         };
+        let [batch, queries, d_model] = x.dims();
+        let contexts = context.key.dims()[0];
+        assert!(
+            batch.is_multiple_of(contexts),
+            "{batch} samples cannot share {contexts} contexts evenly"
+        );
+        // Queries do not see each other, so those of several samples may stand in one row: [B, Q, D] -> [C, B / C * Q, D]
+        let x = x.reshape([contexts, batch / contexts * queries, d_model]);
         let query = split_heads(linear(query, x), self.n_heads);
         let how = Attend {
             key_pad: context.pad.clone(),
@@ -242,6 +257,7 @@ impl Attention {
         };
         let (key, value) = (context.key.clone(), context.value.clone());
         self.finish(query, key, value, &how, &mut NoTap)
+            .reshape([batch, queries, d_model]) // [C, B / C * Q, D] -> [B, Q, D]
     }
 
     /// Attends from `x` `[batch, queries, d_model]` to the tokens of `context` that are not padding.

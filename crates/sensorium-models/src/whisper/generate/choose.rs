@@ -1,12 +1,10 @@
 //! One half minute: word after word, the likeliest or drawn.
 
-use burn::tensor::{Int, Tensor, TensorData};
 use rand::RngExt;
 use sensorium_core::SampleRng;
-use sensorium_core::nn::DecoderCache;
 
+use super::decode::{Chooses, Next};
 use super::rules::{Rules, log_sum_exp};
-use super::{Prompt, Transcriber, host};
 
 /// The words of a half minute.
 #[derive(Clone, Debug)]
@@ -19,55 +17,66 @@ pub(super) struct Chosen {
     pub(super) no_speech: f32,
 }
 
-impl Transcriber<'_> {
-    pub(super) fn ids(&self, ids: &[u32]) -> Tensor<2, Int> {
-        let device = self.model.model.decoder.position.weight.val().device();
-        let ids: Vec<i64> = ids.iter().map(|id| i64::from(*id)).collect();
-        let shape = [1, ids.len()];
-        Tensor::from_data(TensorData::new(ids, shape), &device)
+impl Chosen {
+    /// Words, and the sum of the logarithms of their probabilities.
+    pub(super) fn new(tokens: Vec<u32>, sum: f64) -> Self {
+        Self {
+            log_probability: (sum / tokens.len().max(1) as f64) as f32,
+            tokens,
+            no_speech: 0.0,
+        }
     }
 
-    /// Chooses words until the text ends or is full.
-    pub(super) fn choose(
-        &self,
-        heard: &DecoderCache,
-        prompt: &Prompt,
+    pub(super) fn with_no_speech(self, no_speech: f32) -> Self {
+        Self { no_speech, ..self }
+    }
+}
+
+/// The one text that is followed.
+pub(super) struct Line<'a> {
+    rules: &'a Rules<'a>,
+    temperature: f32,
+    rng: &'a mut SampleRng,
+    /// How many words it may have.
+    most: usize,
+    tokens: Vec<u32>,
+    sum: f64,
+}
+
+impl<'a> Line<'a> {
+    /// Of up to `most` words: the likeliest, or, at a temperature above zero, drawn.
+    pub(super) fn new(
+        rules: &'a Rules<'a>,
         temperature: f32,
-        rng: &mut SampleRng,
-    ) -> Chosen {
-        let rules = Rules::new(self.settings, prompt.timestamps);
-        let positions = self.model.model.decoder.position.max_len();
-        let longest = self.settings.longest(prompt.tokens.len(), positions);
-        let mut cache = heard.clone();
-        let count = prompt.tokens.len();
-        let ids = self.ids(&prompt.tokens);
-        let at = [prompt.start, count - 1];
-        let [before, mut scores] = self.model.at(ids, at, &mut cache).map(host);
-        let no_speech = self
-            .settings
-            .silence()
-            .map_or(0.0, |id| (before[id] - log_sum_exp(&before)).exp());
-        let (mut tokens, mut sum) = (Vec::new(), 0.0);
-        while count + tokens.len() < longest {
-            rules.apply(&tokens, &mut scores);
-            let token = match temperature > 0.0 {
-                true => draw(&scores, temperature, rng),
-                false => likeliest(&scores),
-            };
-            sum += f64::from(scores[token as usize] - log_sum_exp(&scores));
-            tokens.push(token);
-            if self.settings.ends().contains(&token) {
-                break;
-            }
-            if count + tokens.len() < longest {
-                scores = host(self.model.next(self.ids(&[token]), &mut cache));
-            }
+        rng: &'a mut SampleRng,
+        most: usize,
+    ) -> Self {
+        Self {
+            rules,
+            temperature,
+            rng,
+            most,
+            tokens: Vec::new(),
+            sum: 0.0,
         }
-        Chosen {
-            log_probability: (sum / tokens.len().max(1) as f64) as f32,
-            no_speech,
-            tokens,
-        }
+    }
+}
+
+impl Chooses for Line<'_> {
+    fn choose(&mut self, scores: &mut [f32]) -> Option<Vec<Next>> {
+        self.rules.apply(&self.tokens, scores);
+        let token = match self.temperature > 0.0 {
+            true => draw(scores, self.temperature, self.rng),
+            false => likeliest(scores),
+        };
+        self.sum += f64::from(scores[token as usize] - log_sum_exp(scores));
+        self.tokens.push(token);
+        let ends = self.tokens.len() >= self.most || self.rules.ends().contains(&token);
+        (!ends).then(|| vec![Next { from: 0, token }])
+    }
+
+    fn chosen(self) -> Chosen {
+        Chosen::new(self.tokens, self.sum)
     }
 }
 

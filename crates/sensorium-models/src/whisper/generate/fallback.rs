@@ -1,6 +1,7 @@
 //! Trying again: what reads like a loop or is unlikely is chosen anew at a higher temperature (arXiv 2212.04356, section
 //! 4.5).
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use flate2::Compression;
@@ -8,7 +9,9 @@ use flate2::write::ZlibEncoder;
 use sensorium_core::SampleRng;
 use sensorium_core::nn::DecoderCache;
 
-use super::choose::Chosen;
+use super::beams::Beams;
+use super::choose::{Chosen, Line};
+use super::rules::Rules;
 use super::{Prompt, Transcribe, Transcriber};
 
 /// When a half minute is tried again, and when it is passed over.
@@ -61,48 +64,107 @@ pub(super) struct Tried {
 }
 
 impl Transcriber<'_> {
+    /// What is kept of half minutes, a row for each in what was heard, in the prompts and in the generators.
     pub(super) fn with_fallback(
         &self,
         heard: &DecoderCache,
-        prompt: &Prompt,
+        prompts: &[Prompt],
         how: &Transcribe,
-        rng: &mut SampleRng,
-    ) -> Tried {
+        rngs: &mut [&mut SampleRng],
+    ) -> Vec<Tried> {
+        let temperatures = match &how.fallback.temperatures[..] {
+            [] => &[0.0],
+            some => some,
+        };
+        let mut kept: Vec<Option<Tried>> = vec![None; prompts.len()];
+        let mut left: Vec<usize> = (0..prompts.len()).collect();
+        for (i, temperature) in temperatures.iter().enumerate() {
+            let is_last = i + 1 == temperatures.len();
+            let mut again = Vec::new();
+            for (row, chosen) in self.try_at(*temperature, heard, prompts, &left, how, rngs) {
+                let (tried, is_good) = self.judge(chosen, *temperature, &how.fallback);
+                match is_good || is_last {
+                    true => kept[row] = Some(tried),
+                    false => again.push(row),
+                }
+            }
+            again.sort_unstable();
+            left = again;
+            if left.is_empty() {
+                break;
+            }
+        }
+        kept.into_iter().flatten().collect()
+    }
+
+    /// What is chosen in some rows, in any order. Those whose texts begin at one place go side by side.
+    fn try_at(
+        &self,
+        temperature: f32,
+        heard: &DecoderCache,
+        prompts: &[Prompt],
+        rows: &[usize],
+        how: &Transcribe,
+        rngs: &mut [&mut SampleRng],
+    ) -> Vec<(usize, Chosen)> {
+        let mut alike: BTreeMap<(usize, usize, bool), Vec<usize>> = BTreeMap::new();
+        for row in rows {
+            let Prompt {
+                tokens,
+                start,
+                timestamps,
+            } = &prompts[*row];
+            let key = (tokens.len(), *start, *timestamps);
+            alike.entry(key).or_default().push(*row);
+        }
+        let search = self.settings.search(how.beams);
+        let mut all = Vec::with_capacity(rows.len());
+        for ((.., timestamps), rows) in alike {
+            let heard = self.only(heard, &rows, prompts.len());
+            let prompts: Vec<&Prompt> = rows.iter().map(|row| &prompts[*row]).collect();
+            let most = self.most(prompts[0]);
+            let rules = Rules::new(self.settings, timestamps);
+            let chosen = if temperature > 0.0 || search.width == 1 {
+                let rngs = rngs.iter_mut().enumerate();
+                let rngs = rngs.filter(|(row, _)| rows.contains(row));
+                let lines = rngs.map(|(_, rng)| Line::new(&rules, temperature, rng, most));
+                self.decode(heard, &prompts, lines.collect())
+            } else {
+                let beams = |_| Beams::new(&rules, search, most);
+                self.decode(heard, &prompts, rows.iter().map(beams).collect())
+            };
+            all.extend(rows.into_iter().zip(chosen));
+        }
+        all
+    }
+
+    /// What is left of the words of a half minute, and whether it is good enough.
+    fn judge(&self, chosen: Chosen, temperature: f32, fallback: &Fallback) -> (Tried, bool) {
         let Fallback {
-            temperatures,
             compression_ratio,
             log_probability,
             no_speech,
-        } = &how.fallback;
-        let last = temperatures.len().saturating_sub(1);
-        let mut trials = temperatures.iter().copied().enumerate();
-        loop {
-            let (i, temperature) = trials.next().unwrap_or((last, 0.0));
-            let Chosen {
-                mut tokens,
-                log_probability: found,
-                no_speech: nothing,
-            } = self.choose(heard, prompt, temperature, rng);
-            let unlikely = log_probability.is_some_and(|least| found < least);
-            let silent = unlikely && no_speech.is_some_and(|most| nothing > most);
-            let repeats =
-                compression_ratio.is_some_and(|most| ratio(&tokens, self.settings.vocab()) > most);
-            if silent || !(unlikely || repeats) || i >= last {
-                if tokens
-                    .last()
-                    .is_some_and(|id| self.settings.ends().contains(id))
-                {
-                    tokens.pop();
-                }
-                return Tried {
-                    tokens,
-                    log_probability: found,
-                    no_speech: nothing,
-                    temperature,
-                    silent,
-                };
-            }
+            ..
+        } = fallback;
+        let unlikely = log_probability.is_some_and(|least| chosen.log_probability < least);
+        let silent = unlikely && no_speech.is_some_and(|most| chosen.no_speech > most);
+        let mut tokens = chosen.tokens;
+        let repeats =
+            compression_ratio.is_some_and(|most| ratio(&tokens, self.settings.vocab()) > most);
+        if tokens
+            .last()
+            .is_some_and(|id| self.settings.ends().contains(id))
+        {
+            tokens.pop();
         }
+        let tried = Tried {
+            tokens,
+            log_probability: chosen.log_probability,
+            no_speech: chosen.no_speech,
+            temperature,
+            silent,
+        };
+        (tried, silent || !(unlikely || repeats))
     }
 }
 

@@ -23,6 +23,15 @@ impl<'a> Rules<'a> {
         }
     }
 
+    /// Ids that end a text.
+    pub(super) fn ends(&self) -> &[u32] {
+        self.settings.ends()
+    }
+
+    pub(super) fn vocab(&self) -> usize {
+        self.settings.vocab()
+    }
+
     /// Leaves in `scores` what may follow `chosen`.
     pub(super) fn apply(&self, chosen: &[u32], scores: &mut [f32]) {
         if chosen.is_empty() {

@@ -6,11 +6,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Transcribe;
+use super::beams::{Early, Search};
 use crate::Error;
 use crate::config;
-use crate::error::need;
+use crate::error::{need, size};
 
 const FILE: &str = "generation_config.json";
+
+/// The most texts that are followed side by side: each needs memory for all its words.
+pub const MOST_BEAMS: usize = 64;
 
 /// What is written down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,8 +61,27 @@ pub struct WhisperGeneration {
     pub(super) latest_first: Option<u32>,
     #[serde(default)]
     max_length: Option<usize>,
+    #[serde(default)]
+    num_beams: Option<usize>,
+    #[serde(default)]
+    length_penalty: Option<f64>,
+    #[serde(default)]
+    early_stopping: Option<EarlyStopping>,
     #[serde(skip)]
     vocab_size: usize,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged, expecting = "true, false or \"never\"")]
+enum EarlyStopping {
+    Yes(bool),
+    Never(Never),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Never {
+    Never,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -114,7 +137,27 @@ impl WhisperGeneration {
         if let Some(id) = settings.previous {
             known("prev_sot_token_id", id.into())?;
         }
+        if let Some(width) = settings.num_beams {
+            size(FILE, "num_beams", width, MOST_BEAMS)?;
+        }
+        let penalty = settings.length_penalty.unwrap_or(1.0);
+        need(penalty.abs() <= 100.0, FILE, "length_penalty", || {
+            format!("{penalty} must be -100 to 100")
+        })?;
         Ok(settings)
+    }
+
+    /// How beams are searched, so many at a time, or as many as the file says.
+    pub(super) fn search(&self, width: Option<usize>) -> Search {
+        Search {
+            width: width.or(self.num_beams).unwrap_or(1).clamp(1, MOST_BEAMS),
+            length_penalty: self.length_penalty.unwrap_or(1.0),
+            early: match self.early_stopping {
+                Some(EarlyStopping::Yes(true)) => Early::Full,
+                Some(EarlyStopping::Never(Never::Never)) => Early::Never,
+                _ => Early::Likely,
+            },
+        }
     }
 
     pub(super) fn unknown(&self, key: &'static str, problem: impl Into<String>) -> Error {
@@ -185,8 +228,10 @@ impl WhisperGeneration {
         self.is_multilingual.unwrap_or(true) && !self.lang_to_id.is_empty()
     }
 
-    pub(super) fn languages(&self) -> impl Iterator<Item = u32> {
-        self.lang_to_id.values().copied()
+    /// Ids of the languages a text may be said to be in: none of a model for English.
+    pub(super) fn spoken(&self) -> impl Iterator<Item = u32> {
+        let known = self.lang_to_id.values().copied();
+        known.filter(|_| self.is_multilingual())
     }
 
     /// The id of a language that is named as `en` or `<|en|>`.

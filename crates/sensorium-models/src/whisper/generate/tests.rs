@@ -24,6 +24,14 @@ struct Case {
     no_speech: Option<f32>,
     /// Start, end, ids.
     segments: Vec<(f64, f64, Vec<u32>)>,
+    beams: Option<usize>,
+    #[serde(default)]
+    length_penalty: Value,
+    #[serde(default)]
+    early_stopping: Value,
+    /// Of each segment's half minute, the mean of the logarithms of its probabilities.
+    #[serde(default)]
+    means: Vec<f32>,
 }
 
 impl Case {
@@ -36,7 +44,7 @@ impl Case {
             },
             timestamps: self.timestamps,
             on_previous: self.on_previous,
-            beams: None,
+            beams: self.beams,
             fallback: Fallback {
                 log_probability: Some(self.log_probability),
                 no_speech: self.no_speech,
@@ -45,10 +53,27 @@ impl Case {
             seed: 0,
         }
     }
+
+    fn settings(&self) -> WhisperGeneration {
+        let mut json = settings_json();
+        json["length_penalty"] = self.length_penalty.clone();
+        json["early_stopping"] = self.early_stopping.clone();
+        WhisperGeneration::parse(&json, 44).unwrap()
+    }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ready-whisper")
+    fixture("ready-whisper")
+}
+
+fn transcripts() -> PathBuf {
+    fixture("whisper-transcripts")
 }
 
 fn settings_json() -> Value {
@@ -66,16 +91,16 @@ fn model(device: &Device) -> WhisperForConditionalGeneration {
     loaded.expect("a checkpoint").model
 }
 
-#[test]
-fn parity_of_whole_transcripts() {
-    let text = std::fs::read(folder().join("transcripts.json")).unwrap();
+/// Compares what is made of every case of a file with what the reference made of it; says how many there are.
+fn check_transcripts(file: &str) -> usize {
+    let text = std::fs::read(transcripts().join(file)).unwrap();
     let cases: Vec<Case> = serde_json::from_slice(&text).unwrap();
-    assert_eq!(cases.len(), 48);
-    let (reference, settings) = (Reference::open(&folder()), settings());
+    let reference = Reference::open(&transcripts());
     for device in devices() {
         let model = model(&device);
-        let transcriber = Transcriber::new(&model, &settings);
         for (i, case) in cases.iter().enumerate() {
+            let settings = case.settings();
+            let transcriber = Transcriber::new(&model, &settings);
             let (shape, features) = reference.floats(&case.features);
             let recording = Recording::new(features, shape[1]);
             let mut seen = Vec::new();
@@ -92,8 +117,22 @@ fn parity_of_whole_transcripts() {
                 assert!((segment.start_s - start_s).abs() < 1e-6, "case {i}");
                 assert!((segment.end_s - end_s).abs() < 1e-6, "case {i}");
             }
+            for (segment, mean) in seen.iter().zip(&case.means) {
+                assert!((segment.log_probability - mean).abs() < 1e-4, "case {i}");
+            }
         }
     }
+    cases.len()
+}
+
+#[test]
+fn parity_of_whole_transcripts() {
+    assert_eq!(check_transcripts("transcripts.json"), 48);
+}
+
+#[test]
+fn parity_of_whole_transcripts_by_beam_search() {
+    assert_eq!(check_transcripts("beams.json"), 36);
 }
 
 fn noise(frames: usize) -> Vec<f32> {
@@ -130,6 +169,79 @@ fn what_is_unlikely_is_drawn_again_and_the_same_from_the_same_seed() {
     );
     assert_eq!(once, drawn(1));
     assert!((2..9).any(|seed| drawn(seed).tokens() != once.tokens()));
+}
+
+/// Ways in which recordings are transcribed side by side: the likeliest words, beams that read what was said before, and
+/// tries at higher temperatures, which some half minutes need and others do not.
+fn ways() -> [Transcribe; 3] {
+    let plain = Transcribe {
+        timestamps: true,
+        fallback: Fallback::none(),
+        ..Transcribe::default()
+    };
+    let beams = Transcribe {
+        beams: Some(3),
+        on_previous: true,
+        ..plain.clone()
+    };
+    let again = Transcribe {
+        fallback: Fallback {
+            temperatures: vec![0.0, 0.5, 1.0],
+            log_probability: Some(-1.2),
+            compression_ratio: Some(1.0),
+            ..Fallback::none()
+        },
+        ..plain.clone()
+    };
+    [plain, beams, again]
+}
+
+#[test]
+fn recordings_side_by_side_are_as_each_alone() {
+    let (reference, settings) = (Reference::open(&transcripts()), settings());
+    for device in devices() {
+        let model = model(&device);
+        let transcriber = Transcriber::new(&model, &settings);
+        let names = (0..4).map(|i| format!("features.{i}"));
+        let features: Vec<&[f32]> = names.map(|name| reference.floats(&name).1).collect();
+        let recordings = features.iter().map(|features| Recording::new(features, 6));
+        let short = Recording::new(features[3], 6).with_frames(11);
+        let recordings: Vec<Recording<'_>> = recordings.chain([short]).collect();
+        for how in ways() {
+            let alone = |recording: &Recording<'_>| {
+                transcriber.transcribe(*recording, &how, |_, _| {}).unwrap()
+            };
+            let alone: Vec<Transcript> = recordings.iter().map(alone).collect();
+            let start = |recording: &Recording<'_>| transcriber.start(*recording, &how).unwrap();
+            let mut courses: Vec<Course> = recordings.iter().map(start).collect();
+            let mut shown = vec![0; courses.len()];
+            while courses.iter().any(|course| !course.is_done()) {
+                let rows = recordings.iter().copied().zip(&mut courses).enumerate();
+                let going = rows.filter(|(_, (_, course))| !course.is_done());
+                let (places, mut rows): (Vec<usize>, Vec<_>) = going.unzip();
+                let round = transcriber.round(&mut rows, &how, |row, _, _| shown[places[row]] += 1);
+                round.unwrap();
+            }
+            for (i, (course, alone)) in courses.iter().zip(&alone).enumerate() {
+                let found = course.transcript();
+                assert_eq!(found.language, alone.language);
+                assert_eq!(found.tokens(), alone.tokens(), "recording {i}, {how:?}");
+                assert_eq!(shown[i], alone.segments.len());
+                for (found, alone) in found.segments.iter().zip(&alone.segments) {
+                    assert!((found.log_probability - alone.log_probability).abs() < 1e-4);
+                    let silence = [found, alone].map(|segment| segment.no_speech.unwrap());
+                    assert!((silence[0] - silence[1]).abs() < 1e-4);
+                    let (times, expected) =
+                        ((found.start_s, found.end_s), (alone.start_s, alone.end_s));
+                    assert_eq!(times, expected);
+                    assert!((found.temperature - alone.temperature).abs() < 1e-6);
+                }
+            }
+            let temperatures = alone.iter().flat_map(|one| &one.segments);
+            let again = temperatures.filter(|s| s.temperature > 0.0).count();
+            assert_eq!(again > 0, how.fallback != Fallback::none());
+        }
+    }
 }
 
 #[test]
@@ -241,6 +353,10 @@ fn settings_that_name_ids_that_are_none_are_refused_by_key() {
         ("task_to_id", json!({"transcribe": 50})),
         ("prev_sot_token_id", json!(50)),
         ("max_length", json!("long")),
+        ("num_beams", json!(0)),
+        ("num_beams", json!(1_000_000_000)),
+        ("length_penalty", json!(1e300)),
+        ("early_stopping", json!("soon")),
     ] {
         let mut json = settings_json();
         json[key] = value;
