@@ -218,81 +218,34 @@ fn no_frames_say_nothing_and_what_is_impossible_is_never_said() {
     assert_eq!((found[0].labels.len(), found[0].log_probability), (0, 0.0));
 }
 
+/// A `vocab.json`, a `tokenizer_config.json`, and what is said of them.
+#[rustfmt::skip]
+const CANNOT_WORK: [(&str, &str, &str); 12] = [
+    ("[1]", "{}", "vocab.json: the file: is [1]; it must be a table"),
+    (r#"{"a": -1}"#, "{}", "vocab.json: \"a\": -1 must be an id"),
+    (r#"{"a": 0, "b": 1}"#, "{}", "vocab.json: pad_token: `<pad>`, which"),
+    (r#"{"<pad>": 7, "b": 1}"#, "{}", "is none of the model's 2 ids"),
+    (PLAIN, r#"{"pad_token": 3}"#, "tokenizer_config.json: pad_token: is 3; it must be a token"),
+    (PLAIN, r#"{"do_lower_case": "yes"}"#, "do_lower_case: is \"yes\"; it must be true or"),
+    (PLAIN, r#"{"replace_word_delimiter_char": 1}"#, "char: is 1; it must be a text"),
+    (PLAIN, r#"{"added_tokens_decoder": {"x": {"content": "a"}}}"#, "added_tokens_decoder: is"),
+    (PLAIN, r#"{"added_tokens_decoder": 5}"#, "must be a table of tokens by their ids"),
+    (NESTED, "{}", "target_lang: is missing; vocab.json has a table for each of de, en"),
+    (NESTED, r#"{"target_lang": "fr"}"#, "target_lang: vocab.json has no table for `fr`"),
+    (PLAIN, r#"{"target_lang": 1}"#, "target_lang: is 1; it must be a language's name"),
+];
+const PLAIN: &str = r#"{"<pad>": 0, "a": 1}"#;
+const NESTED: &str = r#"{"de": {"<pad>": 0}, "en": {"<pad>": 1}}"#;
+
 #[test]
 fn a_vocabulary_that_cannot_work_is_refused_by_file_and_key() {
-    let vocab = json!({"<pad>": 0, "a": 1});
-    let with = |config: Value| CtcFiles {
-        config: Some(config),
-        ..CtcFiles::of_vocab(vocab.clone())
-    };
-    let nested = CtcFiles::of_vocab(json!({"de": {"<pad>": 0}, "en": {"<pad>": 1}}));
-    let cases: [(CtcFiles, usize, &str); 12] = [
-        (
-            CtcFiles::of_vocab(json!([1])),
-            2,
-            "vocab.json: the file: is [1]; it must be a table",
-        ),
-        (
-            CtcFiles::of_vocab(json!({"a": -1})),
-            2,
-            "vocab.json: \"a\": -1 must be an id",
-        ),
-        (
-            CtcFiles::of_vocab(json!({"a": 0, "b": 1})),
-            2,
-            "vocab.json: pad_token: `<pad>`, which",
-        ),
-        (
-            CtcFiles::of_vocab(json!({"<pad>": 7, "b": 1})),
-            2,
-            "is none of the model's 2 ids",
-        ),
-        (
-            with(json!({"pad_token": 3})),
-            2,
-            "tokenizer_config.json: pad_token: is 3; it must be a token",
-        ),
-        (
-            with(json!({"do_lower_case": "yes"})),
-            2,
-            "do_lower_case: is \"yes\"; it must be true or",
-        ),
-        (
-            with(json!({"replace_word_delimiter_char": 1})),
-            2,
-            "char: is 1; it must be a text",
-        ),
-        (
-            with(json!({"added_tokens_decoder": {"x": {"content": "a"}}})),
-            2,
-            "added_tokens_decoder: is",
-        ),
-        (
-            with(json!({"added_tokens_decoder": 5})),
-            2,
-            "must be a table of tokens by their ids",
-        ),
-        (
-            nested.clone(),
-            2,
-            "target_lang: is missing; vocab.json has a table for each of de, en",
-        ),
-        (
-            CtcFiles {
-                config: Some(json!({"target_lang": "fr"})),
-                ..nested
-            },
-            2,
-            "target_lang: vocab.json has no table for `fr`",
-        ),
-        (
-            with(json!({"target_lang": 1})),
-            2,
-            "target_lang: is 1; it must be a language's name",
-        ),
-    ];
-    for (files, n_ids, expected) in cases {
-        let error = CtcVocabulary::parse(&files, n_ids).unwrap_err().to_string();
+    for (vocab, config, expected) in CANNOT_WORK {
+        let parse = |text| serde_json::from_str::<Value>(text).unwrap();
+        let files = CtcFiles {
+            config: Some(parse(config)),
+            ..CtcFiles::of_vocab(parse(vocab))
+        };
+        let error = CtcVocabulary::parse(&files, 2).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
     // An id beyond the model's is passed over, not made room for.
