@@ -141,6 +141,11 @@ fn labels_in_words_are_chosen_for_recordings() {
         .map(|row| row["vector"].as_array().unwrap().len())
         .collect();
     assert_eq!(lengths, [12, 12]);
+}
+
+#[test]
+fn what_labels_need_is_said() {
+    let [a, _] = recordings();
     for (args, expected) in [
         (
             vec!["classify", "--audio", &a],

@@ -171,7 +171,7 @@ mod tests {
         // Of the last window, all tokens come from other corners.
         let apart = floats(&windows.apart(device).unwrap());
         assert_eq!(apart[..16], [0.0; 16]);
-        let alone = |i: usize| if i % 5 == 0 { 0.0 } else { APART };
+        let alone = |i: usize| if i.is_multiple_of(5) { 0.0 } else { APART };
         assert_eq!(apart[48..], (0..16).map(alone).collect::<Vec<_>>());
         // One window covers the grid: nothing is shifted.
         assert_eq!(Windows::new([2, 4], 2, 1).apart(device).map(|_| ()), None);

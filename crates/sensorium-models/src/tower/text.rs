@@ -26,6 +26,10 @@ pub struct TextTower {
 }
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "modules cannot be boxed, and a model has one of these"
+)]
 enum AnyText {
     Bert(BertModel),
     Sentence(SentenceEncoder),

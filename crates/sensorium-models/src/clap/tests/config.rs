@@ -216,6 +216,10 @@ fn what_cannot_work_is_refused_by_key() {
             "{found}"
         );
     }
+}
+
+#[test]
+fn what_cannot_work_elsewhere_is_refused_by_key() {
     for (pointer, value, expected) in [
         (
             "/text_config/hidden_size",
