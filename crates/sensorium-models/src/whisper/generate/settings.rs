@@ -15,6 +15,8 @@ const FILE: &str = "generation_config.json";
 
 /// The most texts that are followed side by side: each needs memory for all its words.
 pub const MOST_BEAMS: usize = 64;
+/// The most ids that end a text: for each, a search looks at so many more ways on.
+const MOST_ENDS: usize = 64;
 
 /// What is written down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,6 +115,10 @@ impl WhisperGeneration {
         }
         need(!settings.ends().is_empty(), FILE, "eos_token_id", || {
             "names no id".to_owned()
+        })?;
+        let count = settings.ends().len();
+        need(count <= MOST_ENDS, FILE, "eos_token_id", || {
+            format!("names {count} ids, which must be at most {MOST_ENDS}")
         })?;
         for (key, ids) in [
             ("suppress_tokens", &settings.suppress_tokens),

@@ -345,6 +345,7 @@ fn settings_that_name_ids_that_are_none_are_refused_by_key() {
         ("decoder_start_token_id", json!(44)),
         ("eos_token_id", json!([20, 99])),
         ("eos_token_id", json!([])),
+        ("eos_token_id", json!(vec![20; 100_000])),
         ("suppress_tokens", json!([-1])),
         ("begin_suppress_tokens", json!([1 << 20])),
         ("no_timestamps_token_id", json!(0)),
