@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AUDIO, Ast, AstConfig, AudioProcessor, AugmentConfig, Error, LogMel, MelConfig, MelScale,
+    NormalizeConfig, NormalizeOver,
 };
 
 /// A recipe's table for sound: its features, how they are changed in training, and an [`Ast`].
@@ -33,6 +34,11 @@ pub struct AudioConfig {
     pub f_max: Option<f32>,
     /// How a frequency becomes a pitch.
     pub mel_scale: MelScale,
+    /// Over what the features' mean is taken, which becomes 0.
+    pub normalize: NormalizeOver,
+    /// How many decibels below the loudest a band counts as silent; without it, the floor is that of the logarithm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub floor_db: Option<f32>,
     /// Frames of a patch.
     pub patch_frames: usize,
     /// Bands of a patch; all of them by default.
@@ -67,6 +73,8 @@ impl Default for AudioConfig {
             f_min: 0.0,
             f_max: None,
             mel_scale: MelScale::Slaney,
+            normalize: NormalizeOver::Sound,
+            floor_db: None,
             patch_frames: 4,
             patch_mels: None,
             d_model: 64,
@@ -116,8 +124,13 @@ impl AudioConfig {
 
     fn processor(&self) -> Result<AudioProcessor, Error> {
         let mel = LogMel::new(self.mel())?;
-        let processor = AudioProcessor::new(mel, self.max_seconds, self.patch_frames)?;
-        processor.with_augment(self.augment)
+        let normalize = NormalizeConfig {
+            over: self.normalize,
+            floor_db: self.floor_db,
+        };
+        AudioProcessor::new(mel, self.max_seconds, self.patch_frames)?
+            .with_normalize(normalize)?
+            .with_augment(self.augment)
     }
 }
 

@@ -28,6 +28,7 @@ mod decode;
 mod error;
 mod features;
 mod kit;
+mod normalize;
 mod processor;
 mod published;
 mod resample;
@@ -48,6 +49,7 @@ pub use features::{
     Spectrum, Stft, StftConfig, Waveform, WaveformConfig, WhisperConfig, WhisperMel, Window,
 };
 pub use kit::{AudioConfig, AudioKit};
+pub use normalize::{NormalizeConfig, NormalizeOver};
 pub use processor::{AudioBatch, AudioProcessor, AudioSample};
 pub use published::{SoundBatch, SoundFeatures, SoundProcessor, SoundSample, TrainingSounds};
 pub use resample::resample;

@@ -7,6 +7,7 @@ use sensorium_core::{HostBytes, Processor, SampleRng, Source, need};
 
 use crate::augment::AugmentConfig;
 use crate::decode::decode_start;
+use crate::normalize::NormalizeConfig;
 use crate::resample::needed;
 use crate::{Error, LogMel, resample};
 
@@ -48,14 +49,15 @@ impl AudioBatch {
     }
 }
 
-/// Decodes, resamples, computes log-mel features and normalises them by the sound's own mean and deviation,
-/// so that how loud a recording is does not matter.
+/// Decodes, resamples, computes log-mel features and normalises them by the sound's own mean and deviation
+/// ([`NormalizeConfig`]), so that how loud a recording is does not matter.
 #[derive(Clone, Debug)]
 pub struct AudioProcessor {
     mel: LogMel,
     max_frames: usize,
     /// Batches are padded to a multiple of it: a whole number of patches.
     patch_frames: usize,
+    normalize: NormalizeConfig,
     augment: AugmentConfig,
 }
 
@@ -75,8 +77,19 @@ impl AudioProcessor {
             max_frames: mel.n_frames(samples),
             mel,
             patch_frames: patch_frames.max(1),
+            normalize: NormalizeConfig::default(),
             augment: AugmentConfig::default(),
         })
+    }
+
+    /// What features are brought to.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key that cannot work.
+    pub fn with_normalize(mut self, normalize: NormalizeConfig) -> Result<Self, Error> {
+        normalize.validate()?;
+        self.normalize = normalize;
+        Ok(self)
     }
 
     /// How sounds are randomly changed in training.
@@ -104,7 +117,8 @@ impl AudioProcessor {
         let heard = samples.len().min(self.most());
         let mut features = self.mel.compute(&samples[..heard]);
         features.truncate(self.max_frames * self.mel.config().n_mels);
-        normalise(&mut features);
+        self.normalize
+            .apply(&mut features, self.mel.config().n_mels);
         features
     }
 }
@@ -180,23 +194,4 @@ pub(crate) fn stack(
         Tensor::from_data(features, device),
         Tensor::from_data(TensorData::new(pad, shape), device),
     )
-}
-
-/// To mean 0 and deviation 1; digital silence becomes all zeros.
-fn normalise(features: &mut [f32]) {
-    let count = features.len().max(1) as f64;
-    let mean = features.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
-    let variance = features
-        .iter()
-        .map(|v| (f64::from(*v) - mean).powi(2))
-        .sum::<f64>()
-        / count;
-    let scale = if variance > 1e-10 {
-        1.0 / variance.sqrt()
-    } else {
-        0.0
-    };
-    features
-        .iter_mut()
-        .for_each(|v| *v = ((f64::from(*v) - mean) * scale) as f32);
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use sensorium_data::NamePattern;
 use sensorium_runtime::Backend;
 
 /// Multimodal models: train, evaluate and use them, on any GPU or none.
@@ -47,7 +48,8 @@ pub enum Command {
   sensorium train                             # the built-in recipe av-digits on its embedded data
   sensorium train av-digits --set train.epochs=2 --out runs/short
   sensorium train --resume runs/av-digits     # with the recipe that the run began with
-  sensorium train my-recipe.toml --data manifest.jsonl --on-error skip")]
+  sensorium train my-recipe.toml --data manifest.jsonl --on-error skip
+  sensorium train spoken-digits --data recordings.csv --leave-out speaker")]
     Train(TrainArgs),
     /// Evaluate a trained model, as a whole and on each set of modalities.
     #[command(after_help = "Examples:
@@ -112,6 +114,10 @@ pub struct TrainArgs {
     /// Change a key of the recipe, such as train.epochs=3; may be given more than once.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Train once for each value of this column, on the rows of all others, and test on those of this one: a run each, in
+    /// folders below that of --out.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "resume")]
+    pub leave_out: Option<String>,
     /// The run's folder [default: runs/NAME, numbered if it exists].
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
@@ -376,6 +382,12 @@ pub enum DataCommand {
     /// Build a data set out of raw material.
     #[command(subcommand)]
     Make(MakeCommand),
+    /// Write a manifest of files whose names say what they are.
+    #[command(after_help = "Examples:
+  sensorium data manifest recordings --pattern \"{label}_{speaker}_{take}.wav\" --out recordings.csv
+  sensorium data manifest photos --pattern \"{place}/{label}/{}.jpg\" --out photos.jsonl --on-error skip
+  sensorium data manifest heat --pattern \"{label}-{group}.npy\" --column thermal --out heat.tsv")]
+    Manifest(ManifestArgs),
 }
 
 /// `sensorium data make`
@@ -387,6 +399,26 @@ pub enum MakeCommand {
   sensorium data make av-digits --digits digits.csv.gz --speech recordings --out my-digits
   sensorium train av-digits --data my-digits")]
     AvDigits(MakeAvDigits),
+}
+
+/// `sensorium data manifest`
+#[derive(Clone, Debug, Args)]
+pub struct ManifestArgs {
+    /// The folder that holds the files.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Where in a path below the folder columns stand: {NAME} is a column, {} anything, the rest itself. The class is {label}.
+    #[arg(long, value_name = "P")]
+    pub pattern: NamePattern,
+    /// The manifest: .csv, .tsv or .jsonl; must not exist. Paths in it are relative to it if the files lie beside or below.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// The column of the files' paths [default: image or audio, by a file's extension].
+    #[arg(long, value_name = "NAME")]
+    pub column: Option<String>,
+    /// Whether a file that does not fit ends the command (fail) or is named and left out (skip).
+    #[arg(long, default_value = "fail", value_name = "fail|skip")]
+    pub on_error: OnErrorArg,
 }
 
 /// `sensorium data make av-digits`

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Make(MakeCommand::AvDigits(args))) => {
             commands::data::make_av_digits(&args, common)
         }
+        Command::Data(DataCommand::Manifest(args)) => commands::data::manifest(&args, common),
         Command::Devices => commands::devices::run(common),
     };
     match done {

@@ -1,4 +1,5 @@
-//! `data make av-digits`: the embedded data set as files, and the same out of handwriting and recordings of one's own.
+//! `data make av-digits`: the embedded data set as files, and the same out of handwriting and recordings of one's own; `data
+//! manifest`: recordings listed by their names, and each speaker left out in turn.
 
 #[path = "common/command.rs"]
 mod command;
@@ -118,6 +119,104 @@ fn human_recordings_are_made_into_a_data_set_where_they_lie_beside_the_repositor
     let (digits, speech) = (digits.display().to_string(), speech.display().to_string());
     let told = make(dir.path(), &["--digits", &digits, "--speech", &speech]);
     check(dir.path(), &told);
+}
+
+#[test]
+fn recordings_are_listed_by_their_names_and_each_speaker_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    std::fs::create_dir(dir.join("speech")).unwrap();
+    for (voice, speaker) in ["ann", "ben", "cy"].iter().enumerate() {
+        for take in 0..4 {
+            let name = format!("speech/{}_{speaker}_{take}.wav", take % 2);
+            let hertz = 300.0 + 900.0 * (take % 2) as f32 + 30.0 * voice as f32;
+            tone(&dir.join(name), hertz);
+        }
+    }
+    std::fs::write(dir.join("speech/LICENCE"), "free").unwrap();
+    let list = |rest: &[&str]| {
+        let pattern = ["--pattern", "{label}_{speaker}_{take}.wav"];
+        let mut command = sensorium(dir);
+        command.args(["data", "manifest", "speech", "--out", "s.csv"]);
+        command.args(pattern).args(rest).assert()
+    };
+    list(&[]).code(1).stdout("").stderr(
+        "error: speech: 1 of its files do not fit {label}_{speaker}_{take}.wav: LICENCE: does not fit \
+         (use --on-error skip to leave them out)\n",
+    );
+    list(&["--on-error", "skip"]).success().stdout(
+        "s.csv: 12 rows, 1 files left out\nlabel: 2 values (0, 1)\nspeaker: 3 values (ann, ben, cy)\n\
+         take: 4 values (0, 1, 2, 3)\n",
+    );
+    list(&[]).code(1);
+
+    let train = [
+        "train",
+        "spoken-digits",
+        "--data",
+        "s.csv",
+        "--leave-out",
+        "speaker",
+        "--out",
+        "runs",
+    ];
+    let short = [
+        "--set",
+        "train.steps=20",
+        "--set",
+        "batch.size=8",
+        "--set",
+        "encoders.audio.d_model=16",
+    ];
+    let done = sensorium(dir).args(train).args(short).assert().success();
+    let told = String::from_utf8(done.get_output().stdout.clone()).unwrap();
+    let firsts: Vec<&str> = told.lines().filter_map(|l| l.split("  ").next()).collect();
+    assert_eq!(
+        firsts[..5],
+        ["speaker", "ann", "ben", "cy", "mean"],
+        "{told}"
+    );
+    assert!(told.contains("3 runs, trained in ") && told.trim_end().ends_with(": runs"));
+    let metrics = std::fs::read_to_string(dir.join("runs/metrics.json")).unwrap();
+    let metrics: Value = serde_json::from_str(&metrics).unwrap();
+    assert_eq!(metrics["groups"][2]["left_out"], "cy");
+    assert_eq!(metrics["groups"][2]["n"], 4);
+    for folder in ["ann", "ben", "cy"] {
+        assert!(dir.join("runs").join(folder).join("report.html").is_file());
+    }
+
+    // One that is missing is made anew, and the rest left as it is.
+    std::fs::remove_file(dir.join("runs/metrics.json")).unwrap();
+    std::fs::remove_dir_all(dir.join("runs/ben")).unwrap();
+    let done = sensorium(dir)
+        .args(["train", "--resume", "runs", "--json"])
+        .assert()
+        .success();
+    let told: Value = serde_json::from_slice(&done.get_output().stdout).unwrap();
+    assert_eq!(told["groups"], metrics["groups"]);
+    assert_eq!(told["run"], "runs");
+}
+
+#[test]
+fn human_recordings_are_listed_where_they_lie_beside_the_repository() {
+    let speech = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/fsdd");
+    if !speech.is_dir() {
+        return; // the made-up ones above take the same way
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let speech = speech.display().to_string();
+    let done = sensorium(dir.path())
+        .args(["data", "manifest", &speech, "--out", "fsdd.csv", "--json"])
+        .args(["--pattern", "{label}_{speaker}_{index}.wav"])
+        .assert()
+        .success();
+    let told: Value = serde_json::from_slice(&done.get_output().stdout).unwrap();
+    let values = |i: usize| told["columns"][i]["values"].as_u64();
+    assert_eq!(told["rows"], 2000);
+    assert_eq!(
+        [values(0), values(1), values(2)],
+        [Some(10), Some(4), Some(50)]
+    );
 }
 
 /// Nobody is heard in two parts, and each digit stands in each.

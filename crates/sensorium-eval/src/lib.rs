@@ -43,7 +43,7 @@ pub use report::{
     Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport,
     SkippedRow, SplitSummary, render, render_with,
 };
-pub use table::text_table;
+pub use table::{group_table, mean, text_table};
 pub use transcription::{
     Alignment, Chunk, Edit, EditCounts, PairCounts, Transcription, TranscriptionReport,
     align_characters, align_words,

@@ -32,9 +32,36 @@ pub fn text_table(test: Option<&ClassificationReport>, ablation: Option<&Ablatio
     if let Some(chance) = test.and_then(|test| test.majority_share) {
         rows.push(row("commonest class", Some(chance), None, None, None));
     }
-    let head = ["", "accuracy", "95 % interval", "macro F1", "n"].map(String::from);
+    align(&HEAD.map(String::from), &rows)
+}
+
+/// The results of models that each were tested on one group, as aligned plain text, and their mean, in which each group counts
+/// alike; `column` is what groups are told by. Empty where there is no group.
+pub fn group_table(column: &str, groups: &[(&str, &ClassificationReport)]) -> String {
+    if groups.is_empty() {
+        return String::new();
+    }
+    let of = |(name, test): &(&str, &ClassificationReport)| {
+        let (accuracy, interval) = (test.accuracy, test.accuracy_interval);
+        row(name, accuracy, interval, test.macro_f1(), Some(test.n))
+    };
+    let mut rows: Vec<[String; 5]> = groups.iter().map(of).collect();
+    let accuracy = mean(groups.iter().map(|(_, test)| test.accuracy));
+    let f1 = mean(groups.iter().map(|(_, test)| test.macro_f1()));
+    rows.push(row("mean", accuracy, None, f1, None));
+    let mut head = HEAD.map(String::from);
+    head[0] = column.chars().filter(|c| !c.is_control()).collect();
     align(&head, &rows)
 }
+
+/// The mean of numbers all of which are there.
+pub fn mean(numbers: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let numbers: Option<Vec<f64>> = numbers.collect();
+    let numbers = numbers.filter(|numbers| !numbers.is_empty())?;
+    Some(numbers.iter().sum::<f64>() / numbers.len() as f64)
+}
+
+const HEAD: [&str; 5] = ["", "accuracy", "95 % interval", "macro F1", "n"];
 
 fn subset(measured: &AblationRow) -> [String; 5] {
     let name = measured.modalities.join(" + ");
@@ -135,6 +162,21 @@ image              80.0 %    76.3 – 83.3     0.800  500
 commonest class    50.0 %
 ";
         assert_eq!(text_table(Some(&test), Some(&ablation)), expected);
+    }
+
+    #[test]
+    fn groups_count_alike_in_their_mean() {
+        let (theo, ann) = (measured(90, 100), measured(40, 50));
+        let expected = "speaker  accuracy  95 % interval  macro F1    n
+theo       90.0 %    82.6 – 94.5     0.900  100
+ann        80.0 %    67.0 – 88.8     0.798   50
+mean       85.0 %                    0.849
+";
+        let groups = [("theo", &theo), ("a\u{7}nn", &ann)];
+        assert_eq!(group_table("speaker", &groups), expected);
+        assert_eq!(group_table("speaker", &[]), "");
+        assert_eq!(mean([Some(1.0), None].into_iter()), None);
+        assert_eq!(mean([None; 0].into_iter()), None);
     }
 
     #[test]

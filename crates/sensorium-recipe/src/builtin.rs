@@ -5,6 +5,10 @@ use sensorium_hub::{Checkpoint, Error, RemoteOptions};
 const RECIPES: &[(&str, &str)] = &[
     ("av-digits", include_str!("../recipes/av-digits.toml")),
     ("clip-digits", include_str!("../recipes/clip-digits.toml")),
+    (
+        "spoken-digits",
+        include_str!("../recipes/spoken-digits.toml"),
+    ),
 ];
 
 /// A CLIP of random weights, as small as it goes: `tools/parity/models/tiny_clip.py` made it.

@@ -79,6 +79,20 @@ impl Claim {
         self.kept = true;
         Ok((folder, self.lock.clone()))
     }
+
+    /// Makes it a folder that begins with another file. The lock holds while it lives.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub(crate) fn begin_with(
+        mut self,
+        name: &str,
+        text: &[u8],
+    ) -> Result<(PathBuf, RunLock), Error> {
+        sensorium_train::write_file(&self.root.join(name), text)?;
+        self.kept = true;
+        Ok((self.root.clone(), self.lock.clone()))
+    }
 }
 
 impl Drop for Claim {

@@ -74,10 +74,8 @@ impl Dataset {
     /// # Errors
     /// If they cannot be parted so.
     pub fn split(&mut self, recipe: &Recipe) -> Result<(), Error> {
-        self.splits = recipe
-            .data
-            .split
-            .split(&self.table.rows, recipe.train.seed)?;
+        let split = recipe.data.split();
+        self.splits = split.split(&self.table.rows, recipe.train.seed)?;
         Ok(())
     }
 

@@ -74,6 +74,12 @@ impl RunFolder {
                 "is not a folder; a run's folder is made by `sensorium train`",
             ));
         }
+        if crate::folds::holds_left_out(root) && !folder.recipe_path().is_file() {
+            return Err(Error::folder(
+                root,
+                "holds a run for each group that was left out: name one of the folders in it",
+            ));
+        }
         if !folder.recipe_path().is_file() {
             return Err(Error::folder(
                 root,
@@ -143,22 +149,22 @@ pub(crate) const LARGEST: u64 = 1 << 20;
 
 /// Reads a text that a person may have written, of bounded size.
 pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
-    String::from_utf8(read(path)?)
+    String::from_utf8(read(path, LARGEST)?)
         .map_err(|_| Error::folder(path, "is not UTF-8 text; save it as UTF-8"))
 }
 
-/// Reads a JSON file of bounded size.
-pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    serde_json::from_slice(&read(path)?).map_err(|error| Error::folder(path, error))
+/// Reads a JSON file of at most so many bytes.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path, largest: u64) -> Result<T, Error> {
+    serde_json::from_slice(&read(path, largest)?).map_err(|error| Error::folder(path, error))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    match Source::path(path).read(LARGEST) {
+fn read(path: &Path, largest: u64) -> Result<Vec<u8>, Error> {
+    match Source::path(path).read(largest) {
         Ok(bytes) => Ok(bytes.to_vec()),
         Err(SourceError::Read { error, .. }) => Err(Error::folder(path, error)),
         Err(SourceError::TooLarge { size, .. }) => Err(Error::folder(
             path,
-            format!("{size} bytes are more than the {LARGEST} it may have"),
+            format!("{size} bytes are more than the {largest} it may have"),
         )),
         Err(other) => Err(Error::folder(path, other)),
     }

@@ -201,6 +201,15 @@ impl Recipe {
 }
 
 impl DataConfig {
+    /// How rows are parted. The column that groups stand in by name is no other column any more.
+    pub(crate) fn split(&self) -> SplitConfig {
+        let is_group = |by: &String| *by == self.columns.group;
+        SplitConfig {
+            by: self.split.by.clone().filter(|by| !is_group(by)),
+            ..self.split.clone()
+        }
+    }
+
     fn validate(&self, modalities: &BTreeSet<Modality>) -> Result<(), String> {
         if self.set.is_some() && self.path.is_some() {
             return Err("data.set and data.path exclude each other: remove one".to_owned());

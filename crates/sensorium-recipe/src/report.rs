@@ -173,8 +173,10 @@ fn media(source: &Source) -> Option<Media> {
         "wav" => sound("audio/wav"),
         "flac" => sound("audio/flac"),
         "mp3" => sound("audio/mpeg"),
-        "ogg" => sound("audio/ogg"),
+        "ogg" | "oga" => sound("audio/ogg"),
+        "aac" => sound("audio/aac"),
         "m4a" | "mp4" => sound("audio/mp4"),
+        "webm" => sound("audio/webm"),
         "txt" => Some(Media::Text(String::from_utf8(bytes()?).ok()?)),
         _ => None,
     }

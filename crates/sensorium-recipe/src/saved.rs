@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::dataset::Dataset;
 use crate::evaluate::{Answer, Measure};
-use crate::folder::{ModelConfig, RunFolder, read_json};
+use crate::folder::{LARGEST, ModelConfig, RunFolder, read_json};
 use crate::modalities::{KNOWN, Processors};
 use crate::model::{RecipeModel, build};
 use crate::prepare::{How, NOTHING, Prepared, prepare};
@@ -101,7 +101,7 @@ impl SavedModel {
                 ),
             ));
         }
-        let config: ModelConfig = read_json(&dir.join("config.json"))?;
+        let config: ModelConfig = read_json(&dir.join("config.json"), LARGEST)?;
         config.check(&dir.join("config.json"))?;
         let processors = config
             .recipe

@@ -84,10 +84,7 @@ pub fn train(
     observer: &mut dyn Observer,
 ) -> Result<Finished, Error> {
     let started = Instant::now();
-    if let Some(path) = &mut recipe.data.path {
-        *path = crate::dataset::absolute(path);
-    }
-    recipe.encoders = recipe.encoders.absolute();
+    make_absolute(&mut recipe);
     // First, so that a folder that is taken or cannot be written is not found out after all data has been prepared.
     let claim = Claim::new(out, &recipe.name)?;
     let (data, processors, parts) = read(&recipe, observer)?;
@@ -103,6 +100,14 @@ pub fn train(
         resume: false,
     };
     finish(run, options, observer, started)
+}
+
+/// Makes a recipe's paths such that its run can be gone on with from anywhere.
+pub(crate) fn make_absolute(recipe: &mut Recipe) {
+    if let Some(path) = &mut recipe.data.path {
+        *path = crate::dataset::absolute(path);
+    }
+    recipe.encoders = recipe.encoders.clone().absolute();
 }
 
 /// Goes on with a run that was stopped.

@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use sensorium_data::OnError;
-use sensorium_eval::text_table;
-use sensorium_recipe::{Finished, Options, Recipe};
+use sensorium_eval::{group_table, text_table};
+use sensorium_recipe::{
+    Finished, LeftOut, Options, Recipe, holds_left_out, leave_out, resume, resume_left_out,
+};
 
 use crate::args::{Common, OnErrorArg, TrainArgs};
 use crate::progress::Progress;
@@ -28,21 +30,46 @@ pub fn run(args: &TrainArgs, common: &Common) -> anyhow::Result<()> {
         opened.found.backend,
         opened.found.name
     ));
-    let finished = match (recipe, &args.resume) {
-        (Some(recipe), _) => {
-            sensorium_recipe::train(recipe, args.out.as_deref(), &options, &mut progress)?
+    let done = match (recipe, &args.leave_out, &args.resume) {
+        (Some(recipe), Some(column), _) => {
+            let out = args.out.as_deref();
+            Done::Many(leave_out(recipe, column, out, &options, &mut progress)?)
         }
-        (None, Some(run)) => sensorium_recipe::resume(run, &options, &mut progress)?,
-        (None, None) => unreachable!("a run is either new or resumed"),
+        (Some(recipe), None, _) => {
+            let out = args.out.as_deref();
+            Done::One(sensorium_recipe::train(
+                recipe,
+                out,
+                &options,
+                &mut progress,
+            )?)
+        }
+        (None, _, Some(run)) if holds_left_out(run) => {
+            Done::Many(resume_left_out(run, &options, &mut progress)?)
+        }
+        (None, _, Some(run)) => Done::One(resume(run, &options, &mut progress)?),
+        (None, _, None) => unreachable!("a run is either new or resumed"),
     };
-    if common.json {
-        return screen::json(&serde_json::json!({
+    match (done, common.json) {
+        (Done::One(finished), true) => screen::json(&serde_json::json!({
             "run": finished.folder.path(),
             "report": finished.folder.report_path(),
             "metrics": finished.metrics,
-        }));
+        })),
+        (Done::One(finished), false) => screen::text(&describe(&finished)),
+        (Done::Many(left_out), true) => {
+            let mut summary = left_out.summary();
+            summary["run"] = serde_json::json!(left_out.root);
+            screen::json(&summary)
+        }
+        (Done::Many(left_out), false) => screen::text(&describe_all(&left_out)),
     }
-    screen::text(&describe(&finished))
+}
+
+/// What a command ends in: a run, or one for each group that was left out.
+enum Done {
+    One(Finished),
+    Many(LeftOut),
 }
 
 fn what(args: &TrainArgs) -> String {
@@ -101,4 +128,19 @@ fn describe(finished: &Finished) -> String {
     );
     let _ = write!(text, "\nmodel   {}", finished.folder.model_path().display());
     text
+}
+
+fn describe_all(left_out: &LeftOut) -> String {
+    let runs = left_out.runs.iter();
+    let groups: Vec<_> = runs
+        .map(|run| (run.left_out.as_str(), &run.metrics.test))
+        .collect();
+    let seconds = left_out.runs.iter().map(|run| run.metrics.train_seconds);
+    format!(
+        "{}\n{} runs, trained in {}: {}",
+        group_table(&left_out.column, &groups),
+        groups.len(),
+        screen::seconds(seconds.sum()),
+        left_out.root.display()
+    )
 }
