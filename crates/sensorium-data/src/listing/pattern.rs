@@ -141,9 +141,9 @@ impl NamePattern {
         }
         let mut found = Vec::new();
         for (level, name) in self.levels.iter().zip(names) {
-            let shortest = level.from_left(name).ok_or(Unfit::Different)?;
+            let shortest = level.leftmost(name).ok_or(Unfit::Different)?;
             // Each column ends as early as it can, or begins as late: if both are the same, there is no third way.
-            if Some(&shortest) != level.from_right(name).as_ref() {
+            if Some(&shortest) != level.rightmost(name).as_ref() {
                 return Err(Unfit::Ambiguous);
             }
             let columns = level.columns.iter().zip(shortest);
@@ -156,7 +156,7 @@ impl NamePattern {
 
 impl Level {
     /// The columns' values, each ending at the first place where what stands behind it does.
-    fn from_left<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
+    fn leftmost<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
         let mut rest = text.strip_prefix(self.start.as_str())?;
         let Some(((_, end), between)) = self.columns.split_last() else {
             return rest.is_empty().then(Vec::new);
@@ -174,7 +174,7 @@ impl Level {
     }
 
     /// The same from the other end: each column beginning at the last place where it can.
-    fn from_right<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
+    fn rightmost<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
         let mut rest = text.strip_prefix(self.start.as_str())?;
         let Some(((_, end), between)) = self.columns.split_last() else {
             return rest.is_empty().then(Vec::new);
