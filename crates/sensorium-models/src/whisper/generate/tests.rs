@@ -91,14 +91,19 @@ fn model(device: &Device) -> WhisperForConditionalGeneration {
     loaded.expect("a checkpoint").model
 }
 
+/// Of how many cases one is asked of a device that is not the first: words are chosen on the host, and what a device gives
+/// for it is compared layer by layer elsewhere.
+const SOME: usize = 6;
+
 /// Compares what is made of every case of a file with what the reference made of it; says how many there are.
 fn check_transcripts(file: &str) -> usize {
     let text = std::fs::read(transcripts().join(file)).unwrap();
     let cases: Vec<Case> = serde_json::from_slice(&text).unwrap();
     let reference = Reference::open(&transcripts());
-    for device in devices() {
+    for (place, device) in devices().into_iter().enumerate() {
         let model = model(&device);
-        for (i, case) in cases.iter().enumerate() {
+        let every = if place == 0 { 1 } else { SOME };
+        for (i, case) in cases.iter().enumerate().skip(place).step_by(every) {
             let settings = case.settings();
             let transcriber = Transcriber::new(&model, &settings);
             let (shape, features) = reference.floats(&case.features);
@@ -199,7 +204,7 @@ fn ways() -> [Transcribe; 3] {
 #[test]
 fn recordings_side_by_side_are_as_each_alone() {
     let (reference, settings) = (Reference::open(&transcripts()), settings());
-    for device in devices() {
+    for (place, device) in devices().into_iter().enumerate() {
         let model = model(&device);
         let transcriber = Transcriber::new(&model, &settings);
         let names = (0..4).map(|i| format!("features.{i}"));
@@ -207,7 +212,9 @@ fn recordings_side_by_side_are_as_each_alone() {
         let recordings = features.iter().map(|features| Recording::new(features, 6));
         let short = Recording::new(features[3], 6).with_frames(11);
         let recordings: Vec<Recording<'_>> = recordings.chain([short]).collect();
-        for how in ways() {
+        // All ways on the first device, one on each other.
+        let ways = ways().into_iter().enumerate();
+        for (_, how) in ways.filter(|(way, _)| place == 0 || *way == place) {
             let alone = |recording: &Recording<'_>| {
                 transcriber.transcribe(*recording, &how, |_, _| {}).unwrap()
             };
