@@ -228,7 +228,12 @@ fn a_reference_that_misses_is_named_before_anything_is_heard() {
     ];
     let told = complaint(dir.path(), &subtitles, 2);
     assert!(told.contains("give --out DIR or --json"), "{told}");
-    // Or it is a recording that is left out.
+}
+
+#[test]
+fn a_recording_without_a_reference_can_be_left_out() {
+    let dir = talks();
+    write(dir.path(), "one.csv", "audio,text\ntalks/long.wav,red\n");
     let skip = ["--reference", "one.csv", "--on-error", "skip"];
     let found = json(dir.path(), &[&BOTH[..], &skip].concat());
     assert_eq!(found["skipped"][0]["input"], "talks/chunk.wav");
