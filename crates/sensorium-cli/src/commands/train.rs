@@ -37,17 +37,13 @@ pub fn run(args: &TrainArgs, common: &Common) -> anyhow::Result<()> {
         }
         (Some(recipe), None, _) => {
             let out = args.out.as_deref();
-            Done::One(sensorium_recipe::train(
-                recipe,
-                out,
-                &options,
-                &mut progress,
-            )?)
+            let finished = sensorium_recipe::train(recipe, out, &options, &mut progress)?;
+            Done::One(Box::new(finished))
         }
         (None, _, Some(run)) if holds_left_out(run) => {
             Done::Many(resume_left_out(run, &options, &mut progress)?)
         }
-        (None, _, Some(run)) => Done::One(resume(run, &options, &mut progress)?),
+        (None, _, Some(run)) => Done::One(Box::new(resume(run, &options, &mut progress)?)),
         (None, _, None) => unreachable!("a run is either new or resumed"),
     };
     match (done, common.json) {
@@ -68,7 +64,7 @@ pub fn run(args: &TrainArgs, common: &Common) -> anyhow::Result<()> {
 
 /// What a command ends in: a run, or one for each group that was left out.
 enum Done {
-    One(Finished),
+    One(Box<Finished>),
     Many(LeftOut),
 }
 
