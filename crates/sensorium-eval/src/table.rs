@@ -169,8 +169,8 @@ commonest class    50.0 %
         let (theo, ann) = (measured(90, 100), measured(40, 50));
         let expected = "speaker  accuracy  95 % interval  macro F1    n
 theo       90.0 %    82.6 – 94.5     0.900  100
-ann        80.0 %    67.0 – 88.8     0.798   50
-mean       85.0 %                    0.849
+ann        80.0 %    67.0 – 88.8     0.800   50
+mean       85.0 %                    0.850
 ";
         let groups = [("theo", &theo), ("a\u{7}nn", &ann)];
         assert_eq!(group_table("speaker", &groups), expected);
