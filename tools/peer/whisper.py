@@ -12,8 +12,7 @@ write down the same words, or nothing is measured. Then, processes taking turns,
 - the features of eleven seconds, which are those of half a minute, silence after them;
 - the encoder on them;
 - words a second: of a whole greedy transcript, rules included, without the encoder's time;
-- the first result of a process: from its start until the transcript has been printed, of as many words as `--first` says
-  of the peer, and of all of them for Sensorium, which has no such option.
+- the first result of a process: from its start until the whole transcript has been printed, of as many words in both.
 
 Written as one would for speed on a CPU: inference mode, fused attention, all cores. Each part is timed in a process that
 is warmed up, five times, of which the median counts. Nothing is run in less than float32, or compiled.
