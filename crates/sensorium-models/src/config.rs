@@ -5,6 +5,53 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::Error;
+use crate::ast::AstConfig;
+use crate::bert::BertConfig;
+use crate::clap::{ClapAudioConfig, ClapConfig, ClapTextConfig};
+use crate::clip::{ClipConfig, ClipTextConfig, ClipVisionConfig};
+use crate::dino::Dinov2Config;
+use crate::siglip::{SiglipConfig, SiglipTextConfig, SiglipVisionConfig};
+use crate::vit::VitConfig;
+use crate::wav2vec2::Wav2Vec2Config;
+use crate::whisper::WhisperConfig;
+
+/// What a model's `config.json` says.
+pub trait ModelConfig: Clone {
+    /// Parses and validates a `config.json`; `file` stands for it in messages.
+    ///
+    /// # Errors
+    /// If a key is missing, has the wrong type, or a value that cannot work.
+    fn parse(file: &str, json: &Value) -> Result<Self, Error>;
+}
+
+/// Configurations by their own `parse`.
+macro_rules! model_configs {
+    ($($config:ty),* $(,)?) => {$(
+        impl ModelConfig for $config {
+            fn parse(file: &str, json: &Value) -> Result<Self, Error> {
+                <$config>::parse(file, json)
+            }
+        }
+    )*};
+}
+
+model_configs!(
+    AstConfig,
+    BertConfig,
+    ClapAudioConfig,
+    ClapConfig,
+    ClapTextConfig,
+    ClipConfig,
+    ClipTextConfig,
+    ClipVisionConfig,
+    Dinov2Config,
+    SiglipConfig,
+    SiglipTextConfig,
+    SiglipVisionConfig,
+    VitConfig,
+    Wav2Vec2Config,
+    WhisperConfig,
+);
 
 /// Parses a JSON value; `file` stands for it in messages.
 pub(crate) fn parse<T: DeserializeOwned>(file: &str, value: &Value) -> Result<T, Error> {
@@ -49,39 +96,4 @@ pub(crate) mod hidden_act {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde::{Deserialize, Serialize};
-    use serde_json::json;
-
-    #[derive(Debug, Serialize, Deserialize)]
-    struct Acts {
-        #[serde(with = "hidden_act")]
-        hidden_act: Activation,
-    }
-
-    #[test]
-    fn an_activation_is_read_and_written_by_the_published_name() {
-        for (name, expected) in [
-            ("gelu", Activation::Gelu),
-            ("gelu_new", Activation::GeluTanh),
-            ("quick_gelu", Activation::QuickGelu),
-        ] {
-            let acts: Acts = parse("config.json", &json!({"hidden_act": name})).unwrap();
-            assert_eq!(acts.hidden_act, expected);
-            let again: Acts = parse("config.json", &serde_json::to_value(&acts).unwrap()).unwrap();
-            assert_eq!(again.hidden_act, expected);
-        }
-    }
-
-    #[test]
-    fn an_unknown_activation_is_named() {
-        let error = parse::<Acts>("config.json", &json!({"hidden_act": "mish"})).unwrap_err();
-        let message = error.to_string();
-        assert!(
-            message
-                .starts_with("config.json: hidden_act: the activation `mish` is not one of gelu,"),
-            "{message}"
-        );
-    }
-}
+mod tests;

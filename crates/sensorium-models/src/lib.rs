@@ -26,6 +26,7 @@ pub mod vit;
 pub mod wav2vec2;
 pub mod whisper;
 
+pub use config::ModelConfig;
 pub use error::Error;
 pub use family::Family;
 pub use fit::fit;

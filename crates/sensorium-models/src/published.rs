@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::bert::{MODULES, SentenceConfig, join, tower_folder};
+use crate::config::ModelConfig;
 
 /// A module that the hub's checkpoints are loaded into.
 ///
@@ -28,16 +29,18 @@ use crate::bert::{MODULES, SentenceConfig, join, tower_folder};
 /// ```
 pub trait Published: Module + Sized {
     /// What `config.json` says.
-    type Config: Clone;
+    type Config: ModelConfig;
 
     /// Whether a checkpoint may hold more than the module: a tower of a larger model.
     const PART: bool = false;
 
-    /// Reads `config.json`; `file` stands for it in messages.
+    /// Reads `config.json`; `file` stands for it in messages. A head may refuse what its tower takes.
     ///
     /// # Errors
     /// If a key is missing, has the wrong type, or a value that cannot work.
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error>;
+    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
+        Self::Config::parse(file, json)
+    }
 
     /// A model to be loaded; what checkpoints of the family may lack is left out where `weights` lack it.
     fn prepare(config: &Self::Config, weights: &Weights, device: &Device) -> Self;

@@ -2,12 +2,11 @@
 
 use burn::tensor::Device;
 use sensorium_hub::{KeyMap, Weights};
-use serde_json::Value;
 
 use super::{AstConfig, AstForAudioClassification, AstModel};
+use crate::Published;
 use crate::published::pairs;
 use crate::vit::keys::{BLOCKS, ENCODER};
-use crate::{Error, Published};
 
 const EMBEDDINGS: [(&str, &str); 4] = [
     ("embeddings.class", "embeddings.cls_token"),
@@ -42,10 +41,6 @@ impl Published for AstModel {
 
     const PART: bool = true;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        AstConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init(device)
     }
@@ -57,10 +52,6 @@ impl Published for AstModel {
 
 impl Published for AstForAudioClassification {
     type Config = AstConfig;
-
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        AstConfig::parse(file, json)
-    }
 
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init_classification(device)

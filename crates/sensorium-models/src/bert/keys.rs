@@ -3,11 +3,10 @@
 
 use burn::tensor::Device;
 use sensorium_hub::{KeyMap, Weights};
-use serde_json::Value;
 
 use super::{BertConfig, BertForMaskedLm, BertForSequenceClassification, BertKind, BertModel};
+use crate::Published;
 use crate::published::{holds, pairs};
-use crate::{Error, Published};
 
 const TOWER: [(&str, &str); 12] = [
     ("embeddings.word", "embeddings.word_embeddings"),
@@ -131,10 +130,6 @@ impl Published for BertModel {
 
     const PART: bool = true;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        BertConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, weights: &Weights, device: &Device) -> Self {
         match holds(weights, "pooler.dense.weight") {
             true => config.init_with_pooler(device),
@@ -150,10 +145,6 @@ impl Published for BertModel {
 impl Published for BertForMaskedLm {
     type Config = BertConfig;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        BertConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, weights: &Weights, device: &Device) -> Self {
         let [.., (_, decoder), _] = config.kind.masked_lm_head();
         // Older checkpoints hold the decoder's bias as the head's only.
@@ -168,10 +159,6 @@ impl Published for BertForMaskedLm {
 
 impl Published for BertForSequenceClassification {
     type Config = BertConfig;
-
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        BertConfig::parse(file, json)
-    }
 
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init_classification(device)

@@ -3,15 +3,14 @@
 
 use burn::tensor::Device;
 use sensorium_hub::{Constant, KeyMap, Weights};
-use serde_json::Value;
 
 use super::window::distances;
 use super::{
     ClapAudioConfig, ClapAudioModel, ClapAudioModelWithProjection, ClapConfig, ClapModel,
     ClapTextConfig, ClapTextModel, ClapTextModelWithProjection,
 };
+use crate::Published;
 use crate::published::pairs;
-use crate::{Error, Published};
 
 /// Theirs of the text tower in checkpoints that hold more than it.
 const TEXT_UNDER: &str = "text_model";
@@ -164,10 +163,6 @@ impl ClapConfig {
 impl Published for ClapModel {
     type Config = ClapConfig;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        ClapConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init(device)
     }
@@ -181,10 +176,6 @@ impl Published for ClapTextModel {
     type Config = ClapTextConfig;
 
     const PART: bool = true;
-
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        ClapTextConfig::parse(file, json)
-    }
 
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init(device)
@@ -200,10 +191,6 @@ impl Published for ClapAudioModel {
 
     const PART: bool = true;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        ClapAudioConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init(device)
     }
@@ -218,10 +205,6 @@ impl Published for ClapTextModelWithProjection {
 
     const PART: bool = true;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        ClapTextConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init_with_projection(device)
     }
@@ -235,10 +218,6 @@ impl Published for ClapAudioModelWithProjection {
     type Config = ClapAudioConfig;
 
     const PART: bool = true;
-
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        ClapAudioConfig::parse(file, json)
-    }
 
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init_with_projection(device)

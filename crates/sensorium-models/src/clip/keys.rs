@@ -3,14 +3,13 @@
 
 use burn::tensor::Device;
 use sensorium_hub::{KeyMap, Weights};
-use serde_json::Value;
 
 use super::{
     ClipConfig, ClipModel, ClipTextConfig, ClipTextModel, ClipTextModelWithProjection,
     ClipVisionConfig, ClipVisionModel, ClipVisionModelWithProjection,
 };
+use crate::Published;
 use crate::published::pairs;
-use crate::{Error, Published};
 
 /// Theirs of the text tower in checkpoints that hold more than it.
 pub(crate) const TEXT_UNDER: &str = "text_model";
@@ -121,10 +120,6 @@ impl ClipConfig {
 impl Published for ClipModel {
     type Config = ClipConfig;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        ClipConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init(device)
     }
@@ -138,10 +133,6 @@ impl Published for ClipTextModel {
     type Config = ClipTextConfig;
 
     const PART: bool = true;
-
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        ClipTextConfig::parse(file, json)
-    }
 
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init(device)
@@ -157,10 +148,6 @@ impl Published for ClipVisionModel {
 
     const PART: bool = true;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        ClipVisionConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init(device)
     }
@@ -175,10 +162,6 @@ impl Published for ClipTextModelWithProjection {
 
     const PART: bool = true;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        ClipTextConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init_with_projection(device)
     }
@@ -192,10 +175,6 @@ impl Published for ClipVisionModelWithProjection {
     type Config = ClipVisionConfig;
 
     const PART: bool = true;
-
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        ClipVisionConfig::parse(file, json)
-    }
 
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init_with_projection(device)

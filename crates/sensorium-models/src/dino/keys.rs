@@ -3,12 +3,11 @@
 
 use burn::tensor::Device;
 use sensorium_hub::{KeyMap, Weights};
-use serde_json::Value;
 
 use super::{Dinov2Config, Dinov2ForImageClassification, Dinov2Kind, Dinov2Model};
+use crate::Published;
 use crate::published::pairs;
 use crate::vit::keys::{EMBEDDINGS, ENCODER};
-use crate::{Error, Published};
 
 const BLOCKS: [(&str, &str); 4] = [
     ("encoder.blocks.{}.norm_attention", "encoder.layer.{}.norm1"),
@@ -85,10 +84,6 @@ impl Published for Dinov2Model {
 
     const PART: bool = true;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        Dinov2Config::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init(device)
     }
@@ -100,10 +95,6 @@ impl Published for Dinov2Model {
 
 impl Published for Dinov2ForImageClassification {
     type Config = Dinov2Config;
-
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        Dinov2Config::parse(file, json)
-    }
 
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init_classification(device)

@@ -7,7 +7,7 @@ use sensorium_vision::{ImageSample, PublishedImageProcessor};
 
 use super::{preparation, unfit};
 use crate::Error;
-use crate::tower::{ImageTower, Output};
+use crate::tower::{ImageTower, Output, Tower};
 use crate::vit::common::{MOST_PLACES, grid};
 
 /// A model that embeds images, with its preparation.

@@ -9,7 +9,7 @@ use super::{preparation, unfit};
 use crate::Error;
 use crate::ast::AstConfig;
 use crate::clap::ClapAudioConfig;
-use crate::tower::{Output, SoundTower};
+use crate::tower::{Output, SoundTower, Tower};
 use crate::whisper::WhisperConfig;
 
 /// A model that embeds sounds, with its preparation.

@@ -8,7 +8,7 @@ use sensorium_text::{TextProcessor, TextSample, TextSettings, Tokenizer};
 use super::unfit;
 use crate::Error;
 use crate::bert::{SentenceConfig, SentenceProcessor, join};
-use crate::tower::{Output, TextPreparation, TextTower};
+use crate::tower::{Output, TextPreparation, TextTower, Tower};
 
 /// A model that embeds texts, with its tokenizer.
 #[derive(Debug)]

@@ -3,15 +3,14 @@
 
 use burn::tensor::Device;
 use sensorium_hub::{KeyMap, Weights};
-use serde_json::Value;
 
 use super::{
     SiglipConfig, SiglipModel, SiglipTextConfig, SiglipTextModel, SiglipVisionConfig,
     SiglipVisionModel,
 };
+use crate::Published;
 use crate::clip::keys::{BLOCKS, POSITION_IDS, TEXT, TEXT_UNDER, VISION, VISION_UNDER};
 use crate::published::pairs;
-use crate::{Error, Published};
 
 const HEAD: [(&str, &str); 5] = [
     ("head.probe", "head.probe"),
@@ -60,10 +59,6 @@ impl SiglipConfig {
 impl Published for SiglipModel {
     type Config = SiglipConfig;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        SiglipConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init(device)
     }
@@ -78,10 +73,6 @@ impl Published for SiglipTextModel {
 
     const PART: bool = true;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        SiglipTextConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init(device)
     }
@@ -95,10 +86,6 @@ impl Published for SiglipVisionModel {
     type Config = SiglipVisionConfig;
 
     const PART: bool = true;
-
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        SiglipVisionConfig::parse(file, json)
-    }
 
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init(device)

@@ -3,10 +3,10 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens, one_of};
-use sensorium_hub::{Checkpoint, Weights};
+use sensorium_hub::Checkpoint;
 use sensorium_vision::{IMAGE, ImageBatch, PublishedImageProcessor};
 
-use super::{Output, projects, takes_other};
+use super::{Output, Tower, projects, takes_other, weights};
 use crate::clip::{ClipVisionConfig, ClipVisionModel, ClipVisionModelWithProjection};
 use crate::dino::{Dinov2Config, Dinov2Model};
 use crate::published::tower;
@@ -45,62 +45,6 @@ one_of!(AnyVision {
 });
 
 impl ImageTower {
-    /// The tower of a checkpoint.
-    ///
-    /// # Errors
-    /// If the model takes no images, or a file is missing, broken or does not fit.
-    pub fn load(checkpoint: &Checkpoint, output: Output, device: &Device) -> Result<Self, Error> {
-        Self::build(checkpoint, output, Some(&checkpoint.weights()?), device)
-    }
-
-    /// The same without its weights, which are to be read from elsewhere: the checkpoint needs none.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn lay_out(
-        checkpoint: &Checkpoint,
-        output: Output,
-        device: &Device,
-    ) -> Result<Self, Error> {
-        Self::build(checkpoint, output, None, device)
-    }
-
-    fn build(
-        checkpoint: &Checkpoint,
-        output: Output,
-        weights: Option<&Weights>,
-        device: &Device,
-    ) -> Result<Self, Error> {
-        let config = checkpoint.config()?;
-        let family = Family::of(checkpoint.name(), &config)?;
-        let tower = match family {
-            Family::Vit => {
-                let init = |config: &VitConfig| Ok(config.init(device));
-                AnyVision::Vit(tower(checkpoint, weights, init)?)
-            }
-            Family::Dinov2 => {
-                let init = |config: &Dinov2Config| Ok(config.init(device));
-                AnyVision::Dinov2(tower(checkpoint, weights, init)?)
-            }
-            Family::Clip | Family::ClipVision
-                if output == Output::Embedding && projects(family, &config, weights) =>
-            {
-                let init = |config: &ClipVisionConfig| Ok(config.init_with_projection(device));
-                AnyVision::ClipProjected(tower(checkpoint, weights, init)?)
-            }
-            Family::Clip | Family::ClipVision => {
-                let init = |config: &ClipVisionConfig| Ok(config.init(device));
-                AnyVision::Clip(tower(checkpoint, weights, init)?)
-            }
-            Family::Siglip | Family::SiglipVision => {
-                let init = |config: &SiglipVisionConfig| siglip(checkpoint, config, output, device);
-                AnyVision::Siglip(tower(checkpoint, weights, init)?)
-            }
-            family => return Err(takes_other(checkpoint, family, "images")),
-        };
-        Ok(Self { tower, output })
-    }
-
     /// What prepares a checkpoint's images, at the size that its tower takes.
     ///
     /// # Errors
@@ -155,6 +99,46 @@ fn siglip(
             let problem = "this SigLIP has no head that pools; its tokens can be had".to_owned();
             Err(unfit(checkpoint, problem))
         }
+    }
+}
+
+impl Tower for ImageTower {
+    fn build(
+        checkpoint: &Checkpoint,
+        output: Output,
+        pretrained: bool,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let weights = weights(checkpoint, pretrained)?;
+        let weights = weights.as_ref();
+        let config = checkpoint.config()?;
+        let family = Family::of(checkpoint.name(), &config)?;
+        let tower = match family {
+            Family::Vit => {
+                let init = |config: &VitConfig| Ok(config.init(device));
+                AnyVision::Vit(tower(checkpoint, weights, init)?)
+            }
+            Family::Dinov2 => {
+                let init = |config: &Dinov2Config| Ok(config.init(device));
+                AnyVision::Dinov2(tower(checkpoint, weights, init)?)
+            }
+            Family::Clip | Family::ClipVision
+                if output == Output::Embedding && projects(family, &config, weights) =>
+            {
+                let init = |config: &ClipVisionConfig| Ok(config.init_with_projection(device));
+                AnyVision::ClipProjected(tower(checkpoint, weights, init)?)
+            }
+            Family::Clip | Family::ClipVision => {
+                let init = |config: &ClipVisionConfig| Ok(config.init(device));
+                AnyVision::Clip(tower(checkpoint, weights, init)?)
+            }
+            Family::Siglip | Family::SiglipVision => {
+                let init = |config: &SiglipVisionConfig| siglip(checkpoint, config, output, device);
+                AnyVision::Siglip(tower(checkpoint, weights, init)?)
+            }
+            family => return Err(takes_other(checkpoint, family, "images")),
+        };
+        Ok(Self { tower, output })
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use sensorium_audio::{AudioConfig, AudioKit, TrainingSounds};
-use sensorium_core::{Encoder, ModalityKit, Processor, SampleRng, Source};
+use sensorium_core::{ModalityKit, Processor, SampleRng, Source};
 use sensorium_hub::Checkpoint;
 use sensorium_text::{TextConfig, TextKit};
 use sensorium_vision::{ImageConfig, ImageKit, PublishedImageProcessor};
 
-use super::{ImageTower, Output, SoundTower, TextPreparation, TextTower, TowerConfig};
+use super::{ImageTower, SoundTower, TextPreparation, TextTower, Tower, TowerConfig};
 use crate::Error;
 use crate::published::copy_files;
 
@@ -28,7 +28,7 @@ pub trait TowerKit: Sized {
             Batch = <OwnProcessor<Self> as Processor>::Batch,
         >;
     /// Encodes them.
-    type Encoder: Encoder<Batch = <Self::Processor as Processor>::Batch>;
+    type Encoder: Tower<Batch = <Self::Processor as Processor>::Batch>;
 
     /// The preparation of a checkpoint's tower. Of the modality's `own` table only its random changes in training count, and
     /// where a model hears sounds of any length, its `max_seconds`.
@@ -36,26 +36,6 @@ pub trait TowerKit: Sized {
     /// # Errors
     /// If the model is not of this modality, or a file is missing or broken.
     fn processor(own: &OwnConfig<Self>, checkpoint: &Checkpoint) -> Result<Self::Processor, Error>;
-
-    /// The tower of a checkpoint.
-    ///
-    /// # Errors
-    /// If its weights are missing, broken or do not fit.
-    fn load(
-        checkpoint: &Checkpoint,
-        output: Output,
-        device: &Device,
-    ) -> Result<Self::Encoder, Error>;
-
-    /// The same without its weights.
-    ///
-    /// # Errors
-    /// If a file is missing or broken.
-    fn lay_out(
-        checkpoint: &Checkpoint,
-        output: Output,
-        device: &Device,
-    ) -> Result<Self::Encoder, Error>;
 
     /// The preparation of a checkpoint's tower, whose weights are read when the [encoder](Self::encoder) is asked for.
     ///
@@ -99,12 +79,16 @@ pub trait TowerKit: Sized {
         processor: &OfCheckpoint<Self::Processor>,
         device: &Device,
     ) -> Result<Self::Encoder, Error> {
-        let checkpoint = &processor.checkpoint;
-        if !processor.pretrained {
-            return Self::lay_out(checkpoint, tower.output, device);
-        }
-        let encoder = Self::load(checkpoint, tower.output, device)?;
-        Ok(tower.tune.apply(encoder, &tower.lora))
+        let OfCheckpoint {
+            checkpoint,
+            pretrained,
+            ..
+        } = processor;
+        let encoder = Self::Encoder::build(checkpoint, tower.output, *pretrained, device)?;
+        Ok(match pretrained {
+            true => tower.tune.apply(encoder, &tower.lora),
+            false => encoder,
+        })
     }
 }
 
@@ -160,18 +144,6 @@ impl TowerKit for ImageTowers {
     ) -> Result<PublishedImageProcessor, Error> {
         Ok(ImageTower::processor(checkpoint)?.with_augment(own.augment)?)
     }
-
-    fn load(checkpoint: &Checkpoint, output: Output, device: &Device) -> Result<ImageTower, Error> {
-        ImageTower::load(checkpoint, output, device)
-    }
-
-    fn lay_out(
-        checkpoint: &Checkpoint,
-        output: Output,
-        device: &Device,
-    ) -> Result<ImageTower, Error> {
-        ImageTower::lay_out(checkpoint, output, device)
-    }
 }
 
 /// Text towers in the place of a [`sensorium_text::TextEncoder`].
@@ -185,18 +157,6 @@ impl TowerKit for TextTowers {
 
     fn processor(own: &TextConfig, checkpoint: &Checkpoint) -> Result<TextPreparation, Error> {
         Ok(TextTower::processor(checkpoint)?.with_augment(own.augment))
-    }
-
-    fn load(checkpoint: &Checkpoint, output: Output, device: &Device) -> Result<TextTower, Error> {
-        TextTower::load(checkpoint, output, device)
-    }
-
-    fn lay_out(
-        checkpoint: &Checkpoint,
-        output: Output,
-        device: &Device,
-    ) -> Result<TextTower, Error> {
-        TextTower::lay_out(checkpoint, output, device)
     }
 }
 
@@ -212,17 +172,5 @@ impl TowerKit for SoundTowers {
     fn processor(own: &AudioConfig, checkpoint: &Checkpoint) -> Result<TrainingSounds, Error> {
         let sounds = SoundTower::processor(checkpoint)?;
         Ok(sounds.for_training(own.max_seconds, own.augment)?)
-    }
-
-    fn load(checkpoint: &Checkpoint, output: Output, device: &Device) -> Result<SoundTower, Error> {
-        SoundTower::load(checkpoint, output, device)
-    }
-
-    fn lay_out(
-        checkpoint: &Checkpoint,
-        output: Output,
-        device: &Device,
-    ) -> Result<SoundTower, Error> {
-        SoundTower::lay_out(checkpoint, output, device)
     }
 }

@@ -14,6 +14,8 @@ pub use sound::SoundTower;
 pub use text::{TextPreparation, TextTower};
 pub use tune::{LoraConfig, LoraLayers, Tune};
 
+use burn::tensor::Device;
+use sensorium_core::Encoder;
 use sensorium_hub::{Checkpoint, Weights};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,6 +35,44 @@ pub enum Output {
     /// `modules.json` says, ViT's and DINOv2's class token, the mean of AST's two, the mean over what Whisper heard, CLAP's
     /// projected, of length one.
     Embedding,
+}
+
+/// A published model's tower of one modality, whichever family it is of.
+pub trait Tower: Encoder {
+    /// The tower of a checkpoint.
+    ///
+    /// # Errors
+    /// If the model is of another modality, or a file is missing, broken or does not fit.
+    fn load(checkpoint: &Checkpoint, output: Output, device: &Device) -> Result<Self, Error> {
+        Self::build(checkpoint, output, true, device)
+    }
+
+    /// The same without its weights, which are to be read from elsewhere: the checkpoint needs none.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    fn lay_out(checkpoint: &Checkpoint, output: Output, device: &Device) -> Result<Self, Error> {
+        Self::build(checkpoint, output, false, device)
+    }
+
+    /// The tower, with its weights if it is `pretrained`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    fn build(
+        checkpoint: &Checkpoint,
+        output: Output,
+        pretrained: bool,
+        device: &Device,
+    ) -> Result<Self, Error>;
+}
+
+/// A checkpoint's weights, if they are wanted.
+fn weights(checkpoint: &Checkpoint, pretrained: bool) -> Result<Option<Weights>, Error> {
+    Ok(match pretrained {
+        true => Some(checkpoint.weights()?),
+        false => None,
+    })
 }
 
 /// A tower, where it comes from, and how it is trained.

@@ -5,9 +5,9 @@ use burn::tensor::{Bool, Device, Tensor};
 use sensorium_audio::{AUDIO, AudioBatch, SoundBatch, SoundProcessor};
 use sensorium_core::nn::{PoolConfig, PoolKind};
 use sensorium_core::{Encoder, Modality, NoTap, Tap, Tokens, one_of, present};
-use sensorium_hub::{Checkpoint, Weights};
+use sensorium_hub::Checkpoint;
 
-use super::{Output, projects, takes_other};
+use super::{Output, Tower, projects, takes_other, weights};
 use crate::ast::{AstConfig, AstModel};
 use crate::clap::{ClapAudioConfig, ClapAudioModel, ClapAudioModelWithProjection};
 use crate::published::tower;
@@ -48,63 +48,6 @@ one_of!(AnySound {
 });
 
 impl SoundTower {
-    /// The tower of a checkpoint.
-    ///
-    /// # Errors
-    /// If the model takes no sounds, or a file is missing, broken or does not fit.
-    pub fn load(checkpoint: &Checkpoint, output: Output, device: &Device) -> Result<Self, Error> {
-        Self::build(checkpoint, output, Some(&checkpoint.weights()?), device)
-    }
-
-    /// The same without its weights, which are to be read from elsewhere: the checkpoint needs none.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn lay_out(
-        checkpoint: &Checkpoint,
-        output: Output,
-        device: &Device,
-    ) -> Result<Self, Error> {
-        Self::build(checkpoint, output, None, device)
-    }
-
-    fn build(
-        checkpoint: &Checkpoint,
-        output: Output,
-        weights: Option<&Weights>,
-        device: &Device,
-    ) -> Result<Self, Error> {
-        let config = checkpoint.config()?;
-        let family = Family::of(checkpoint.name(), &config)?;
-        let tower = match family {
-            Family::Ast => {
-                let init = |config: &AstConfig| Ok(config.init(device));
-                AnySound::Ast(tower(checkpoint, weights, init)?)
-            }
-            Family::Whisper => {
-                let init = |config: &WhisperConfig| Ok(config.init_encoder(device));
-                AnySound::Whisper(tower(checkpoint, weights, init)?)
-            }
-            Family::Clap | Family::ClapAudio
-                if output == Output::Embedding && projects(family, &config, weights) =>
-            {
-                let init = |config: &ClapAudioConfig| Ok(config.init_with_projection(device));
-                AnySound::ClapProjected(tower(checkpoint, weights, init)?)
-            }
-            Family::Clap | Family::ClapAudio => {
-                let init = |config: &ClapAudioConfig| Ok(config.init(device));
-                AnySound::Clap(tower(checkpoint, weights, init)?)
-            }
-            Family::Wav2Vec2 => {
-                // Nothing is hidden from a tower, so that nothing stands for it.
-                let init = |config: &Wav2Vec2Config| Ok(config.init(device).without_mask());
-                AnySound::Wav2Vec2(tower(checkpoint, weights, init)?)
-            }
-            family => return Err(takes_other(checkpoint, family, "sounds")),
-        };
-        Ok(Self { tower, output })
-    }
-
     /// What prepares a checkpoint's sounds, as long and with as many bands as its tower takes.
     ///
     /// # Errors
@@ -167,6 +110,47 @@ fn every_second(pad: Tensor<2, Bool>) -> Tensor<2, Bool> {
     let [batch, frames] = pad.dims();
     let pairs = pad.reshape([batch, frames / 2, 2]);
     pairs.narrow(2, 0, 1).reshape([batch, frames / 2])
+}
+
+impl Tower for SoundTower {
+    fn build(
+        checkpoint: &Checkpoint,
+        output: Output,
+        pretrained: bool,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let weights = weights(checkpoint, pretrained)?;
+        let weights = weights.as_ref();
+        let config = checkpoint.config()?;
+        let family = Family::of(checkpoint.name(), &config)?;
+        let tower = match family {
+            Family::Ast => {
+                let init = |config: &AstConfig| Ok(config.init(device));
+                AnySound::Ast(tower(checkpoint, weights, init)?)
+            }
+            Family::Whisper => {
+                let init = |config: &WhisperConfig| Ok(config.init_encoder(device));
+                AnySound::Whisper(tower(checkpoint, weights, init)?)
+            }
+            Family::Clap | Family::ClapAudio
+                if output == Output::Embedding && projects(family, &config, weights) =>
+            {
+                let init = |config: &ClapAudioConfig| Ok(config.init_with_projection(device));
+                AnySound::ClapProjected(tower(checkpoint, weights, init)?)
+            }
+            Family::Clap | Family::ClapAudio => {
+                let init = |config: &ClapAudioConfig| Ok(config.init(device));
+                AnySound::Clap(tower(checkpoint, weights, init)?)
+            }
+            Family::Wav2Vec2 => {
+                // Nothing is hidden from a tower, so that nothing stands for it.
+                let init = |config: &Wav2Vec2Config| Ok(config.init(device).without_mask());
+                AnySound::Wav2Vec2(tower(checkpoint, weights, init)?)
+            }
+            family => return Err(takes_other(checkpoint, family, "sounds")),
+        };
+        Ok(Self { tower, output })
+    }
 }
 
 impl Encoder for SoundTower {

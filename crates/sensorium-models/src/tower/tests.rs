@@ -11,7 +11,9 @@ use sensorium_testkit::{assert_close, check_gradients, devices, parameter_snapsh
 use sensorium_text::TextBatch;
 use sensorium_vision::ImageBatch;
 
-use super::{ImageTower, LoraConfig, LoraLayers, Output, SoundTower, TextTower, TowerConfig, Tune};
+use super::{
+    ImageTower, LoraConfig, LoraLayers, Output, SoundTower, TextTower, Tower, TowerConfig, Tune,
+};
 
 fn checkpoint(name: &str) -> Checkpoint {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");

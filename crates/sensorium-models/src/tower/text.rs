@@ -8,7 +8,7 @@ use sensorium_core::{
 use sensorium_hub::Checkpoint;
 use sensorium_text::{AugmentConfig, TEXT, TextBatch, TextProcessor, TextSample};
 
-use super::{Output, projects, takes_other};
+use super::{Output, Tower, projects, takes_other, weights};
 use crate::bert::{BertModel, SentenceConfig, SentenceEncoder, SentenceProcessor};
 use crate::clap::{ClapTextConfig, ClapTextModel, ClapTextModelWithProjection};
 use crate::clip::{ClipTextConfig, ClipTextModel, ClipTextModelWithProjection};
@@ -51,73 +51,6 @@ one_of!(AnyText {
 });
 
 impl TextTower {
-    /// The tower of a checkpoint.
-    ///
-    /// # Errors
-    /// If the model takes no texts, or a file is missing, broken or does not fit.
-    pub fn load(checkpoint: &Checkpoint, output: Output, device: &Device) -> Result<Self, Error> {
-        Self::build(checkpoint, output, true, device)
-    }
-
-    /// The same without its weights, which are to be read from elsewhere: the checkpoint needs none.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn lay_out(
-        checkpoint: &Checkpoint,
-        output: Output,
-        device: &Device,
-    ) -> Result<Self, Error> {
-        Self::build(checkpoint, output, false, device)
-    }
-
-    fn build(
-        checkpoint: &Checkpoint,
-        output: Output,
-        pretrained: bool,
-        device: &Device,
-    ) -> Result<Self, Error> {
-        let (_, config) = described(checkpoint)?;
-        let family = Family::of(checkpoint.name(), &config)?;
-        if family == Family::Bert {
-            let tower = bert(checkpoint, output, pretrained, device)?;
-            return Ok(Self { tower, output });
-        }
-        let weights = match pretrained {
-            true => Some(checkpoint.weights()?),
-            false => None,
-        };
-        let weights = weights.as_ref();
-        let tower = match family {
-            Family::Clip | Family::ClipText
-                if output == Output::Embedding && projects(family, &config, weights) =>
-            {
-                let init = |config: &ClipTextConfig| Ok(config.init_with_projection(device));
-                AnyText::ClipProjected(tower(checkpoint, weights, init)?)
-            }
-            Family::Clip | Family::ClipText => {
-                let init = |config: &ClipTextConfig| Ok(config.init(device));
-                AnyText::Clip(tower(checkpoint, weights, init)?)
-            }
-            Family::Siglip | Family::SiglipText => {
-                let init = |config: &SiglipTextConfig| Ok(config.init(device));
-                AnyText::Siglip(tower(checkpoint, weights, init)?)
-            }
-            Family::Clap | Family::ClapText
-                if output == Output::Embedding && projects(family, &config, weights) =>
-            {
-                let init = |config: &ClapTextConfig| Ok(config.init_with_projection(device));
-                AnyText::ClapProjected(tower(checkpoint, weights, init)?)
-            }
-            Family::Clap | Family::ClapText => {
-                let init = |config: &ClapTextConfig| Ok(config.init(device));
-                AnyText::Clap(tower(checkpoint, weights, init)?)
-            }
-            family => return Err(takes_other(checkpoint, family, "texts")),
-        };
-        Ok(Self { tower, output }.without_idle_head())
-    }
-
     /// What prepares a checkpoint's texts.
     ///
     /// # Errors
@@ -195,6 +128,52 @@ fn bert(
         Output::Tokens => AnyText::Bert(encoder.bert),
         Output::Embedding => AnyText::Sentence(encoder),
     })
+}
+
+impl Tower for TextTower {
+    fn build(
+        checkpoint: &Checkpoint,
+        output: Output,
+        pretrained: bool,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let (_, config) = described(checkpoint)?;
+        let family = Family::of(checkpoint.name(), &config)?;
+        if family == Family::Bert {
+            let tower = bert(checkpoint, output, pretrained, device)?;
+            return Ok(Self { tower, output });
+        }
+        let weights = weights(checkpoint, pretrained)?;
+        let weights = weights.as_ref();
+        let tower = match family {
+            Family::Clip | Family::ClipText
+                if output == Output::Embedding && projects(family, &config, weights) =>
+            {
+                let init = |config: &ClipTextConfig| Ok(config.init_with_projection(device));
+                AnyText::ClipProjected(tower(checkpoint, weights, init)?)
+            }
+            Family::Clip | Family::ClipText => {
+                let init = |config: &ClipTextConfig| Ok(config.init(device));
+                AnyText::Clip(tower(checkpoint, weights, init)?)
+            }
+            Family::Siglip | Family::SiglipText => {
+                let init = |config: &SiglipTextConfig| Ok(config.init(device));
+                AnyText::Siglip(tower(checkpoint, weights, init)?)
+            }
+            Family::Clap | Family::ClapText
+                if output == Output::Embedding && projects(family, &config, weights) =>
+            {
+                let init = |config: &ClapTextConfig| Ok(config.init_with_projection(device));
+                AnyText::ClapProjected(tower(checkpoint, weights, init)?)
+            }
+            Family::Clap | Family::ClapText => {
+                let init = |config: &ClapTextConfig| Ok(config.init(device));
+                AnyText::Clap(tower(checkpoint, weights, init)?)
+            }
+            family => return Err(takes_other(checkpoint, family, "texts")),
+        };
+        Ok(Self { tower, output }.without_idle_head())
+    }
 }
 
 impl Encoder for TextTower {

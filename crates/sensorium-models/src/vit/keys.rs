@@ -3,11 +3,10 @@
 
 use burn::tensor::Device;
 use sensorium_hub::{KeyMap, Weights};
-use serde_json::Value;
 
 use super::{VitConfig, VitForImageClassification, VitModel};
+use crate::Published;
 use crate::published::{holds, pairs};
-use crate::{Error, Published};
 
 /// Of all that [`VitEmbeddings`](super::VitEmbeddings) may hold. Layouts are the published ones.
 pub(crate) const EMBEDDINGS: [(&str, &str); 5] = [
@@ -80,10 +79,6 @@ impl Published for VitModel {
 
     const PART: bool = true;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        VitConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, weights: &Weights, device: &Device) -> Self {
         match holds(weights, "pooler.dense.weight") {
             true => config.init_with_pooler(device),
@@ -98,10 +93,6 @@ impl Published for VitModel {
 
 impl Published for VitForImageClassification {
     type Config = VitConfig;
-
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        VitConfig::parse(file, json)
-    }
 
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init_classification(device)

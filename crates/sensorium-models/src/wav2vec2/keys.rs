@@ -119,10 +119,6 @@ impl Published for Wav2Vec2Model {
 
     const PART: bool = true;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        Wav2Vec2Config::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, weights: &Weights, device: &Device) -> Self {
         with_mask_of(weights, config.init(device), device)
     }
@@ -156,10 +152,6 @@ impl Published for Wav2Vec2ForCtc {
 
 impl Published for Wav2Vec2ForSequenceClassification {
     type Config = Wav2Vec2Config;
-
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        Wav2Vec2Config::parse(file, json)
-    }
 
     fn prepare(config: &Self::Config, weights: &Weights, device: &Device) -> Self {
         let mut model = config.init_classification(device);

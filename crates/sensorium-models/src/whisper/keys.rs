@@ -3,11 +3,10 @@
 
 use burn::tensor::Device;
 use sensorium_hub::{KeyMap, Weights};
-use serde_json::Value;
 
 use super::{WhisperConfig, WhisperEncoder, WhisperForConditionalGeneration, WhisperModel};
+use crate::Published;
 use crate::published::pairs;
-use crate::{Error, Published};
 
 const ENCODER: [(&str, &str); 12] = [
     ("conv_in", "conv1"),
@@ -121,10 +120,6 @@ impl Published for WhisperEncoder {
 
     const PART: bool = true;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        WhisperConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init_encoder(device)
     }
@@ -139,10 +134,6 @@ impl Published for WhisperModel {
 
     const PART: bool = true;
 
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        WhisperConfig::parse(file, json)
-    }
-
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init(device)
     }
@@ -154,10 +145,6 @@ impl Published for WhisperModel {
 
 impl Published for WhisperForConditionalGeneration {
     type Config = WhisperConfig;
-
-    fn parse(file: &str, json: &Value) -> Result<Self::Config, Error> {
-        WhisperConfig::parse(file, json)
-    }
 
     fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
         config.init_generation(device)

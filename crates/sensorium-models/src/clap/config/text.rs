@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Beside, WIDEST};
 use crate::Error;
-use crate::bert::{BertConfig, BertKind};
+use crate::bert::BertConfig;
 use crate::clap::{ClapTextModel, ClapTextModelWithProjection};
 use crate::clip::nested;
 use crate::config::hidden_act;
@@ -143,6 +143,10 @@ impl ClapTextConfig {
     /// The tower as what it is.
     pub(in crate::clap) fn bert(&self) -> BertConfig {
         BertConfig {
+            vocab_size: self.vocab_size,
+            d_model: self.d_model,
+            n_layers: self.n_layers,
+            n_heads: self.n_heads,
             d_ff: self.d_ff,
             max_positions: self.max_positions,
             n_types: self.n_types,
@@ -152,8 +156,7 @@ impl ClapTextConfig {
             pad_token_id: self.pad_token_id,
             // What would change the model is told as in a BERT's file.
             other: self.other.clone(),
-            ..BertConfig::new(self.vocab_size, self.d_model, self.n_layers, self.n_heads)
-                .with_kind(BertKind::Roberta)
+            ..BertConfig::roberta_base()
         }
     }
 
