@@ -61,15 +61,17 @@ impl NormalizeConfig {
     }
 }
 
+/// Mean and variance; zeros of nothing.
+pub(crate) fn moments(values: &[f32]) -> (f64, f64) {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
+    let squares = values.iter().map(|v| (f64::from(*v) - mean).powi(2));
+    (mean, squares.sum::<f64>() / count)
+}
+
 /// To mean 0 and deviation 1.
 fn standardise(features: &mut [f32]) {
-    let count = features.len().max(1) as f64;
-    let mean = features.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
-    let variance = features
-        .iter()
-        .map(|v| (f64::from(*v) - mean).powi(2))
-        .sum::<f64>()
-        / count;
+    let (mean, variance) = moments(features);
     let scale = if variance > 1e-10 {
         1.0 / variance.sqrt()
     } else {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Bool, Device, Tensor, TensorData};
-use sensorium_core::{HostBytes, Processor, SampleRng, Source, need};
+use sensorium_core::{HostBytes, Misfit, Processor, SampleRng, Source, need};
 
 use crate::augment::AugmentConfig;
 use crate::decode::decode_start;
@@ -12,7 +12,15 @@ use crate::resample::needed;
 use crate::{Error, LogMel, resample};
 
 /// The longest sound that a recipe can ask for, in seconds.
-pub(crate) const MOST_SECONDS: f64 = 3600.0;
+const MOST_SECONDS: f64 = 3600.0;
+
+pub(crate) fn check_seconds(max_seconds: f64) -> Result<(), Misfit> {
+    need(
+        max_seconds > 0.0 && max_seconds <= MOST_SECONDS,
+        "max_seconds",
+        || format!("{max_seconds} must be above 0 and at most {MOST_SECONDS}"),
+    )
+}
 
 /// The features of a sound, normalised to mean 0 and deviation 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +57,24 @@ impl AudioBatch {
     }
 }
 
+impl AudioBatch {
+    /// Samples of frames of one width; see [`stack`].
+    pub(crate) fn stack(
+        samples: &[Option<&AudioSample>],
+        width: usize,
+        whole: usize,
+        fill: f32,
+        device: &Device,
+    ) -> Self {
+        let rows: Vec<(&[f32], usize)> = samples
+            .iter()
+            .map(|sample| sample.map_or((&[][..], 0), |s| (s.features.as_slice(), s.frames)))
+            .collect();
+        let (features, pad) = stack(&rows, width, whole, fill, device);
+        Self { features, pad }
+    }
+}
+
 /// Decodes, resamples, computes log-mel features and normalises them by the sound's own mean and deviation
 /// ([`NormalizeConfig`]), so that how loud a recording is does not matter.
 #[derive(Clone, Debug)]
@@ -67,11 +93,7 @@ impl AudioProcessor {
     /// # Errors
     /// If `max_seconds` is out of range.
     pub fn new(mel: LogMel, max_seconds: f64, patch_frames: usize) -> Result<Self, Error> {
-        need(
-            max_seconds > 0.0 && max_seconds <= MOST_SECONDS,
-            "max_seconds",
-            || format!("{max_seconds} must be above 0 and at most {MOST_SECONDS}"),
-        )?;
+        check_seconds(max_seconds)?;
         let samples = (max_seconds * f64::from(mel.config().sample_rate_hz)).ceil() as usize;
         Ok(Self {
             max_frames: mel.n_frames(samples),
@@ -131,18 +153,14 @@ impl Processor for AudioProcessor {
     fn process(&self, source: &Source) -> Result<AudioSample, Error> {
         // What is cut off would be computed for nothing.
         let rate_hz = self.mel.config().sample_rate_hz;
-        let most = (self.most() as f64 * self.augment.longest()).ceil() as usize;
+        let most = self.augment.needed(self.most());
         let sound = decode_start(source, |from_hz| needed(from_hz, rate_hz, most))?;
         let samples = resample(&sound, rate_hz)?;
         let features = self.features(&samples);
-        let kept = match self.augment.changes_waveform() {
-            true => &samples[..samples.len().min(most)],
-            false => &[],
-        };
         Ok(AudioSample {
             frames: features.len() / self.mel.config().n_mels,
             features,
-            samples: kept.into(),
+            samples: self.augment.kept(&samples, most),
         })
     }
 
@@ -159,13 +177,8 @@ impl Processor for AudioProcessor {
     }
 
     fn collate(&self, samples: &[Option<&AudioSample>], device: &Device) -> AudioBatch {
-        let rows: Vec<(&[f32], usize)> = samples
-            .iter()
-            .map(|sample| sample.map_or((&[][..], 0), |s| (s.features.as_slice(), s.frames)))
-            .collect();
         let n_mels = self.mel.config().n_mels;
-        let (features, pad) = stack(&rows, n_mels, self.patch_frames, 0.0, device);
-        AudioBatch { features, pad }
+        AudioBatch::stack(samples, n_mels, self.patch_frames, 0.0, device)
     }
 }
 

@@ -6,6 +6,7 @@ mod wave;
 mod tests;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use rand::RngExt;
 use sensorium_core::{SampleRng, need};
@@ -135,9 +136,17 @@ impl AugmentConfig {
             || masks(self.mask_mels, self.n_mel_masks)
     }
 
-    /// How many times as many samples a sound may need before it is changed than after: what is played faster ends earlier.
-    pub(crate) fn longest(&self) -> f64 {
-        1.0 + f64::from(self.speed)
+    /// How many samples are needed of a sound of which `most` are heard: what is played faster ends earlier.
+    pub(crate) fn needed(&self, most: usize) -> usize {
+        (most as f64 * (1.0 + f64::from(self.speed))).ceil() as usize
+    }
+
+    /// What of a sound is kept to be changed, at most so many samples: nothing where features alone are.
+    pub(crate) fn kept(&self, samples: &[f32], most: usize) -> Arc<[f32]> {
+        match self.changes_waveform() {
+            true => samples[..samples.len().min(most)].into(),
+            false => [].into(),
+        }
     }
 
     /// Changed samples of the same rate. The same generator makes the same change; the features' draws do not depend on it, as

@@ -2,6 +2,7 @@
 
 use super::within;
 use crate::Error;
+use crate::normalize::moments;
 
 /// The settings of a raw waveform, by the names of `preprocessor_config.json`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,10 +63,8 @@ impl Waveform {
         if !self.config.do_normalize {
             return samples.to_vec();
         }
-        let count = samples.len().max(1) as f64;
-        let mean = samples.iter().map(|s| f64::from(*s)).sum::<f64>() / count;
-        let squares = samples.iter().map(|s| (f64::from(*s) - mean).powi(2));
-        let scale = 1.0 / (squares.sum::<f64>() / count + 1e-7).sqrt();
+        let (mean, variance) = moments(samples);
+        let scale = 1.0 / (variance + 1e-7).sqrt();
         let normal = |s: &f32| ((f64::from(*s) - mean) * scale) as f32;
         samples.iter().map(normal).collect()
     }

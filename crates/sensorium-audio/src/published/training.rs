@@ -4,7 +4,8 @@ use burn::tensor::Device;
 use sensorium_core::{Processor, SampleRng, Source, need};
 
 use super::{SoundFeatures, SoundProcessor, SoundSample};
-use crate::processor::{MOST_SECONDS, stack};
+use crate::normalize::moments;
+use crate::processor::check_seconds;
 use crate::{AudioBatch, AudioSample, AugmentConfig, Error};
 
 /// Prepares sounds as a published model's file says, and changes them in training.
@@ -28,11 +29,7 @@ impl SoundProcessor {
         augment: AugmentConfig,
     ) -> Result<TrainingSounds, Error> {
         augment.validate()?;
-        need(
-            max_seconds > 0.0 && max_seconds <= MOST_SECONDS,
-            "max_seconds",
-            || format!("{max_seconds} must be above 0 and at most {MOST_SECONDS}"),
-        )?;
+        check_seconds(max_seconds)?;
         let waveform = matches!(self.features, SoundFeatures::Waveform(_));
         need(!(waveform && augment.changes_features()), "augment", || {
             "this model hears samples, not bands: only speed, shift_s, gain_db and snr_db can \
@@ -65,17 +62,13 @@ impl Processor for TrainingSounds {
     type Error = Error;
 
     fn process(&self, source: &Source) -> Result<AudioSample, Error> {
-        let most = (self.most as f64 * self.augment.longest()).ceil() as usize;
+        let most = self.augment.needed(self.most);
         let samples = self.processor.start(source, most)?;
         let heard = self.hear(&samples);
-        let kept = match self.augment.changes_waveform() {
-            true => &samples[..samples.len().min(most)],
-            false => &[],
-        };
         Ok(AudioSample {
             features: heard.features,
             frames: heard.heard,
-            samples: kept.into(),
+            samples: self.augment.kept(&samples, most),
         })
     }
 
@@ -95,23 +88,15 @@ impl Processor for TrainingSounds {
     }
 
     fn collate(&self, samples: &[Option<&AudioSample>], device: &Device) -> AudioBatch {
-        let rows: Vec<(&[f32], usize)> = samples
-            .iter()
-            .map(|sample| sample.map_or((&[][..], 0), |s| (s.features.as_slice(), s.frames)))
-            .collect();
         let (width, fill) = (self.processor.width(), self.processor.fill());
-        let (features, pad) = stack(&rows, width, 1, fill, device);
-        AudioBatch { features, pad }
+        AudioBatch::stack(samples, width, 1, fill, device)
     }
 }
 
 /// Changes features while their mean is 0 and their deviation 1, as random changes of them are meant.
 fn at_mean_zero(features: &mut [f32], change: impl FnOnce(&mut [f32])) {
-    let count = features.len().max(1) as f64;
-    let mean = features.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
-    let squares = features.iter().map(|v| (f64::from(*v) - mean).powi(2));
-    let deviation = (squares.sum::<f64>() / count).sqrt().max(1e-5);
-    let (mean, deviation) = (mean as f32, deviation as f32);
+    let (mean, variance) = moments(features);
+    let (mean, deviation) = (mean as f32, variance.sqrt().max(1e-5) as f32);
     features
         .iter_mut()
         .for_each(|v| *v = (*v - mean) / deviation);
