@@ -81,6 +81,29 @@ impl Confusion {
         (rows, columns)
     }
 
+    /// Cohen's kappa of classes that have an order, with quadratic weights: a mistake counts by the square of how far it is off, so that
+    /// 1 for 2 is a small one and 1 for 5 a large one (Cohen, 1968). 1 is perfect, 0 is chance.
+    ///
+    /// The order is that of the class indices; the number of classes plays no part. `None` where truth and answers are one and the
+    /// same class. Equal to scikit-learn's `cohen_kappa_score(weights="quadratic")`.
+    pub fn quadratic_kappa(&self) -> Option<f64> {
+        // Σ (i − j)²·o against Σ (i − j)²·rᵢ·cⱼ / n; the second splits into moments of the margins.
+        let (mut n, mut apart) = (0.0, 0.0);
+        let [mut truth, mut answers] = [(0.0, 0.0); 2];
+        let first = self.cells.keys().map(|&(i, j)| i.min(j)).min()?;
+        for cell in self.cells() {
+            // Counted from the least class, so that squares stay small.
+            let [i, j] = [cell.target, cell.predicted].map(|class| (class - first) as f64);
+            let count = cell.count as f64;
+            n += count;
+            apart += count * (i - j).powi(2);
+            truth = (truth.0 + count * i, truth.1 + count * i * i);
+            answers = (answers.0 + count * j, answers.1 + count * j * j);
+        }
+        let by_chance = truth.1 + answers.1 - 2.0 * truth.0 * answers.0 / n;
+        (by_chance > 0.0).then(|| 1.0 - apart / by_chance)
+    }
+
     /// The most frequent mistakes, commonest first, at most `most` of them.
     pub fn top_confusions(&self, most: usize) -> Vec<Cell> {
         let mut wrong: Vec<Cell> = self

@@ -59,6 +59,160 @@ pub enum Error {
         theirs: usize,
     },
 
+    /// Rows that are not those a report was made of.
+    #[error(
+        "{found} rows of class `{label}`, of which {counted} were counted: give the probabilities of the samples that were"
+    )]
+    OtherRows {
+        /// The first class that differs.
+        label: String,
+        /// Its samples in the report.
+        counted: u64,
+        /// Its rows.
+        found: u64,
+    },
+
+    /// Lists that do not belong together.
+    #[error("{targets} targets and {scores} scores: each needs one")]
+    Lengths {
+        /// How many targets there are.
+        targets: usize,
+        /// How many scores or predictions.
+        scores: usize,
+    },
+
+    /// A score of a list that is not a number.
+    #[error(
+        "score {position} is NaN (counted from 0): look at that sample's input and at the model's weights"
+    )]
+    NanAt {
+        /// Its position, counted from 0.
+        position: usize,
+    },
+
+    /// A number outside 0..1.
+    #[error(
+        "sample {sample}: {value} is no probability, give numbers from 0 to 1 (softmax or sigmoid of logits)"
+    )]
+    NotAProbability {
+        /// The sample's position counted from 0.
+        sample: String,
+        /// The number.
+        value: String,
+    },
+
+    /// Probabilities of classes one of which must be true, that do not add up to 1.
+    #[error(
+        "sample {sample}: the probabilities add up to {sum} and not to 1, give the softmax of logits"
+    )]
+    NotADistribution {
+        /// The sample's position counted from 0.
+        sample: String,
+        /// What they add up to.
+        sum: String,
+    },
+
+    /// No bins, or more than anyone could draw.
+    #[error("{bins} bins of certainty: choose 1 to {most}")]
+    BinCount {
+        /// How many were asked for.
+        bins: usize,
+        /// How many there may be.
+        most: usize,
+    },
+
+    /// Counts in different bins cannot be added.
+    #[error("counts in {ours} and in {theirs} bins cannot be merged")]
+    BinsDiffer {
+        /// Bins of the one.
+        ours: usize,
+        /// Bins of the other.
+        theirs: usize,
+    },
+
+    /// A number to be compared that is none.
+    #[error(
+        "sample {sample}: the {what} is {value}, which is no number to compare: leave the sample out or mend it"
+    )]
+    NotFinite {
+        /// The sample's position counted from 0.
+        sample: String,
+        /// `target` or `prediction`.
+        what: &'static str,
+        /// The value.
+        value: String,
+    },
+
+    /// Too many or too few truths for the labels.
+    #[error("sample {sample}: {found} truths for {expected} labels, give one for each")]
+    TruthCount {
+        /// The sample's position counted from 0.
+        sample: String,
+        /// How many truths came.
+        found: usize,
+        /// How many labels there are.
+        expected: usize,
+    },
+
+    /// A threshold that no score can be compared with.
+    #[error("a threshold cannot be NaN")]
+    NanThreshold,
+
+    /// Decisions by different thresholds cannot be added.
+    #[error("labels given above {ours} and above {theirs} cannot be merged")]
+    ThresholdsDiffer {
+        /// Threshold of the one.
+        ours: String,
+        /// Threshold of the other.
+        theirs: String,
+    },
+
+    /// A right answer that is none of the candidates.
+    #[error(
+        "query {query}: candidate {candidate} does not exist, there are {candidates} (counted from 0)"
+    )]
+    CandidateOutOfRange {
+        /// The query's position counted from 0.
+        query: u64,
+        /// The index that was given.
+        candidate: usize,
+        /// How many candidates there are.
+        candidates: usize,
+    },
+
+    /// A similarity that is not a number.
+    #[error(
+        "query {query}: the score of candidate {candidate} is NaN, look at the vectors of both"
+    )]
+    NanSimilarity {
+        /// The query's position counted from 0.
+        query: u64,
+        /// The candidate's index.
+        candidate: usize,
+    },
+
+    /// A place in a ranking that does not exist.
+    #[error("query {query}: rank 0 does not exist, the first candidate has rank 1")]
+    RankZero {
+        /// The query's position counted from 0.
+        query: u64,
+    },
+
+    /// A block of similarities of another size.
+    #[error(
+        "queries {first} to {last}: {found} scores, not {expected}, which is one for each query and candidate"
+    )]
+    BlockSize {
+        /// The first query of the block.
+        first: usize,
+        /// The last one.
+        last: usize,
+        /// How many scores came.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+
     /// A row of an ablation names a modality the table does not have.
     #[error("modality `{modality}` is none of this ablation's: {}", .known.join(", "))]
     UnknownModality {

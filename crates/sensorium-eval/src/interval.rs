@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 /// The two-sided 95 % quantile of the normal distribution, Φ⁻¹(0.975).
 const Z_95: f64 = 1.959_963_984_540_054;
 
-/// A range that holds the true share with 95 % confidence.
+/// A range that holds the true value with 95 % confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// The lower end, in 0..1.
+    /// The lower end; of a share, in 0..1.
     pub low: f64,
-    /// The upper end, in 0..1.
+    /// The upper end; of a share, in 0..1.
     pub high: f64,
 }
 

@@ -24,25 +24,37 @@
 //! ```
 
 mod ablation;
+mod bootstrap;
+mod calibration;
 mod classification;
 mod confusion;
 mod error;
 mod interval;
+mod multilabel;
 pub mod normalise;
 mod python;
+mod regression;
 mod report;
+mod retrieval;
+mod standing;
 mod table;
 mod transcription;
 
 pub use ablation::{Ablation, AblationRow, Contribution, subsets};
+pub use bootstrap::bootstrap;
+pub use calibration::{Calibration, CalibrationBin, CalibrationReport};
 pub use classification::{Averaged, ClassScores, Classification, ClassificationReport, TopK};
 pub use confusion::{Cell, Confusion};
 pub use error::Error;
 pub use interval::{Interval, wilson};
+pub use multilabel::{MultiLabel, MultiLabelReport};
+pub use regression::{Regression, RegressionReport};
 pub use report::{
     Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport,
     SkippedRow, SplitSummary, render, render_with,
 };
+pub use retrieval::{RecallAt, Retrieval, RetrievalReport};
+pub use standing::{auroc, average_precision, brier_score};
 pub use table::{group_table, mean, text_table};
 pub use transcription::{
     Alignment, Chunk, Edit, EditCounts, PairCounts, Transcription, TranscriptionReport,

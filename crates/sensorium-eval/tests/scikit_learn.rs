@@ -171,12 +171,12 @@ fn the_json_keys_are_a_promise() {
             .cloned()
             .collect::<Vec<_>>()
     };
-    let expected = "n accuracy accuracy_interval majority_share top_k micro macro weighted mcc kappa classes confusion";
+    let expected = "n accuracy accuracy_interval majority_share top_k micro macro weighted mcc kappa auroc average_precision brier calibration classes confusion";
     assert_eq!(keys(&json).join(" "), expected);
     assert_eq!(keys(&json["macro"]).join(" "), "precision recall f1");
     assert_eq!(
         keys(&json["classes"][0]).join(" "),
-        "label precision recall f1 support predicted"
+        "label precision recall f1 auroc average_precision support predicted"
     );
     assert_eq!(keys(&json["accuracy_interval"]).join(" "), "low high");
     assert_eq!(

@@ -2,9 +2,12 @@
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
+mod probabilities;
+mod report;
 
-use crate::{Confusion, Error, Interval, wilson};
+pub use report::{Averaged, ClassScores, ClassificationReport, TopK};
+
+use crate::{Confusion, Error, wilson};
 
 /// The k of the top-k accuracies that are kept, where there are more classes than that.
 const TOP_K: [usize; 3] = [2, 3, 5];
@@ -26,16 +29,7 @@ impl Classification {
     /// # Errors
     /// [`Error::NoLabels`], [`Error::DuplicateLabel`].
     pub fn new<S: Into<String>>(labels: impl IntoIterator<Item = S>) -> Result<Self, Error> {
-        let labels: Vec<String> = labels.into_iter().map(Into::into).collect();
-        if labels.is_empty() {
-            return Err(Error::NoLabels);
-        }
-        let mut seen = HashSet::new();
-        if let Some(label) = labels.iter().find(|label| !seen.insert(label.as_str())) {
-            return Err(Error::DuplicateLabel {
-                label: label.clone(),
-            });
-        }
+        let labels = distinct(labels)?;
         Ok(Self {
             labels,
             confusion: Confusion::default(),
@@ -145,7 +139,8 @@ impl Classification {
         Ok(())
     }
 
-    /// The metrics of all samples counted so far.
+    /// The metrics of all samples counted so far. What needs every sample's probabilities at once is undefined until
+    /// [`ClassificationReport::with_probabilities`] is given them.
     pub fn finish(&self) -> ClassificationReport {
         let (n, right, classes) = (self.scored, self.confusion.right(), self.labels.len());
         let (support, predicted) = self.confusion.margins(classes);
@@ -172,6 +167,10 @@ impl Classification {
             weighted: average(&per_class, |class| class.support),
             mcc: mcc(n, right, &support, &predicted),
             kappa: kappa(n, right, &support, &predicted),
+            auroc: None,
+            average_precision: None,
+            brier: None,
+            calibration: None,
             classes: per_class,
             confusion: self.confusion.clone(),
         }
@@ -190,109 +189,33 @@ impl Classification {
     }
 }
 
-/// All metrics of one evaluation. `None` is "undefined", never a number; the keys of its JSON are stable.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ClassificationReport {
-    /// Samples measured.
-    pub n: u64,
-    /// Share of right answers; undefined without samples.
-    pub accuracy: Option<f64>,
-    /// Its 95 % Wilson interval.
-    pub accuracy_interval: Option<Interval>,
-    /// What always answering the commonest class would have reached: the line to be above.
-    pub majority_share: Option<f64>,
-    /// Share of samples whose true class is among the k highest scores, for the k of 2, 3, 5 below the class count.
-    pub top_k: Vec<TopK>,
-    /// Averages over samples; for one label a sample all three equal the accuracy.
-    pub micro: Option<Averaged>,
-    /// Plain averages over the classes that are true or answered at least once.
-    #[serde(rename = "macro")]
-    pub macro_: Option<Averaged>,
-    /// Averages over classes, weighted by support.
-    pub weighted: Option<Averaged>,
-    /// Matthews' correlation over all classes (Gorodkin, 2004); 0 where the answer never changes, undefined
-    /// where the truth never does.
-    pub mcc: Option<f64>,
-    /// Cohen's kappa: agreement beyond chance; undefined where truth and answers are one and the same class.
-    pub kappa: Option<f64>,
-    /// One entry a class, in the order of the labels.
-    pub classes: Vec<ClassScores>,
-    /// Who was taken for whom.
-    pub confusion: Confusion,
-}
-
-impl ClassificationReport {
-    /// The macro F1, the one number that counts rare classes as much as common ones.
-    pub fn macro_f1(&self) -> Option<f64> {
-        self.macro_.map(|average| average.f1)
+/// The names of classes, of which there is at least one and none twice.
+pub(crate) fn distinct<S: Into<String>>(
+    labels: impl IntoIterator<Item = S>,
+) -> Result<Vec<String>, Error> {
+    let labels: Vec<String> = labels.into_iter().map(Into::into).collect();
+    if labels.is_empty() {
+        return Err(Error::NoLabels);
     }
-
-    /// The class names, in the order of the indices.
-    pub fn labels(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.classes.iter().map(|class| class.label.as_str())
-    }
-}
-
-/// Share of samples whose true class is among the `k` highest scores.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TopK {
-    /// How many answers were allowed.
-    pub k: usize,
-    /// The share.
-    pub accuracy: f64,
-}
-
-/// Precision, recall and F1 averaged over classes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Averaged {
-    /// Share of answers that are right.
-    pub precision: f64,
-    /// Share of true samples that are found.
-    pub recall: f64,
-    /// Harmonic mean of the two, taken per class and then averaged.
-    pub f1: f64,
-}
-
-/// One class. The three scores are undefined where the class is neither true nor answered anywhere; where only one of
-/// precision and recall has nothing to divide by, it is 0, as with scikit-learn's `zero_division=0`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClassScores {
-    /// The class.
-    pub label: String,
-    /// Share of answers of this class that are right.
-    pub precision: Option<f64>,
-    /// Share of samples of this class that are found.
-    pub recall: Option<f64>,
-    /// Harmonic mean of precision and recall.
-    pub f1: Option<f64>,
-    /// Samples that truly are of this class.
-    pub support: u64,
-    /// Samples that were answered with this class.
-    pub predicted: u64,
-}
-
-impl ClassScores {
-    fn new(label: &str, hits: u64, support: u64, predicted: u64) -> Self {
-        let seen = support + predicted > 0;
-        let or_zero = |value: Option<f64>| seen.then(|| value.unwrap_or(0.0));
-        Self {
-            label: label.to_owned(),
-            precision: or_zero(share(hits, predicted)),
-            recall: or_zero(share(hits, support)),
-            f1: share(2 * hits, support + predicted),
-            support,
-            predicted,
-        }
+    let mut seen = HashSet::new();
+    match labels.iter().find(|label| !seen.insert(label.as_str())) {
+        Some(label) => Err(Error::DuplicateLabel {
+            label: label.clone(),
+        }),
+        None => Ok(labels),
     }
 }
 
 /// `part / whole`, undefined where there is no whole.
-fn share(part: u64, whole: u64) -> Option<f64> {
+pub(crate) fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-fn average(classes: &[ClassScores], weight: impl Fn(&ClassScores) -> u64) -> Option<Averaged> {
+/// Averages over the classes that have scores.
+pub(crate) fn average(
+    classes: &[ClassScores],
+    weight: impl Fn(&ClassScores) -> u64,
+) -> Option<Averaged> {
     let (mut sum, mut total) = (
         Averaged {
             precision: 0.0,
