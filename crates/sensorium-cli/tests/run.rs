@@ -30,7 +30,13 @@ fn a_run_can_be_trained_evaluated_and_asked() {
         trained["metrics"]["test"]["accuracy"], 1.0,
         "two easy classes"
     );
+    // Two classes that are never confused are ranked without fault too.
+    assert_eq!(trained["metrics"]["test"]["auroc"], 1.0);
+    let calibration = &trained["metrics"]["test"]["calibration"];
+    assert_eq!(calibration["bins"].as_array().unwrap().len(), 16);
     let run = dir.path().join("runs/tiny");
+    let report = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(report.contains("Reliability"));
     for file in [
         "recipe.toml",
         "metrics.jsonl",
@@ -53,6 +59,7 @@ fn a_run_can_be_trained_evaluated_and_asked() {
     let measured = json(&out.get_output().stdout);
     assert_eq!(measured["dropped"][0], "text");
     assert_eq!(measured["test"]["n"], 12);
+    assert_eq!(measured["test"]["calibration"]["n"], 12);
 
     let out = sensorium(dir.path())
         .args([

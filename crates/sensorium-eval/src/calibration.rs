@@ -59,12 +59,10 @@ impl Calibration {
     /// # Errors
     /// [`Error::NotAProbability`], which names the answer by its position, counted from 0.
     pub fn add(&mut self, probability: f32, right: bool) -> Result<(), Error> {
-        if !(0.0..=1.0).contains(&probability) {
-            return Err(Error::NotAProbability {
-                sample: self.n.to_string(),
-                value: probability.to_string(),
-            });
-        }
+        let probability = share(probability).ok_or_else(|| Error::NotAProbability {
+            sample: self.n.to_string(),
+            value: probability.to_string(),
+        })?;
         let bin = self.bin(probability);
         let bin = &mut self.bins[bin];
         bin.n += 1;
@@ -132,6 +130,14 @@ impl Calibration {
 /// Where a bin begins, rounded as a probability is: one that reads 0.6 is in the bin that begins at 0.6.
 fn edge(bin: usize, ranges: usize) -> f32 {
     (bin as f64 / ranges as f64) as f32
+}
+
+/// A probability within 0..1; one that rounding put just outside is brought back, and what is further off is none.
+pub(crate) fn share(probability: f32) -> Option<f32> {
+    const ROUNDING: f32 = 1e-6;
+    (-ROUNDING..=1.0 + ROUNDING)
+        .contains(&probability)
+        .then(|| probability.clamp(0.0, 1.0))
 }
 
 fn per(sum: f64, n: u64) -> Option<f64> {

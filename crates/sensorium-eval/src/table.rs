@@ -3,7 +3,8 @@
 use crate::{Ablation, AblationRow, ClassificationReport, Interval};
 
 /// The result as aligned plain text: accuracy with its interval, macro F1 and n, a row for each subset of modalities
-/// (best first), and the line to be above. Empty where there is nothing to tell.
+/// (best first), and the line to be above; in a line of its own what is known of
+/// [probabilities](ClassificationReport::with_probabilities). Empty where there is nothing to tell.
 ///
 /// ```
 /// # use sensorium_eval::{Classification, text_table};
@@ -32,7 +33,30 @@ pub fn text_table(test: Option<&ClassificationReport>, ablation: Option<&Ablatio
     if let Some(chance) = test.and_then(|test| test.majority_share) {
         rows.push(row("commonest class", Some(chance), None, None, None));
     }
-    align(&HEAD.map(String::from), &rows)
+    let mut text = align(&HEAD.map(String::from), &rows);
+    if let Some(line) = test.and_then(certainty) {
+        text += "\n";
+        text += &line;
+    }
+    text
+}
+
+/// What is known of probabilities, in one line.
+fn certainty(test: &ClassificationReport) -> Option<String> {
+    let ece = test.calibration.as_ref().and_then(|found| found.ece);
+    let numbers = [
+        ("AUROC", test.auroc),
+        ("average precision", test.average_precision),
+        ("calibration error", ece),
+        ("Brier score", test.brier),
+        ("kappa", test.kappa),
+        ("MCC", test.mcc),
+    ];
+    let known = numbers
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name} {:.3}", value?)));
+    let line = known.collect::<Vec<_>>().join(", ") + "\n";
+    ece.map(|_| line)
 }
 
 /// The results of models that each were tested on one group, as aligned plain text, and their mean, in which each group counts
@@ -177,6 +201,19 @@ mean       85.0 %                    0.850
         assert_eq!(group_table("speaker", &[]), "");
         assert_eq!(mean([Some(1.0), None].into_iter()), None);
         assert_eq!(mean([None; 0].into_iter()), None);
+    }
+
+    #[test]
+    fn probabilities_have_a_line_of_their_own() {
+        let mut counts = Classification::new(["a", "b"]).unwrap();
+        let rows: [(usize, &[f32]); 3] = [(0, &[0.75, 0.25]), (1, &[0.5, 0.5]), (1, &[0.25, 0.75])];
+        for (target, row) in rows {
+            counts.add(target, row).unwrap();
+        }
+        let test = counts.finish().with_probabilities(&rows).unwrap();
+        let table = text_table(Some(&test), None);
+        let line = "\n\nAUROC 1.000, average precision 1.000, calibration error 0.333, Brier score 0.125, kappa 0.400, MCC 0.500\n";
+        assert!(table.ends_with(line), "{table}");
     }
 
     #[test]

@@ -74,6 +74,7 @@ fn a_full_report_shows_every_section() {
         "Training",
         "Confusion",
         "Per class",
+        "Calibration",
         "Examples",
         "Data",
         "To run it again",
@@ -257,7 +258,10 @@ fn empty_sections_vanish() {
 fn many_classes_become_a_list_of_mistakes() {
     let html = render(&synthetic::many_classes(200));
     let names = well_formed(&html);
-    assert_eq!(headings(&html), ["Commonest mistakes", "Per class"]);
+    assert_eq!(
+        headings(&html),
+        ["Commonest mistakes", "Per class", "Calibration"]
+    );
     assert!(!html.contains("class=\"matrix"));
     assert!(html.contains("the other 170 classes"));
     assert!(names.iter().filter(|name| *name == "li").count() <= 60);

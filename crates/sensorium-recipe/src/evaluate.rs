@@ -83,11 +83,29 @@ impl Measure<'_> {
         Ok(answers)
     }
 
-    /// Metrics over answers.
+    /// All metrics over answers.
     ///
     /// # Errors
     /// If the model answers something that is not a number.
     pub fn score(
+        &self,
+        rows: &Prepared,
+        answers: &[Answer],
+    ) -> Result<ClassificationReport, Error> {
+        let probabilities: Vec<(usize, &[f32])> = answers
+            .iter()
+            .map(|answer| (rows.label(answer.row), &*answer.probabilities))
+            .collect();
+        Ok(self
+            .count(rows, answers)?
+            .with_probabilities(&probabilities)?)
+    }
+
+    /// The metrics that only count who is taken for whom, for what is measured again and again.
+    ///
+    /// # Errors
+    /// As [`score`](Self::score).
+    pub fn count(
         &self,
         rows: &Prepared,
         answers: &[Answer],
@@ -128,7 +146,7 @@ impl Measure<'_> {
             observer.phase(&format!("testing with {}", label.join(" + ")), rows.len());
             let answers = self.answers(model, rows, &keep, observer)?;
             observer.phase_end();
-            ablation.push(&label, &self.score(rows, &answers)?)?;
+            ablation.push(&label, &self.count(rows, &answers)?)?;
         }
         Ok(ablation)
     }

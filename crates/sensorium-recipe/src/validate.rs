@@ -40,7 +40,7 @@ impl Validate<Trained> for Validation {
         };
         // Validation between epochs is short; its progress is not shown.
         let answers = measure.answers(&learner.model, &self.rows, &self.of, &mut Silent)?;
-        let report = measure.score(&self.rows, &answers)?;
+        let report = measure.count(&self.rows, &answers)?;
         let surprise =
             |row: usize, p: &[f32]| -f64::from(p[self.rows.label(row)].max(f32::MIN_POSITIVE)).ln();
         let loss: f64 = answers

@@ -53,3 +53,9 @@ pub(super) fn counted(n: u64, what: &str) -> String {
         if n == 1 { "" } else { "s" }
     )
 }
+
+/// A coordinate: a tenth of a unit is finer than a screen's pixel.
+pub(super) fn px(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+}

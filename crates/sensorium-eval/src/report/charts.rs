@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::bits::section;
+use super::bits::{px, section};
 use super::scale::{count, percent, significant, tick_label, ticks};
 use super::series::{Group, Line, group, range};
 use super::types::RunReport;
@@ -260,11 +260,6 @@ fn anchor(x: f64) -> &'static str {
     if x > PLOT.1 - 14.0 { "end" } else { "middle" }
 }
 
-/// A coordinate: a tenth of a unit is finer than a screen's pixel.
-fn px(value: f64) -> String {
-    let text = format!("{value:.1}");
-    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
-}
 #[cfg(test)]
 mod tests {
     use super::super::types::Curve;

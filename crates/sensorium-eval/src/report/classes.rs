@@ -131,6 +131,8 @@ pub(super) fn per_class(report: &RunReport) -> Option<Markup> {
     }
     let (shown, folded) = classes.split_at(classes.len().min(MOST_ROWS));
     let (folded, left_out) = folded.split_at(folded.len().min(MOST_FOLDED));
+    // How well classes are told apart is known only of probabilities.
+    let ranked = test.average_precision.is_some();
     let lead = if many {
         "The weakest classes first."
     } else {
@@ -139,13 +141,13 @@ pub(super) fn per_class(report: &RunReport) -> Option<Markup> {
     let body = html! {
         div.card.scroll {
             table.classes {
-                (column_heads())
-                tbody { @for class in shown { (class_row(class)) } }
-                (averages(test))
+                (column_heads(ranked))
+                tbody { @for class in shown { (class_row(class, ranked)) } }
+                (averages(test, ranked))
             }
             @if !folded.is_empty() {
                 details { summary { @if left_out.is_empty() { "the other " } @else { "the next " } (count(folded.len() as u64)) " classes" }
-                    table.classes { (column_heads()) tbody { @for class in folded { (class_row(class)) } } }
+                    table.classes { (column_heads(ranked)) tbody { @for class in folded { (class_row(class, ranked)) } } }
                 }
             }
             @if !left_out.is_empty() { p.note { (count(left_out.len() as u64)) " more stand in metrics.json" } }
@@ -155,17 +157,32 @@ pub(super) fn per_class(report: &RunReport) -> Option<Markup> {
     Some(section("classes", "Per class", lead, body))
 }
 
-fn column_heads() -> Markup {
+fn column_heads(ranked: bool) -> Markup {
     html! { thead { tr {
         th scope="col" { "Class" }
-        th.num scope="col" { "Precision" } th.num scope="col" { "Recall" } th.num scope="col" { "F1" } th.num scope="col" { "Support" }
+        th.num scope="col" { "Precision" } th.num scope="col" { "Recall" } th.num scope="col" { "F1" }
+        @if ranked {
+            th.num.more scope="col" title="area under the ROC curve, this class against all others" { "AUROC" }
+            th.num.more scope="col" title="average precision, this class against all others" { "AP" }
+        }
+        th.num scope="col" { "Support" }
     } } }
 }
 
-fn class_row(class: &ClassScores) -> Markup {
+fn class_row(class: &ClassScores, ranked: bool) -> Markup {
     html! { tr {
         th scope="row" { (class.label) }
         @for score in [class.precision, class.recall, class.f1] { (score_cell(score)) }
+        @if ranked {
+            @for area in [class.auroc, class.average_precision] {
+                td.num.more {
+                    @match area {
+                        Some(area) => (format!("{area:.3}")),
+                        None => span.undefined title="nothing to tell it from" { "–" }
+                    }
+                }
+            }
+        }
         td.num { (count(class.support)) }
     } }
 }
@@ -179,7 +196,7 @@ fn score_cell(score: Option<f64>) -> Markup {
     } }
 }
 
-fn averages(test: &ClassificationReport) -> Markup {
+fn averages(test: &ClassificationReport, ranked: bool) -> Markup {
     let named = [
         ("macro average", test.macro_),
         ("weighted average", test.weighted),
@@ -189,6 +206,7 @@ fn averages(test: &ClassificationReport) -> Markup {
         html! { tr {
             th scope="row" { (name) }
             @for score in [average.precision, average.recall, average.f1] { (score_cell(Some(score))) }
+            @if ranked { td.more {} td.more {} }
             td.num { (count(test.n)) }
         } }
     };
@@ -219,6 +237,15 @@ fn agreement(test: &ClassificationReport) -> Markup {
             format!("{kappa:.3}").replace('-', "−"),
         )
     }));
+    let areas = [
+        ("AUROC, macro", test.auroc),
+        ("AP, macro", test.average_precision),
+    ];
+    facts.extend(
+        areas
+            .into_iter()
+            .filter_map(|(name, area)| Some((name.into(), format!("{:.3}", area?)))),
+    );
     html! {
         @if !facts.is_empty() {
             dl.facts { @for (name, value) in &facts { div { dt { (name) } dd { (value) } } } }

@@ -1,6 +1,7 @@
 //! The run report: what a run was, what it learned and where it fails, as one HTML file that needs nothing else.
 
 mod bits;
+mod calibration;
 mod charts;
 mod classes;
 mod examples;

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::bits::width;
 use super::scale::{count, duration, magnitude, percent};
 use super::types::{RenderOptions, RunReport};
-use super::{charts, classes, examples, fusing, provenance};
+use super::{calibration, charts, classes, examples, fusing, provenance};
 use crate::ClassificationReport;
 
 const STYLE: &str = include_str!("style.css");
@@ -21,6 +21,7 @@ pub(super) fn page(report: &RunReport, options: &RenderOptions) -> Markup {
         charts::curves(report),
         classes::confusion(report),
         classes::per_class(report),
+        calibration::calibration(report),
         examples::examples(report, options),
         provenance::data(report),
         provenance::recipe(report),

@@ -81,6 +81,7 @@ fn tone(class: usize) -> Media {
 fn measured(labels: &[String], n: usize, right: f64, dice: &mut Dice) -> ClassificationReport {
     let classes = labels.len();
     let mut counts = Classification::new(labels.to_vec()).unwrap();
+    let mut rows = Vec::new();
     for i in 0..n {
         let target = i % classes;
         let mut scores: Vec<f32> = (0..classes).map(|_| dice.roll() as f32).collect();
@@ -90,10 +91,20 @@ fn measured(labels: &[String], n: usize, right: f64, dice: &mut Dice) -> Classif
         } else {
             (dice.roll() * classes as f64) as usize
         };
-        scores[if dice.roll() < right { target } else { taken }] += 2.0;
-        counts.add(target, &scores).unwrap();
+        let answer = if dice.roll() < right { target } else { taken };
+        // More classes share what is left; most right answers are sure, and few wrong ones.
+        let sure = dice.roll().sqrt() * if answer == target { 1.0 } else { 0.6 };
+        scores[answer] += 0.4 + (classes as f32).ln() + 4.0 * sure as f32;
+        rows.push((target, softmax(&scores)));
+        counts.add(target, &rows[i].1).unwrap();
     }
-    counts.finish()
+    let rows: Vec<(usize, &[f32])> = rows.iter().map(|(t, p)| (*t, p.as_slice())).collect();
+    counts.finish().with_probabilities(&rows).unwrap()
+}
+
+fn softmax(scores: &[f32]) -> Vec<f32> {
+    let sum: f32 = scores.iter().map(|score| score.exp()).sum();
+    scores.iter().map(|score| score.exp() / sum).collect()
 }
 
 fn curves(dice: &mut Dice) -> Vec<Curve> {
