@@ -78,8 +78,8 @@ impl Calibration {
         // The product may be rounded over an edge, but not by more than one bin.
         let near = (f64::from(probability) * ranges as f64) as usize;
         let candidates = near.saturating_sub(1)..=(near + 1).min(ranges);
-        let begun = candidates.filter(|&bin| edge(bin, ranges) <= probability);
-        begun.last().unwrap_or(0)
+        let mut begun = candidates.filter(|&bin| edge(bin, ranges) <= probability);
+        begun.next_back().unwrap_or(0)
     }
 
     /// Adds what another has counted in the same bins.
