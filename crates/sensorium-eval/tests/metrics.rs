@@ -67,7 +67,7 @@ fn rows<T>(table: &Value, of: impl Fn(&Value) -> T) -> Vec<T> {
 }
 
 #[test]
-fn yes_or_no() {
+fn parity_of_yes_or_no() {
     for case in cases("binary") {
         let (positive, scores) = (truths(&case["positive"]), parts(&case["scores_1024"]));
         same(&case, "auroc", auroc(&positive, &scores).unwrap());
@@ -95,7 +95,7 @@ fn with_probabilities(case: &Value) -> ClassificationReport {
 }
 
 #[test]
-fn classes_with_probabilities() {
+fn parity_of_classes_with_probabilities() {
     for case in cases("classes") {
         let report = with_probabilities(&case);
         same(&case, "auroc", report.auroc);
@@ -111,7 +111,7 @@ fn classes_with_probabilities() {
 }
 
 #[test]
-fn certainty() {
+fn parity_of_certainty() {
     for case in cases("calibration") {
         let bins = case["bins"].as_u64().unwrap() as usize;
         let mut counts = Calibration::new(bins).unwrap();
@@ -145,7 +145,7 @@ fn same_average(case: &Value, kind: &str, ours: Option<Averaged>) {
 }
 
 #[test]
-fn several_labels() {
+fn parity_of_several_labels() {
     for case in cases("multilabel") {
         let (truth, scores) = (
             rows(&case["truth"], truths),
@@ -176,7 +176,7 @@ fn several_labels() {
 }
 
 #[test]
-fn numbers() {
+fn parity_of_numbers() {
     for case in cases("regression") {
         let (target, prediction) = (floats(&case["target"]), floats(&case["prediction"]));
         let report = Regression::of(&target, &prediction).unwrap().finish();
@@ -190,7 +190,7 @@ fn numbers() {
 }
 
 #[test]
-fn ordered_classes() {
+fn parity_of_ordered_classes() {
     for case in cases("ordinal") {
         let mut confusion = Confusion::default();
         let pairs = indices(&case["target"])
@@ -202,7 +202,7 @@ fn ordered_classes() {
 }
 
 #[test]
-fn search() {
+fn parity_of_search() {
     for case in cases("retrieval") {
         let (scores, right) = (
             rows(&case["scores_1024"], parts),
