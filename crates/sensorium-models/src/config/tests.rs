@@ -1,3 +1,5 @@
+//! Whatever a configuration says, it is refused or can be written again; activations have their published names.
+
 use std::fmt::Debug;
 
 use proptest::prelude::*;
