@@ -193,8 +193,9 @@ impl Processor for AudioProcessor {
             sample.features = self.features(&changed);
         }
         let width = self.width();
-        self.augment.features(&mut sample.features, width, rng);
+        sample.features = self.augment.paced(sample.features, width, rng);
         sample.features.truncate(self.max_frames * width);
+        self.augment.features(&mut sample.features, width, rng);
         sample.frames = sample.features.len() / width;
         sample
     }

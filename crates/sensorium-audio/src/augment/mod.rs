@@ -135,7 +135,8 @@ impl AugmentConfig {
     /// Whether features are changed, and not samples alone.
     pub(crate) fn changes_features(&self) -> bool {
         let masks = |most: usize, count: usize| most > 0 && count > 0;
-        self.shift_frames > 0
+        self.tempo > 0.0
+            || self.shift_frames > 0
             || self.noise > 0.0
             || masks(self.mask_frames, self.n_frame_masks)
             || masks(self.mask_mels, self.n_mel_masks)
@@ -162,13 +163,18 @@ impl AugmentConfig {
         wave::change(self, samples, rate_hz, &mut rng)
     }
 
-    /// Changes features `[frames, n_mels]` of mean 0.
-    pub(crate) fn features(&self, features: &mut Vec<f32>, n_mels: usize, rng: &mut SampleRng) {
-        if self.tempo > 0.0 {
-            // As often longer as shorter: half and double are as far from 1.
-            let most = (1.0 + self.tempo).ln();
-            *features = stretch(features, n_mels, rng.random_range(-most..=most).exp());
+    /// Features `[frames, n_mels]` with more or fewer frames.
+    pub(crate) fn paced(&self, features: Vec<f32>, n_mels: usize, rng: &mut SampleRng) -> Vec<f32> {
+        if self.tempo == 0.0 {
+            return features;
         }
+        // As often longer as shorter: half and double are as far from 1.
+        let most = (1.0 + self.tempo).ln();
+        stretch(&features, n_mels, rng.random_range(-most..=most).exp())
+    }
+
+    /// Changes features `[frames, n_mels]` of mean 0 in place.
+    pub(crate) fn features(&self, features: &mut [f32], n_mels: usize, rng: &mut SampleRng) {
         let frames = features.len() / n_mels;
         if self.shift_frames > 0 {
             let most = self.shift_frames.min(frames) as i64;

@@ -215,9 +215,8 @@ fn a_stretched_sound_has_other_frames_between_the_same_ends() {
         ..AugmentConfig::default()
     };
     let frames = (0..300).map(|n| {
-        let mut features = vec![1.0; 200];
-        config.features(&mut features, 2, &mut rng(n));
-        features.len() / 2
+        let paced = config.paced(vec![1.0; 200], 2, &mut rng(n));
+        paced.len() / 2
     });
     let (least, most) = (frames.clone().min(), frames.max());
     assert_eq!((least, most), (Some(80), Some(125)));
