@@ -1,5 +1,6 @@
 //! The rows a recipe asks for, in their parts for training, validation and testing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sensorium_core::Modality;
@@ -65,9 +66,16 @@ impl Dataset {
     /// Adds what is learned from beside this data set: of one that parts its rows, those for training; of another, all.
     ///
     /// # Errors
-    /// If one cannot be read, or has bad rows that are not to be skipped.
+    /// If one is this data set itself or named twice, cannot be read, or has bad rows that are not to be skipped.
     pub fn learn_also(&mut self, recipe: &Recipe) -> Result<(), Error> {
+        let mut known = BTreeSet::from([self.name.clone()]);
         for name in &recipe.data.also {
+            if !known.insert(name.clone()) {
+                return Err(Error::Recipe {
+                    place: "data.also".to_owned(),
+                    message: format!("{name:?} is learned from already: remove it"),
+                });
+            }
             let opened = match name == BUILT_IN {
                 true => Opened::built_in(name)?,
                 false => Opened::listed(recipe, Path::new(name))?,

@@ -226,16 +226,6 @@ impl DataConfig {
                 "data.set = {set:?}: the built-in data set is {BUILT_IN:?}"
             ));
         }
-        let own = match &self.path {
-            Some(path) => path.display().to_string(),
-            None => BUILT_IN.to_owned(),
-        };
-        let mut known = BTreeSet::from([&own]);
-        if let Some(twice) = self.also.iter().find(|name| !known.insert(name)) {
-            return Err(format!(
-                "data.also names {twice:?}, which is learned from already: remove it"
-            ));
-        }
         let unused = |name: &&String| !modalities.iter().any(|m| m.name() == name.as_str());
         if let Some(name) = self.columns.inputs.keys().find(unused) {
             return Err(format!(

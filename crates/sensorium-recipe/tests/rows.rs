@@ -135,15 +135,18 @@ fn other_data_is_learned_from_and_not_tested_on() {
     assert_eq!((rows_of(Part::Train), rows_of(Part::Test)), (8, 4));
 
     for (set, expected) in [
-        (also(&[&wrong]), "wrong.csv:3, column label: \"2\" is none of the 2 classes"),
+        (
+            also(&[&wrong]),
+            "wrong.csv:3, column label: \"2\" is none of the 2 classes",
+        ),
         (also(&[&"none.csv".to_owned()]), "none.csv"),
         (
             also(&[&parted, &parted]),
-            "which is learned from already: remove it",
+            "is learned from already: remove it",
         ),
         (
             also(&[&manifest.display().to_string()]),
-            "which is learned from already: remove it",
+            "is learned from already: remove it",
         ),
     ] {
         let out = dir.path().join("refused");
