@@ -27,6 +27,9 @@ pub struct AudioConfig {
     pub hop: Option<usize>,
     /// Bands.
     pub n_mels: usize,
+    /// Cepstral coefficients that are taken of the bands, instead of the bands themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_mfcc: Option<usize>,
     /// The lowest frequency, in Hz.
     pub f_min: f32,
     /// The highest frequency, in Hz; half the sample rate by default.
@@ -41,7 +44,7 @@ pub struct AudioConfig {
     pub floor_db: Option<f32>,
     /// Frames of a patch.
     pub patch_frames: usize,
-    /// Bands of a patch; all of them by default.
+    /// Bands, or coefficients, of a patch; all of them by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patch_mels: Option<usize>,
     /// Width of the tokens; a multiple of `n_heads`.
@@ -70,6 +73,7 @@ impl Default for AudioConfig {
             n_fft: None,
             hop: None,
             n_mels: 40,
+            n_mfcc: None,
             f_min: 0.0,
             f_max: None,
             mel_scale: MelScale::Slaney,
@@ -104,15 +108,16 @@ impl AudioConfig {
 
     /// The encoder for so many frames.
     pub fn ast(&self, max_frames: usize) -> AstConfig {
+        let width = self.n_mfcc.unwrap_or(self.n_mels);
         let d_ff = self.d_ff.unwrap_or(self.d_model.saturating_mul(4));
         AstConfig {
             patch_frames: self.patch_frames,
-            patch_mels: self.patch_mels.unwrap_or(self.n_mels),
+            patch_mels: self.patch_mels.unwrap_or(width),
             d_ff,
             dropout: self.dropout,
             drop_path: self.drop_path,
             ..AstConfig::new(
-                self.n_mels,
+                width,
                 max_frames,
                 1,
                 self.d_model,
@@ -128,7 +133,11 @@ impl AudioConfig {
             over: self.normalize,
             floor_db: self.floor_db,
         };
-        AudioProcessor::new(mel, self.max_seconds, self.patch_frames)?
+        let mut processor = AudioProcessor::new(mel, self.max_seconds, self.patch_frames)?;
+        if let Some(n_mfcc) = self.n_mfcc {
+            processor = processor.with_mfcc(n_mfcc)?;
+        }
+        processor
             .with_normalize(normalize)?
             .with_augment(self.augment)
     }
@@ -146,8 +155,8 @@ impl ModalityKit for AudioKit {
     type Error = Error;
 
     fn validate(config: &AudioConfig) -> Result<(), Error> {
-        config.ast(1).validate()?;
-        config.processor().map(|_| ())
+        config.processor()?;
+        config.ast(1).validate()
     }
 
     /// Nothing is learned from the sounds: the processor is the config's.

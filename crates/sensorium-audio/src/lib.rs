@@ -37,6 +37,8 @@ mod tests;
 #[cfg(test)]
 mod tests_bounds;
 #[cfg(test)]
+mod tests_cepstra;
+#[cfg(test)]
 mod tests_resample;
 
 pub use ast::{Ast, AstConfig};

@@ -22,7 +22,7 @@ pub enum NormalizeOver {
     /// The sound as a whole.
     #[default]
     Sound,
-    /// Each band for itself, which takes out what a microphone and a voice do to all frames alike (cepstral mean
+    /// Each band (or coefficient) for itself, which takes out what a microphone and a voice do to all frames alike (cepstral mean
     /// normalisation: Atal, 1974). The deviation is still that of the sound as a whole.
     Band,
 }
@@ -41,19 +41,23 @@ impl NormalizeConfig {
         Ok(())
     }
 
-    /// Normalises `[frames, n_mels]` natural logarithms of power in place. Digital silence becomes all zeros.
-    pub(crate) fn apply(&self, features: &mut [f32], n_mels: usize) {
+    /// Raises natural logarithms of power to the floor.
+    pub(crate) fn raise(&self, log_mel: &mut [f32]) {
         if let Some(floor_db) = self.floor_db {
-            let loudest = features.iter().copied().fold(f32::MIN, f32::max);
+            let loudest = log_mel.iter().copied().fold(f32::MIN, f32::max);
             let floor = loudest - floor_db * core::f32::consts::LN_10 / 10.0;
-            features.iter_mut().for_each(|v| *v = v.max(floor));
+            log_mel.iter_mut().for_each(|v| *v = v.max(floor));
         }
+    }
+
+    /// Normalises `[frames, width]` features in place. Digital silence becomes all zeros.
+    pub(crate) fn apply(&self, features: &mut [f32], width: usize) {
         if self.over == NormalizeOver::Band {
-            let frames = (features.len() / n_mels).max(1) as f64;
-            for band in 0..n_mels {
-                let values = features.iter().skip(band).step_by(n_mels);
+            let frames = (features.len() / width).max(1) as f64;
+            for band in 0..width {
+                let values = features.iter().skip(band).step_by(width);
                 let mean = values.map(|v| f64::from(*v)).sum::<f64>() / frames;
-                let values = features.iter_mut().skip(band).step_by(n_mels);
+                let values = features.iter_mut().skip(band).step_by(width);
                 values.for_each(|v| *v = (f64::from(*v) - mean) as f32);
             }
         }

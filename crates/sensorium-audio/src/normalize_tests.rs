@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 fn normalised(config: NormalizeConfig, features: &[f32]) -> Vec<f32> {
     let mut features = features.to_vec();
+    config.raise(&mut features);
     config.apply(&mut features, 2);
     features
 }

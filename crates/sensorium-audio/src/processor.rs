@@ -9,7 +9,7 @@ use crate::augment::AugmentConfig;
 use crate::decode::decode_start;
 use crate::normalize::NormalizeConfig;
 use crate::resample::needed;
-use crate::{Error, LogMel, resample};
+use crate::{Error, LogMel, Mfcc, MfccConfig, resample};
 
 /// The longest sound that a recipe can ask for, in seconds.
 const MOST_SECONDS: f64 = 3600.0;
@@ -25,7 +25,7 @@ pub(crate) fn check_seconds(max_seconds: f64) -> Result<(), Misfit> {
 /// The features of a sound, normalised to mean 0 and deviation 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioSample {
-    /// `[frames, n_mels]`, frame by frame.
+    /// `[frames, width]`, frame by frame: bands, or cepstral coefficients.
     pub features: Vec<f32>,
     /// How many frames.
     pub frames: usize,
@@ -42,14 +42,14 @@ impl HostBytes for AudioSample {
 /// Sounds on a device.
 #[derive(Clone, Debug)]
 pub struct AudioBatch {
-    /// `[batch, frames, n_mels]`; padded frames are zero.
+    /// `[batch, frames, width]`; padded frames are zero.
     pub features: Tensor<3>,
     /// `[batch, frames]`, true = padding
     pub pad: Tensor<2, Bool>,
 }
 
 impl AudioBatch {
-    /// Sounds all of which are there and as long: `[batch, frames, n_mels]`.
+    /// Sounds all of which are there and as long: `[batch, frames, width]`.
     pub fn dense(features: Tensor<3>) -> Self {
         let [batch, frames, _] = features.dims();
         let pad = Tensor::full([batch, frames], false, &features.device());
@@ -80,6 +80,7 @@ impl AudioBatch {
 #[derive(Clone, Debug)]
 pub struct AudioProcessor {
     mel: LogMel,
+    cepstra: Option<Mfcc>,
     max_frames: usize,
     /// Batches are padded to a multiple of it: a whole number of patches.
     patch_frames: usize,
@@ -98,10 +99,22 @@ impl AudioProcessor {
         Ok(Self {
             max_frames: mel.n_frames(samples),
             mel,
+            cepstra: None,
             patch_frames: patch_frames.max(1),
             normalize: NormalizeConfig::default(),
             augment: AugmentConfig::default(),
         })
+    }
+
+    /// Takes so many cepstral coefficients of the bands instead of the bands: the fewer, the less is left of the pitch of a voice
+    /// beside the shape of its mouth.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if there are none, or more than bands.
+    pub fn with_mfcc(mut self, n_mfcc: usize) -> Result<Self, Error> {
+        let mel = *self.mel.config();
+        self.cepstra = Some(Mfcc::new(MfccConfig { mel, n_mfcc })?);
+        Ok(self)
     }
 
     /// What features are brought to.
@@ -129,6 +142,12 @@ impl AudioProcessor {
         self.max_frames.next_multiple_of(self.patch_frames)
     }
 
+    /// How many numbers a frame has.
+    pub fn width(&self) -> usize {
+        let bands = self.mel.config().n_mels;
+        self.cepstra.as_ref().map_or(bands, Mfcc::n_mfcc)
+    }
+
     /// How many samples the features are computed of, at most: what the last frames hear is left.
     fn most(&self) -> usize {
         self.mel.n_samples(self.max_frames)
@@ -139,8 +158,11 @@ impl AudioProcessor {
         let heard = samples.len().min(self.most());
         let mut features = self.mel.compute(&samples[..heard]);
         features.truncate(self.max_frames * self.mel.config().n_mels);
-        self.normalize
-            .apply(&mut features, self.mel.config().n_mels);
+        self.normalize.raise(&mut features);
+        if let Some(cepstra) = &self.cepstra {
+            features = cepstra.of_log_mel(&features);
+        }
+        self.normalize.apply(&mut features, self.width());
         features
     }
 }
@@ -158,27 +180,28 @@ impl Processor for AudioProcessor {
         let samples = resample(&sound, rate_hz)?;
         let features = self.features(&samples);
         Ok(AudioSample {
-            frames: features.len() / self.mel.config().n_mels,
+            frames: features.len() / self.width(),
             features,
             samples: self.augment.kept(&samples, most),
         })
     }
 
     fn augment(&self, mut sample: AudioSample, rng: &mut SampleRng) -> AudioSample {
-        let mel = self.mel.config();
         if self.augment.changes_waveform() && !sample.samples.is_empty() {
-            let rate_hz = mel.sample_rate_hz;
+            let rate_hz = self.mel.config().sample_rate_hz;
             let changed = self.augment.waveform(&sample.samples, rate_hz, rng);
             sample.features = self.features(&changed);
-            sample.frames = sample.features.len() / mel.n_mels;
         }
-        self.augment.features(&mut sample.features, mel.n_mels, rng);
+        let width = self.width();
+        sample.features = self.augment.paced(sample.features, width, rng);
+        sample.features.truncate(self.max_frames * width);
+        self.augment.features(&mut sample.features, width, rng);
+        sample.frames = sample.features.len() / width;
         sample
     }
 
     fn collate(&self, samples: &[Option<&AudioSample>], device: &Device) -> AudioBatch {
-        let n_mels = self.mel.config().n_mels;
-        AudioBatch::stack(samples, n_mels, self.patch_frames, 0.0, device)
+        AudioBatch::stack(samples, self.width(), self.patch_frames, 0.0, device)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The rows a recipe asks for, in their parts for training, validation and testing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sensorium_core::Modality;
-use sensorium_data::{BadRow, Labels, Row, Splits, Table};
+use sensorium_data::{BadRow, Labels, Row, Split, Splits, Table};
 
 use crate::{Error, Recipe};
 
@@ -14,6 +15,8 @@ pub struct Dataset {
     pub name: String,
     /// Every good row.
     pub table: Table,
+    /// Rows of other data sets that are learned from as well; none before [`learn_also`](Self::learn_also).
+    pub also: Vec<Row>,
     /// Rows left out.
     pub bad: Vec<BadRow>,
     /// The classes.
@@ -36,24 +39,14 @@ impl Dataset {
     ) -> Result<Self, Error> {
         let data = &recipe.data;
         let path = instead.map(Path::to_owned).or_else(|| data.path.clone());
-        let (name, table, bad, notes) = match path {
-            Some(path) => {
-                // A column that the recipe has no use for may hold what it likes.
-                let modalities = recipe.encoders.modalities();
-                let mut columns = data.columns.clone();
-                columns
-                    .inputs
-                    .retain(|name, _| modalities.iter().any(|m| m.name() == name));
-                let columns = columns.for_modalities(modalities.iter().map(|m| m.name()));
-                let opened = sensorium_data::open(&path, &columns, data.on_error)?;
-                let name = path.display().to_string();
-                (name, opened.table, opened.bad, opened.notes)
-            }
-            None => {
-                let name = data.set.as_deref().unwrap_or("av-digits");
-                let table = sensorium_data::av_digits::embedded()?;
-                (name.to_owned(), table, Vec::new(), Vec::new())
-            }
+        let Opened {
+            name,
+            table,
+            bad,
+            notes,
+        } = match path {
+            Some(path) => Opened::listed(recipe, &path)?,
+            None => Opened::built_in(data.set.as_deref().unwrap_or(BUILT_IN))?,
         };
         let labels = match labels.or_else(|| data.labels.clone()) {
             Some(names) => Labels::given(names)?,
@@ -62,11 +55,47 @@ impl Dataset {
         Ok(Self {
             name,
             table,
+            also: Vec::new(),
             bad,
             labels,
             splits: Splits::default(),
             notes,
         })
+    }
+
+    /// Adds what is learned from beside this data set: of one that parts its rows, those for training; of another, all.
+    ///
+    /// # Errors
+    /// If one is this data set itself or named twice, cannot be read, or has bad rows that are not to be skipped.
+    pub fn learn_also(&mut self, recipe: &Recipe) -> Result<(), Error> {
+        let mut known = BTreeSet::from([self.name.clone()]);
+        for name in &recipe.data.also {
+            if !known.insert(name.clone()) {
+                return Err(Error::Recipe {
+                    place: "data.also".to_owned(),
+                    message: format!("{name:?} is learned from already: remove it"),
+                });
+            }
+            let opened = match name == BUILT_IN {
+                true => Opened::built_in(name)?,
+                false => Opened::listed(recipe, Path::new(name))?,
+            };
+            let mut rows = opened.table.rows;
+            if rows.iter().any(|row| row.split.is_some()) {
+                rows.retain(|row| row.split == Some(Split::Train));
+            }
+            self.notes.extend(opened.notes);
+            self.notes.push(format!(
+                "{} rows of {name} are learned from too",
+                rows.len()
+            ));
+            self.bad.extend(opened.bad);
+            self.also.extend(rows.into_iter().map(|row| Row {
+                id: format!("{name}/{}", row.id),
+                ..row
+            }));
+        }
+        Ok(())
     }
 
     /// Parts the rows as the recipe asks.
@@ -79,9 +108,14 @@ impl Dataset {
         Ok(())
     }
 
-    /// The rows of a part.
-    pub fn rows(&self, part: &[usize]) -> Vec<Row> {
-        part.iter().map(|i| self.table.rows[*i].clone()).collect()
+    /// The rows of a part of this data set.
+    pub fn part<'a>(&'a self, part: &'a [usize]) -> impl Iterator<Item = &'a Row> {
+        part.iter().map(|i| &self.table.rows[*i])
+    }
+
+    /// All rows that are learned from, others' too.
+    pub fn training(&self) -> impl Iterator<Item = &Row> {
+        self.part(&self.splits.train).chain(&self.also)
     }
 
     /// Raw inputs of the training rows, for processors that learn.
@@ -89,10 +123,50 @@ impl Dataset {
         &self,
         modality: Modality,
     ) -> impl Iterator<Item = &sensorium_core::Source> {
-        self.splits
-            .train
-            .iter()
-            .filter_map(move |i| self.table.rows[*i].inputs.get(modality.name()))
+        self.training()
+            .filter_map(move |row| row.inputs.get(modality.name()))
+    }
+}
+
+/// The data set that is compiled in.
+pub(crate) const BUILT_IN: &str = "av-digits";
+
+/// Rows as they were found.
+struct Opened {
+    name: String,
+    table: Table,
+    bad: Vec<BadRow>,
+    notes: Vec<String>,
+}
+
+impl Opened {
+    /// What is compiled in.
+    fn built_in(name: &str) -> Result<Self, Error> {
+        Ok(Self {
+            name: name.to_owned(),
+            table: sensorium_data::av_digits::embedded()?,
+            bad: Vec::new(),
+            notes: Vec::new(),
+        })
+    }
+
+    /// What a manifest or a folder lists, in the recipe's columns.
+    fn listed(recipe: &Recipe, path: &Path) -> Result<Self, Error> {
+        let data = &recipe.data;
+        // A column that the recipe has no use for may hold what it likes.
+        let modalities = recipe.encoders.modalities();
+        let mut columns = data.columns.clone();
+        columns
+            .inputs
+            .retain(|name, _| modalities.iter().any(|m| m.name() == name));
+        let columns = columns.for_modalities(modalities.iter().map(|m| m.name()));
+        let opened = sensorium_data::open(path, &columns, data.on_error)?;
+        Ok(Self {
+            name: path.display().to_string(),
+            table: opened.table,
+            bad: opened.bad,
+            notes: opened.notes,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use sensorium_fusion::{FusionConfig, HeadConfig};
 use sensorium_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::BUILT_IN;
 use crate::folder::read_text;
 use crate::modalities::EncoderConfigs;
 use crate::parse::{nearest, parse};
@@ -58,6 +59,10 @@ pub struct DataConfig {
     /// A manifest, or a folder of one or of classes; relative to where the command runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
+    /// Data sets that are learned from as well, and neither validated nor tested on: `av-digits`, manifests or folders, with
+    /// the same columns and classes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// Whether a bad row ends the run or is left out and listed.
     pub on_error: OnError,
     /// The classes in their order; by default those the rows name.
@@ -215,10 +220,10 @@ impl DataConfig {
             return Err("data.set and data.path exclude each other: remove one".to_owned());
         }
         if let Some(set) = &self.set
-            && set != "av-digits"
+            && set != BUILT_IN
         {
             return Err(format!(
-                "data.set = {set:?}: the built-in data set is \"av-digits\""
+                "data.set = {set:?}: the built-in data set is {BUILT_IN:?}"
             ));
         }
         let unused = |name: &&String| !modalities.iter().any(|m| m.name() == name.as_str());

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use sensorium_core::Source;
+use sensorium_data::Row;
 use sensorium_eval::{
     Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RunReport, SkippedRow,
     SplitSummary, render,
@@ -183,25 +184,25 @@ fn media(source: &Source) -> Option<Media> {
 }
 
 fn summary(recipe: &Recipe, data: &Dataset) -> DataSummary {
-    let part = |name: &str, indices: &[usize]| SplitSummary {
+    let part = |name: &str, rows: Vec<&Row>| SplitSummary {
         name: name.to_owned(),
-        rows: indices.len() as u64,
+        rows: rows.len() as u64,
         present: recipe
             .encoders
             .modalities()
             .iter()
             .map(|m| {
-                let has = |i: &&usize| data.table.rows[**i].inputs.contains_key(m.name());
-                (m.to_string(), indices.iter().filter(has).count() as u64)
+                let has = |row: &&&Row| row.inputs.contains_key(m.name());
+                (m.to_string(), rows.iter().filter(has).count() as u64)
             })
             .collect(),
     };
     DataSummary {
         name: data.name.clone(),
         splits: vec![
-            part("training", &data.splits.train),
-            part("validation", &data.splits.valid),
-            part("test", &data.splits.test),
+            part("training", data.training().collect()),
+            part("validation", data.part(&data.splits.valid).collect()),
+            part("test", data.part(&data.splits.test).collect()),
         ],
         skipped: data
             .bad

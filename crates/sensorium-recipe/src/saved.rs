@@ -158,9 +158,9 @@ impl SavedModel {
             set.split(&recipe)?;
         }
         let rows = match part {
-            Part::Train => set.rows(&set.splits.train),
-            Part::Valid => set.rows(&set.splits.valid),
-            Part::Test => set.rows(&set.splits.test),
+            Part::Train => set.part(&set.splits.train).cloned().collect(),
+            Part::Valid => set.part(&set.splits.valid).cloned().collect(),
+            Part::Test => set.part(&set.splits.test).cloned().collect(),
             Part::All => set.table.rows.clone(),
         };
         let how = How {

@@ -8,13 +8,13 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::Device;
 use sensorium_core::seed;
-use sensorium_data::{BadRow, OnError};
+use sensorium_data::{BadRow, OnError, Row};
 use sensorium_eval::{Ablation, ClassificationReport};
 use sensorium_train::{CrossEntropy, Outcome, RunLock, Supervised, Trainer, Weights};
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
-use crate::dataset::Dataset;
+use crate::dataset::{BUILT_IN, Dataset};
 use crate::evaluate::Measure;
 use crate::export::export;
 use crate::feed::TrainFeed;
@@ -107,6 +107,11 @@ pub(crate) fn make_absolute(recipe: &mut Recipe) {
     if let Some(path) = &mut recipe.data.path {
         *path = crate::dataset::absolute(path);
     }
+    for name in recipe.data.also.iter_mut().filter(|name| *name != BUILT_IN) {
+        *name = crate::dataset::absolute(Path::new(name))
+            .display()
+            .to_string();
+    }
     recipe.encoders = recipe.encoders.clone().absolute();
 }
 
@@ -148,6 +153,7 @@ fn read(
     observer: &mut dyn Observer,
 ) -> Result<(Dataset, Arc<Processors>, Parts), Error> {
     let mut data = Dataset::open(recipe, None, None)?;
+    data.learn_also(recipe)?;
     data.notes.iter().for_each(|line| observer.note(line));
     data.split(recipe)?;
     let processors = recipe
@@ -163,8 +169,8 @@ fn read(
         threads: recipe.batch.n_threads(),
         room: recipe.batch.room(),
     };
-    let mut part = |name: &str, indices: &[usize]| {
-        let done = prepare(data.rows(indices), &processors, &data.labels, how, observer)?;
+    let mut part = |name: &str, rows: Vec<Row>| {
+        let done = prepare(rows, &processors, &data.labels, how, observer)?;
         how.room = done.room;
         if done.prepared.is_empty() && name != "validation" {
             return Err(Error::Empty {
@@ -181,9 +187,12 @@ fn read(
         }
         Ok((done.prepared, done.bad))
     };
-    let (train, bad_train) = part("training", &data.splits.train)?;
-    let (valid, bad_valid) = part("validation", &data.splits.valid)?;
-    let (test, bad_test) = part("test", &data.splits.test)?;
+    let (train, bad_train) = part("training", data.training().cloned().collect())?;
+    let (valid, bad_valid) = part(
+        "validation",
+        data.part(&data.splits.valid).cloned().collect(),
+    )?;
+    let (test, bad_test) = part("test", data.part(&data.splits.test).cloned().collect())?;
     for bad in [bad_train, bad_valid, bad_test].into_iter().flatten() {
         data.bad.push(bad);
     }

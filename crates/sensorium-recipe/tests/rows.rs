@@ -95,3 +95,64 @@ fn other_data_without_splits_is_measured_whole() {
     let own = model.measure(None, None, &[], None, &mut Silent).unwrap();
     assert_eq!((own.part, own.test.n), (Part::Test, 4));
 }
+
+#[test]
+fn other_data_is_learned_from_and_not_tested_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = manifest(dir.path(), "");
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let whole = write(
+        "whole.csv",
+        "text,label\nit meows,0\nit howls,1\nit hisses,0\n",
+    );
+    let parted = "text,label,split\nit yaps,1,train\nit mews,0,test\n";
+    let parted = write("parted.csv", parted);
+    let wrong = write("wrong.csv", "text,label\nit meows,0\nit moos,2\n");
+    let also = |names: &[&String]| format!("data.also={names:?}");
+
+    let out = dir.path().join("run");
+    let mut seen = Seen::default();
+    let sets = ["batch.size=1", &also(&[&whole, &parted])];
+    let done = run(recipe(&manifest, &sets), &out, &mut seen).unwrap();
+    // Two epochs of eight rows of its own, three and one of others.
+    assert_eq!((done.metrics.steps, done.metrics.test.n), (24, 4));
+    let expected = [
+        format!("3 rows of {whole} are learned from too"),
+        format!("1 rows of {parted} are learned from too"),
+    ];
+    assert_eq!(seen.notes, expected);
+    // Nothing of it is needed, or measured on, once the model is there.
+    std::fs::remove_file(&whole).unwrap();
+    let model = SavedModel::open(&out, &Device::flex()).unwrap();
+    let rows_of = |part| {
+        let measured = model.measure(None, Some(part), &[], None, &mut Silent);
+        measured.unwrap().test.n
+    };
+    assert_eq!((rows_of(Part::Train), rows_of(Part::Test)), (8, 4));
+
+    for (set, expected) in [
+        (
+            also(&[&wrong]),
+            "wrong.csv:3, column label: \"2\" is none of the 2 classes",
+        ),
+        (also(&[&"none.csv".to_owned()]), "none.csv"),
+        (
+            also(&[&parted, &parted]),
+            "is learned from already: remove it",
+        ),
+        (
+            also(&[&manifest.display().to_string()]),
+            "is learned from already: remove it",
+        ),
+    ] {
+        let out = dir.path().join("refused");
+        let refused = run(recipe(&manifest, &[&set]), &out, &mut Silent);
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(!out.exists());
+    }
+}

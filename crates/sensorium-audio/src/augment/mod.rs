@@ -35,6 +35,9 @@ pub struct AugmentConfig {
     pub snr_db: Option<[f32; 2]>,
     /// What noise that is.
     pub noise_colour: NoiseColour,
+    /// The features become longer or shorter by up to this share, which leaves pitch as it is: a frame is drawn out of its
+    /// neighbours; mild: 0.2. Only what is longer than allowed is cut.
+    pub tempo: f32,
     /// Frames that the features are moved in time by, at most; the gap is blanked. Mild: 4.
     pub shift_frames: usize,
     /// Deviation of noise added to the normalised features.
@@ -59,6 +62,7 @@ impl Default for AugmentConfig {
             gain_db: 0.0,
             snr_db: None,
             noise_colour: NoiseColour::White,
+            tempo: 0.0,
             shift_frames: 0,
             noise: 0.0,
             mask_frames: 0,
@@ -93,6 +97,7 @@ impl AugmentConfig {
             })
         };
         within("augment.speed", self.speed, 0.5)?;
+        within("augment.tempo", self.tempo, 1.0)?;
         within("augment.shift_s", self.shift_s, 3600.0)?;
         within("augment.gain_db", self.gain_db, 60.0)?;
         within("augment.noise", self.noise, 10.0)?;
@@ -130,7 +135,8 @@ impl AugmentConfig {
     /// Whether features are changed, and not samples alone.
     pub(crate) fn changes_features(&self) -> bool {
         let masks = |most: usize, count: usize| most > 0 && count > 0;
-        self.shift_frames > 0
+        self.tempo > 0.0
+            || self.shift_frames > 0
             || self.noise > 0.0
             || masks(self.mask_frames, self.n_frame_masks)
             || masks(self.mask_mels, self.n_mel_masks)
@@ -155,6 +161,16 @@ impl AugmentConfig {
         let mut rng = rng.clone();
         rng.set_stream(1);
         wave::change(self, samples, rate_hz, &mut rng)
+    }
+
+    /// Features `[frames, n_mels]` with more or fewer frames.
+    pub(crate) fn paced(&self, features: Vec<f32>, n_mels: usize, rng: &mut SampleRng) -> Vec<f32> {
+        if self.tempo == 0.0 {
+            return features;
+        }
+        // As often longer as shorter: half and double are as far from 1.
+        let most = (1.0 + self.tempo).ln();
+        stretch(&features, n_mels, rng.random_range(-most..=most).exp())
     }
 
     /// Changes features `[frames, n_mels]` of mean 0 in place.
@@ -185,6 +201,26 @@ impl AugmentConfig {
             }
         }
     }
+}
+
+/// So many times as many frames, in a straight line between those there are.
+fn stretch(features: &[f32], n_mels: usize, by: f32) -> Vec<f32> {
+    let frames = features.len() / n_mels;
+    let Some(last) = frames.checked_sub(1) else {
+        return Vec::new();
+    };
+    let count = ((frames as f32 * by).round() as usize).max(1);
+    let frame = |i: usize| &features[i * n_mels..(i + 1) * n_mels];
+    let mut stretched = Vec::with_capacity(count * n_mels);
+    for i in 0..count {
+        // The first stays the first, and the last the last.
+        let at = i as f32 * last as f32 / (count.max(2) - 1) as f32;
+        let before = (at as usize).min(last);
+        let share = at - before as f32;
+        let pairs = frame(before).iter().zip(frame((before + 1).min(last)));
+        stretched.extend(pairs.map(|(a, b)| a + (b - a) * share));
+    }
+    stretched
 }
 
 /// Up to `most` in a row of `of`, the width drawn first and then the place, both evenly, as in the paper.

@@ -193,6 +193,48 @@ fn blanked(config: &AugmentConfig, n: u64) -> (Vec<usize>, Vec<usize>) {
 }
 
 #[test]
+fn a_stretched_sound_has_other_frames_between_the_same_ends() {
+    let ramp: Vec<f32> = (0..11).flat_map(|i| [i as f32, -2.0 * i as f32]).collect();
+    for (by, frames) in [(0.5, 6), (1.0, 11), (1.4, 15), (2.0, 22), (0.01, 1)] {
+        let stretched = stretch(&ramp, 2, by);
+        assert_eq!(stretched.len(), 2 * frames, "{by}");
+        for (i, frame) in stretched.chunks_exact(2).enumerate() {
+            let expected = i as f32 * 10.0 / (frames.max(2) - 1) as f32;
+            assert!((frame[0] - expected).abs() < 1e-5, "{by}: {stretched:?}");
+            assert!((frame[1] + 2.0 * expected).abs() < 1e-5);
+        }
+    }
+    assert_eq!(stretch(&ramp, 2, 1.0), ramp);
+    assert_eq!(
+        (stretch(&[], 2, 1.5), stretch(&[3.0], 1, 2.0)),
+        (vec![], vec![3.0, 3.0])
+    );
+
+    let config = AugmentConfig {
+        tempo: 0.25,
+        ..AugmentConfig::default()
+    };
+    let frames = (0..300).map(|n| {
+        let paced = config.paced(vec![1.0; 200], 2, &mut rng(n));
+        paced.len() / 2
+    });
+    let (least, most) = (frames.clone().min(), frames.max());
+    assert_eq!((least, most), (Some(80), Some(125)));
+    // Never more frames than there are positions.
+    let processor = processor(AugmentConfig {
+        tempo: 1.0,
+        ..config
+    });
+    let long = AudioSample {
+        features: vec![0.5; 101 * 20],
+        frames: 101,
+        samples: Default::default(),
+    };
+    let frames = (0..50).map(|n| processor.augment(long.clone(), &mut rng(n)).frames);
+    assert_eq!(frames.max(), Some(101));
+}
+
+#[test]
 fn masks_are_as_wide_and_as_many_as_asked() {
     let one = AugmentConfig {
         mask_frames: 10,
@@ -358,10 +400,10 @@ proptest! {
     fn any_sound_stays_finite_and_bounded(
         samples in prop::collection::vec(prop_oneof![-1.0f32..1.0, Just(0.0), Just(f32::MAX), Just(1e-40)], 1..600),
         n in any::<u64>(), speed in 0.0f32..0.5, shift_s in 0.0f32..3600.0, gain_db in 0.0f32..60.0,
-        snr_db in -40.0f32..120.0, pink in any::<bool>(), mask in 0usize..1 << 20,
+        snr_db in -40.0f32..120.0, tempo in 0.0f32..1.0, pink in any::<bool>(), mask in 0usize..1 << 20,
     ) {
         let config = AugmentConfig {
-            speed, shift_s, gain_db, snr_db: Some([snr_db, 120.0]),
+            speed, shift_s, gain_db, tempo, snr_db: Some([snr_db, 120.0]),
             noise_colour: if pink { NoiseColour::Pink } else { NoiseColour::White },
             mask_frames: mask, mask_mels: mask, shift_frames: mask, n_frame_masks: 3, ..AugmentConfig::default()
         };

@@ -36,6 +36,9 @@ impl SoundProcessor {
              change them"
                 .to_owned()
         })?;
+        need(augment.tempo == 0.0, "augment.tempo", || {
+            "this model hears a set number of frames: take speed instead".to_owned()
+        })?;
         let most = match waveform {
             true => (max_seconds * f64::from(self.sample_rate_hz())).ceil() as usize,
             false => self.most_samples(),
@@ -193,6 +196,21 @@ mod tests {
                 let silence = &found.features[found.frames * width..];
                 assert!(silence.iter().all(|v| *v == silence[0]));
             }
+        }
+    }
+
+    #[test]
+    fn a_set_number_of_frames_has_no_pace() {
+        let augment = AugmentConfig {
+            tempo: 0.2,
+            ..AugmentConfig::default()
+        };
+        for extractor in &ALL[..3] {
+            let refused = processor(extractor).for_training(0.5, augment);
+            assert_eq!(
+                refused.unwrap_err().to_string(),
+                "augment.tempo: this model hears a set number of frames: take speed instead"
+            );
         }
     }
 
