@@ -399,6 +399,22 @@ pub enum MakeCommand {
   sensorium data make av-digits --digits digits.csv.gz --speech recordings --out my-digits
   sensorium train av-digits --data my-digits")]
     AvDigits(MakeAvDigits),
+    /// Coloured digits on a canvas, with captions and the digits spoken.
+    #[command(after_help = "Examples:
+  sensorium data make scenes --out scenes")]
+    Scenes(MakeDrawn),
+    /// The same pictures, with questions and answers.
+    #[command(after_help = "Examples:
+  sensorium data make scenes-qa --out scenes-qa")]
+    ScenesQa(MakeDrawn),
+}
+
+/// `sensorium data make scenes` and `scenes-qa`
+#[derive(Clone, Debug, Args)]
+pub struct MakeDrawn {
+    /// The data set's folder; must not exist, or be empty.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
 }
 
 /// `sensorium data manifest`

@@ -50,6 +50,12 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Make(MakeCommand::AvDigits(args))) => {
             commands::data::make_av_digits(&args, common)
         }
+        Command::Data(DataCommand::Make(MakeCommand::Scenes(args))) => {
+            commands::data::make_drawn("scenes", &args.out, common)
+        }
+        Command::Data(DataCommand::Make(MakeCommand::ScenesQa(args))) => {
+            commands::data::make_drawn("scenes-qa", &args.out, common)
+        }
         Command::Data(DataCommand::Manifest(args)) => commands::data::manifest(&args, common),
         Command::Devices => commands::devices::run(common),
     };

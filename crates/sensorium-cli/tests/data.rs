@@ -69,6 +69,48 @@ fn the_embedded_data_is_written_once_and_trained_on() {
 }
 
 #[test]
+fn scenes_are_written_as_files_and_asked_about() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let done = sensorium(dir)
+        .args(["data", "make", "scenes-qa", "--out", "out", "--json"])
+        .assert()
+        .success();
+    let told: Value = serde_json::from_slice(&done.get_output().stdout).unwrap();
+    assert_eq!(told, json!({ "train": 4000, "valid": 400, "test": 800 }));
+    let manifest = std::fs::read_to_string(dir.join("out/manifest.jsonl")).unwrap();
+    assert_eq!(manifest.lines().count(), 5200);
+    for line in manifest.lines().step_by(500) {
+        let row: Value = serde_json::from_str(line).unwrap();
+        assert!(
+            dir.join("out")
+                .join(row["image"].as_str().unwrap())
+                .is_file()
+        );
+        assert!(row["text"].as_str().unwrap().ends_with('?'), "{row}");
+        assert!(row["label"].is_string() && row["kind"].is_string(), "{row}");
+    }
+
+    let set = |key: &'static str| ["--set", key];
+    let short = [set("train.steps=2"), set("batch.eval_size=400")].concat();
+    let by_name = set("data.set=scenes-qa");
+    for data in [vec!["--data", "out"], by_name.to_vec()] {
+        let done = sensorium(dir)
+            .args(["train", "clip-digits", "--json"])
+            .args(&data)
+            .args(&short)
+            .assert()
+            .success();
+        let told: Value = serde_json::from_slice(&done.get_output().stdout).unwrap();
+        assert_eq!(told["metrics"]["test"]["n"], 800);
+    }
+    let wrong = ["train", "--set", "data.set=scene"];
+    let refused = sensorium(dir).args(wrong).assert().code(1);
+    let told = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(told.contains("did you mean \"scenes\"?"), "{told}");
+}
+
+#[test]
 fn recordings_of_one_s_own_are_told_apart_by_speaker() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

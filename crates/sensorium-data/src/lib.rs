@@ -1,4 +1,4 @@
-//! Manifests, class folders, splits, a parallel pipeline, and the embedded data set `av-digits`.
+//! Manifests, class folders, splits, a parallel pipeline, and the data sets that come with the program: `av-digits` and `scenes`.
 //!
 //! Hands out content that has not been decoded ([`Source`](sensorium_core::Source)): knows no tensor and no
 //! modality but by the name of its column.
@@ -28,8 +28,11 @@ mod listing;
 mod open;
 mod order;
 mod pipeline;
+#[cfg(feature = "av-digits")]
+pub mod scenes;
 mod split;
 mod table;
+mod written;
 
 pub use columns::{Columns, Holds, InputColumn};
 pub use error::Error;
@@ -40,3 +43,16 @@ pub use order::order;
 pub use pipeline::{DEADLINE, InOrder, in_order};
 pub use split::{SplitConfig, Splits, Take};
 pub use table::{BadRow, OnError, Place, Row, Split, Table};
+pub use written::write_table;
+
+/// Makes a data set.
+#[cfg(feature = "av-digits")]
+pub type Maker = fn() -> Result<Table, Error>;
+
+/// The data sets that come with the program, by name.
+#[cfg(feature = "av-digits")]
+pub const BUILT_IN: [(&str, Maker); 3] = [
+    ("av-digits", av_digits::embedded),
+    ("scenes", scenes::captions),
+    ("scenes-qa", scenes::questions),
+];

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sensorium_core::Modality;
-use sensorium_data::{BadRow, Labels, Row, Split, Splits, Table};
+use sensorium_data::{BUILT_IN, BadRow, Labels, Maker, Row, Split, Splits, Table};
 
+use crate::parse::nearest;
 use crate::{Error, Recipe};
 
 /// A data set opened as a recipe asks.
@@ -46,7 +47,7 @@ impl Dataset {
             notes,
         } = match path {
             Some(path) => Opened::listed(recipe, &path)?,
-            None => Opened::built_in(data.set.as_deref().unwrap_or(BUILT_IN))?,
+            None => Opened::made(data.set.as_deref().unwrap_or(BUILT_IN[0].0))?,
         };
         let labels = match labels.or_else(|| data.labels.clone()) {
             Some(names) => Labels::given(names)?,
@@ -76,9 +77,9 @@ impl Dataset {
                     message: format!("{name:?} is learned from already: remove it"),
                 });
             }
-            let opened = match name == BUILT_IN {
-                true => Opened::built_in(name)?,
-                false => Opened::listed(recipe, Path::new(name))?,
+            let opened = match maker(name) {
+                Ok(_) => Opened::made(name)?,
+                Err(_) => Opened::listed(recipe, Path::new(name))?,
             };
             let mut rows = opened.table.rows;
             if rows.iter().any(|row| row.split.is_some()) {
@@ -128,8 +129,19 @@ impl Dataset {
     }
 }
 
-/// The data set that is compiled in.
-pub(crate) const BUILT_IN: &str = "av-digits";
+/// What makes the data set of a name that comes with the program; else what to say.
+pub(crate) fn maker(name: &str) -> Result<Maker, String> {
+    if let Some((_, make)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+        return Ok(*make);
+    }
+    let names = BUILT_IN.map(|(known, _)| known);
+    let near = nearest(name, &names).map(|near| format!("; did you mean {near:?}?"));
+    Err(format!(
+        "data.set = {name:?} is none of {}{}",
+        names.join(", "),
+        near.unwrap_or_default()
+    ))
+}
 
 /// Rows as they were found.
 struct Opened {
@@ -140,11 +152,15 @@ struct Opened {
 }
 
 impl Opened {
-    /// What is compiled in.
-    fn built_in(name: &str) -> Result<Self, Error> {
+    /// What comes with the program.
+    fn made(name: &str) -> Result<Self, Error> {
+        let make = maker(name).map_err(|message| Error::Recipe {
+            place: "[data]".to_owned(),
+            message,
+        })?;
         Ok(Self {
             name: name.to_owned(),
-            table: sensorium_data::av_digits::embedded()?,
+            table: make()?,
             bad: Vec::new(),
             notes: Vec::new(),
         })

@@ -9,7 +9,7 @@ use sensorium_fusion::{FusionConfig, HeadConfig};
 use sensorium_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::BUILT_IN;
+use crate::dataset::maker;
 use crate::folder::read_text;
 use crate::modalities::EncoderConfigs;
 use crate::parse::{nearest, parse};
@@ -53,13 +53,13 @@ pub struct Recipe {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// A built-in data set: `av-digits`.
+    /// A data set that comes with the program: `av-digits`, `scenes` or `scenes-qa`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set: Option<String>,
     /// A manifest, or a folder of one or of classes; relative to where the command runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// Data sets that are learned from as well, and neither validated nor tested on: `av-digits`, manifests or folders, with
+    /// Data sets that are learned from as well, and neither validated nor tested on: sets by name, manifests or folders, with
     /// the same columns and classes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
@@ -219,12 +219,8 @@ impl DataConfig {
         if self.set.is_some() && self.path.is_some() {
             return Err("data.set and data.path exclude each other: remove one".to_owned());
         }
-        if let Some(set) = &self.set
-            && set != BUILT_IN
-        {
-            return Err(format!(
-                "data.set = {set:?}: the built-in data set is {BUILT_IN:?}"
-            ));
+        if let Some(set) = &self.set {
+            maker(set)?;
         }
         let unused = |name: &&String| !modalities.iter().any(|m| m.name() == name.as_str());
         if let Some(name) = self.columns.inputs.keys().find(unused) {

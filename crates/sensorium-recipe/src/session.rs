@@ -14,7 +14,7 @@ use sensorium_train::{CrossEntropy, Outcome, RunLock, Supervised, Trainer, Weigh
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
-use crate::dataset::{BUILT_IN, Dataset};
+use crate::dataset::{Dataset, maker};
 use crate::evaluate::Measure;
 use crate::export::export;
 use crate::feed::TrainFeed;
@@ -107,7 +107,12 @@ pub(crate) fn make_absolute(recipe: &mut Recipe) {
     if let Some(path) = &mut recipe.data.path {
         *path = crate::dataset::absolute(path);
     }
-    for name in recipe.data.also.iter_mut().filter(|name| *name != BUILT_IN) {
+    for name in recipe
+        .data
+        .also
+        .iter_mut()
+        .filter(|name| maker(name).is_err())
+    {
         *name = crate::dataset::absolute(Path::new(name))
             .display()
             .to_string();

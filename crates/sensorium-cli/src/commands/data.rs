@@ -1,8 +1,11 @@
 //! `sensorium data`: data sets as files, and manifests of files.
 
 use std::fmt::Write;
+use std::path::Path;
 
-use sensorium_data::{Listing, av_digits, list};
+use anyhow::Context as _;
+use sensorium_data::av_digits::{ATTRIBUTION, Summary};
+use sensorium_data::{BUILT_IN, Listing, av_digits, list, write_table};
 use sensorium_recipe::Observer;
 
 use crate::args::{Common, MakeAvDigits, ManifestArgs};
@@ -11,28 +14,55 @@ use crate::screen;
 
 /// Builds the data set of written and spoken digits.
 pub fn make_av_digits(args: &MakeAvDigits, common: &Common) -> anyhow::Result<()> {
+    let (Some(digits), Some(speech)) = (&args.digits, &args.speech) else {
+        return make_drawn("av-digits", &args.out, common);
+    };
     let mut progress = Progress::new(common.quiet);
+    let mut show = shown(&mut progress, "making av-digits");
+    let summary = av_digits::make(digits, speech, &args.out, &mut show)?;
+    drop(show);
+    progress.phase_end();
+    told("av-digits", &args.out, &summary, common)
+}
+
+/// Writes a data set that comes with the program.
+pub fn make_drawn(name: &str, out: &Path, common: &Common) -> anyhow::Result<()> {
+    let (_, make) = BUILT_IN
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .with_context(|| format!("no data set {name} comes with the program"))?;
+    let mut progress = Progress::new(common.quiet);
+    let table = make()?;
+    let mut show = shown(&mut progress, "writing files");
+    write_table(&table, ATTRIBUTION, out, &mut show)?;
+    drop(show);
+    progress.phase_end();
+    told(name, out, &Summary::of(&table), common)
+}
+
+/// Shows how far a phase is, which begins with the first that is told.
+fn shown<'a>(progress: &'a mut Progress, phase: &'a str) -> impl FnMut(usize, usize) + 'a {
     let mut begun = false;
-    let mut show = |done, total| {
+    move |done, total| {
         if !begun {
-            progress.phase("making av-digits", total);
+            progress.phase(phase, total);
             begun = true;
         }
         progress.advance(done);
-    };
-    let summary = match (&args.digits, &args.speech) {
-        (Some(digits), Some(speech)) => av_digits::make(digits, speech, &args.out, &mut show)?,
-        _ => av_digits::write_embedded(&args.out, &mut show)?,
-    };
-    progress.phase_end();
-    if common.json {
-        return screen::json(&summary);
     }
-    screen::text(&format!(
-        "{}: {summary}\ntrain on it with: sensorium train av-digits --data {}",
-        args.out.display(),
-        args.out.display()
-    ))
+}
+
+fn told(name: &str, out: &Path, summary: &Summary, common: &Common) -> anyhow::Result<()> {
+    if common.json {
+        return screen::json(summary);
+    }
+    let out = out.display();
+    // What has no classes is for objectives of its own.
+    let next = match name {
+        "av-digits" => format!("\ntrain on it with: sensorium train av-digits --data {out}"),
+        _ => String::new(),
+    };
+    screen::text(&format!("{out}: {summary}{next}"))
 }
 
 /// Writes a manifest out of file names.

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::Error;
 
 /// Values a side.
-pub(super) const SIDE: usize = 8;
+pub(crate) const SIDE: usize = 8;
 
 /// The most ink a value can hold.
 const MOST_INK: f32 = 16.0;
@@ -16,7 +16,7 @@ const LARGEST: u64 = 64 << 20;
 
 /// One handwritten digit.
 #[derive(Clone, Debug)]
-pub(super) struct Glyph {
+pub(crate) struct Glyph {
     /// Its row in the file, counted from 0.
     pub index: usize,
     /// What it means.
@@ -26,7 +26,7 @@ pub(super) struct Glyph {
 }
 
 /// Reads lines of 64 values 0..16 and a digit, plain or gzipped; `path` stands for them in messages.
-pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Vec<Glyph>, Error> {
+pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Vec<Glyph>, Error> {
     let mut text = Vec::new();
     let unpacked = if bytes.starts_with(&[0x1f, 0x8b]) {
         flate2::read::GzDecoder::new(bytes)

@@ -1,15 +1,15 @@
-//! The data set as files: the embedded one, or the same out of recordings of people.
+//! The data set out of recordings of people, as files.
 
 use std::fmt;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use sensorium_core::{Source, seed};
 use serde::Serialize;
 
-use super::{ATTRIBUTION, Made, ROWS, Spec, glyphs, specs, speech};
-use crate::{Error, Split};
+use super::{ATTRIBUTION, ROWS, glyphs, specs, speech, table};
+use crate::written::refuse_taken;
+use crate::{Error, Row, Split, Table, write_table};
 
 /// The largest recording that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -32,8 +32,12 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn of(specs: &[Spec<'_>]) -> Self {
-        let count = |split| specs.iter().filter(|s| s.split == split).count();
+    /// How many rows a data set has of each part.
+    pub fn of(table: &Table) -> Self {
+        let count = |split| {
+            let of = |row: &&Row| row.split == Some(split);
+            table.rows.iter().filter(of).count()
+        };
         Self {
             train: count(Split::Train),
             valid: count(Split::Valid),
@@ -64,7 +68,7 @@ impl fmt::Display for Summary {
 
 /// Builds the data set from handwriting (64 values 0..16 and the digit a line, plain or gzipped) and a folder
 /// of recordings `DIGIT_SPEAKER_INDEX.wav` (8 kHz, mono). One speaker is kept for testing and one for validation.
-/// Writes `manifest.jsonl`, `images/`, `audio/` and `ATTRIBUTION.md`, whole or not at all.
+/// Writes it as [`write_table`] does, whole or not at all.
 ///
 /// # Errors
 /// If the raw files are broken, there are fewer than three speakers, or `out` exists and is not empty.
@@ -93,113 +97,13 @@ pub fn make_rows(
     let glyphs = glyphs::read(digits, &bytes)?;
     let (clips, [valid_speaker, test_speaker]) = recordings(speech)?;
     let specs = specs(speech, &glyphs, &clips, rows)?;
-    write_whole(&specs, out, progress)?;
+    let table = table(&specs);
+    write_table(&table, ATTRIBUTION, out, progress)?;
     Ok(Summary {
         valid_speaker: Some(valid_speaker),
         test_speaker: Some(test_speaker),
-        ..Summary::of(&specs)
+        ..Summary::of(&table)
     })
-}
-
-/// Writes the embedded data set as the same files, to look at or to read with other programs.
-///
-/// # Errors
-/// If `out` exists and is not empty, or cannot be written.
-pub fn write_embedded(
-    out: &Path,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Summary, Error> {
-    refuse_taken(out)?;
-    let (glyphs, clips) = super::embedded_parts()?;
-    let specs = specs(Path::new("av-digits"), &glyphs, &clips, &ROWS)?;
-    write_whole(&specs, out, progress)?;
-    Ok(Summary::of(&specs))
-}
-
-/// Nothing that is there already is written over.
-fn refuse_taken(out: &Path) -> Result<(), Error> {
-    let taken = std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
-    match taken || out.is_file() {
-        true => Err(Error::broken(
-            out,
-            None,
-            "exists and is not empty: choose another --out",
-        )),
-        false => Ok(()),
-    }
-}
-
-/// Writes the rows into `out`, or nothing.
-fn write_whole(
-    specs: &[Spec<'_>],
-    out: &Path,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<(), Error> {
-    let aside = aside(out)?;
-    let written = write_all(specs, &aside, progress).and_then(|()| {
-        if out.is_dir() {
-            std::fs::remove_dir(out).map_err(|error| Error::io(out, "replace", error))?;
-        }
-        std::fs::rename(&aside, out).map_err(|error| Error::io(out, "write", error))
-    });
-    if written.is_err() {
-        let _ = std::fs::remove_dir_all(&aside);
-    }
-    written
-}
-
-/// An empty folder beside `out`.
-fn aside(out: &Path) -> Result<PathBuf, Error> {
-    let name = out.file_name().unwrap_or_default().to_string_lossy();
-    let aside = out.with_file_name(format!(".{name}.part-{}", std::process::id()));
-    let io = |error| Error::io(out, "write", error);
-    if aside.exists() {
-        std::fs::remove_dir_all(&aside).map_err(io)?;
-    }
-    for folder in ["images", "audio"] {
-        std::fs::create_dir_all(aside.join(folder)).map_err(io)?;
-    }
-    Ok(aside)
-}
-
-fn write_all(
-    specs: &[Spec<'_>],
-    dir: &Path,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<(), Error> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |error| Error::io(&path, "write", error)
-    };
-    let mut manifest = Vec::new();
-    progress(0, specs.len());
-    for (n, chunk) in specs.chunks(64).enumerate() {
-        let made: Vec<Made> = chunk.par_iter().map(Spec::make).collect();
-        for (spec, made) in chunk.iter().zip(made) {
-            let (image, audio) = (
-                format!("images/{}.png", spec.id),
-                format!("audio/{}.wav", spec.id),
-            );
-            std::fs::write(dir.join(&image), made.png).map_err(io(dir))?;
-            std::fs::write(dir.join(&audio), made.wav).map_err(io(dir))?;
-            let mut line = serde_json::json!({
-                "id": spec.id,
-                "label": spec.glyph.digit.to_string(),
-                "split": spec.split,
-                "group": spec.clip.voice,
-                "text": made.hint,
-                "image": image,
-                "audio": audio,
-            });
-            for (key, value) in made.meta {
-                line[key] = value.into();
-            }
-            writeln!(manifest, "{line}").map_err(io(dir))?;
-        }
-        progress((n * 64 + chunk.len()).min(specs.len()), specs.len());
-    }
-    std::fs::write(dir.join("ATTRIBUTION.md"), ATTRIBUTION).map_err(io(dir))?;
-    std::fs::write(dir.join("manifest.jsonl"), manifest).map_err(io(dir))
 }
 
 /// The recordings of a folder, and who is heard in validation and in testing only.

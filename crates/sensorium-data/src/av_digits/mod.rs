@@ -3,18 +3,17 @@
 //! Each part alone is honestly hard: the picture is small, covered and noisy, the voice is one never heard
 //! in training and stands in noise, and the hint leaves several digits open. Together they suffice.
 
-mod glyphs;
+pub(crate) mod glyphs;
 mod hints;
 mod make;
-mod picture;
-mod speech;
+pub(crate) mod picture;
+pub(crate) mod speech;
 
 #[cfg(test)]
 mod tests;
 
-pub use make::{Summary, make, make_rows, write_embedded};
+pub use make::{Summary, make, make_rows};
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use rand::RngExt;
@@ -26,6 +25,7 @@ use crate::{Error, Place, Row, Split, Table};
 use glyphs::Glyph;
 use speech::Clip;
 
+const NAME: &str = "av-digits";
 const DIGITS: &[u8] = include_bytes!("../../assets/av-digits/digits.csv.gz");
 const SPEECH: &[u8] = include_bytes!("../../assets/av-digits/speech.tar.gz");
 
@@ -55,77 +55,72 @@ struct Spec<'a> {
     clip: &'a Clip,
 }
 
-/// A row's parts as files would hold them.
-struct Made {
-    png: Vec<u8>,
-    wav: Vec<u8>,
-    hint: String,
-    meta: BTreeMap<String, String>,
-}
-
 /// The data set that is compiled in.
 ///
 /// # Errors
 /// If the embedded files are broken, which a test rules out.
 pub fn embedded() -> Result<Table, Error> {
-    let name = "av-digits";
     let (glyphs, clips) = embedded_parts()?;
-    let specs = specs(Path::new(name), &glyphs, &clips, &ROWS)?;
-    let rows = specs
-        .par_iter()
-        .enumerate()
-        .map(|(i, spec)| {
-            let made = spec.make();
-            let inputs = [
-                ("image", Source::bytes(format!("{}.png", spec.id), made.png)),
-                ("audio", Source::bytes(format!("{}.wav", spec.id), made.wav)),
-                ("text", Source::text(made.hint)),
-            ];
-            Row {
-                id: spec.id.clone(),
-                label: Some(spec.glyph.digit.to_string()),
-                split: Some(spec.split),
-                group: Some(spec.clip.voice.clone()),
-                inputs: inputs
-                    .map(|(name, source)| (name.to_owned(), source))
-                    .into(),
-                meta: made.meta,
-                place: Place {
-                    file: name.to_owned(),
-                    row: i as u64 + 1,
-                },
-            }
-        })
-        .collect();
-    Ok(Table {
-        name: name.to_owned(),
-        rows,
-    })
+    Ok(table(&specs(Path::new(NAME), &glyphs, &clips, &ROWS)?))
+}
+
+/// All rows, drawn.
+fn table(specs: &[Spec<'_>]) -> Table {
+    let rows = specs.par_iter().enumerate();
+    Table {
+        name: NAME.to_owned(),
+        rows: rows.map(|(i, spec)| spec.row(i)).collect(),
+    }
 }
 
 /// All handwriting and all recordings that are compiled in.
-fn embedded_parts() -> Result<(Vec<Glyph>, Vec<Clip>), Error> {
+pub(crate) fn embedded_parts() -> Result<(Vec<Glyph>, Vec<Clip>), Error> {
     let glyphs = glyphs::read(Path::new("av-digits/digits.csv.gz"), DIGITS)?;
     Ok((glyphs, speech::read_archive(SPEECH)?))
 }
 
 impl Spec<'_> {
-    fn make(&self) -> Made {
+    fn row(&self, index: usize) -> Row {
         let mut rng = seed::rng(SEED, &[seed::of_name(&self.id)]);
         let (png, picture) = picture::draw(self.glyph, &mut rng);
         let (wav, sound) = speech::place(self.clip, &mut rng);
+        let hint = hints::draw(self.glyph.digit, &mut rng);
+        let inputs = [
+            ("image", Source::bytes(format!("{}.png", self.id), png)),
+            ("audio", Source::bytes(format!("{}.wav", self.id), wav)),
+            ("text", Source::text(hint)),
+        ];
         let meta = [
             ("writing", self.glyph.index.to_string()),
             ("voice", self.clip.voice.clone()),
             ("turn_deg", format!("{:.0}", picture.turn_deg)),
             ("snr_db", format!("{:.0}", sound.snr_db)),
         ];
-        Made {
-            png,
-            wav,
-            hint: hints::draw(self.glyph.digit, &mut rng),
-            meta: meta.map(|(k, v)| (k.to_owned(), v)).into(),
+        Row {
+            id: self.id.clone(),
+            label: Some(self.glyph.digit.to_string()),
+            split: Some(self.split),
+            group: Some(self.clip.voice.clone()),
+            inputs: inputs
+                .map(|(name, source)| (name.to_owned(), source))
+                .into(),
+            meta: meta.map(|(key, value)| (key.to_owned(), value)).into(),
+            place: Place {
+                file: NAME.to_owned(),
+                row: index as u64 + 1,
+            },
         }
+    }
+}
+
+/// What one part sees of shuffled handwriting, and no other part does.
+pub(crate) fn part_of<'p, 'g>(writings: &'p [&'g Glyph], split: Split) -> &'p [&'g Glyph] {
+    let share = |share: f64| (writings.len() as f64 * share).round() as usize;
+    let (n_test, n_valid) = (share(TEST_SHARE), share(VALID_SHARE));
+    match split {
+        Split::Test => &writings[..n_test],
+        Split::Valid => &writings[n_test..n_test + n_valid],
+        Split::Train => &writings[n_test + n_valid..],
     }
 }
 
@@ -145,14 +140,8 @@ fn specs<'a>(
     for digit in 0..10u8 {
         let mut own: Vec<&Glyph> = glyphs.iter().filter(|g| g.digit == digit).collect();
         own.shuffle(&mut rng);
-        let n_test = (own.len() as f64 * TEST_SHARE).round() as usize;
-        let n_valid = (own.len() as f64 * VALID_SHARE).round() as usize;
         for (split, count) in rows {
-            let writings = match split {
-                Split::Test => &own[..n_test],
-                Split::Valid => &own[n_test..n_test + n_valid],
-                Split::Train => &own[n_test + n_valid..],
-            };
+            let writings = part_of(&own, *split);
             let heard = |c: &&Clip| c.digit == digit && c.split == *split;
             let voices: Vec<&Clip> = clips.iter().filter(heard).collect();
             let pairs = pair(*split, digit, writings, &voices, count / 10, &mut rng);

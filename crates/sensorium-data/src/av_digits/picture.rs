@@ -6,7 +6,7 @@ use sensorium_core::SampleRng;
 use super::glyphs::{Glyph, SIDE};
 
 /// Pixels a side.
-pub(super) const PIXELS: usize = 32;
+pub(crate) const PIXELS: usize = 32;
 
 /// How many pixels the writing is across, at most and at least: it neither fills the picture nor drowns.
 const ACROSS: (f32, f32) = (21.0, 27.0);
@@ -22,12 +22,12 @@ const NOISE: (f32, f32) = (0.03, 0.12);
 const BAR: (f32, f32) = (1.0, 3.5);
 
 /// What was drawn, for the row's notes.
-pub(super) struct Drawn {
+pub(crate) struct Drawn {
     pub turn_deg: f32,
 }
 
 /// Draws a PNG: light paper, dark ink.
-pub(super) fn draw(glyph: &Glyph, rng: &mut SampleRng) -> (Vec<u8>, Drawn) {
+pub(crate) fn draw(glyph: &Glyph, rng: &mut SampleRng) -> (Vec<u8>, Drawn) {
     let between = |range: (f32, f32), rng: &mut SampleRng| rng.random_range(range.0..range.1);
     let turn_deg = rng.random_range(-TURN_DEG..TURN_DEG);
     let (sin, cos) = turn_deg.to_radians().sin_cos();
@@ -59,7 +59,10 @@ pub(super) fn draw(glyph: &Glyph, rng: &mut SampleRng) -> (Vec<u8>, Drawn) {
             pixels.push((255.0 * (1.0 - value.clamp(0.0, 1.0))).round() as u8);
         }
     }
-    (png(&pixels), Drawn { turn_deg })
+    (
+        png(&pixels, PIXELS, png::ColorType::Grayscale),
+        Drawn { turn_deg },
+    )
 }
 
 /// A bar across the picture, near its centre, in a grey of its own.
@@ -87,7 +90,7 @@ impl Bar {
 }
 
 /// Ink at a place measured from the writing's centre in its own values, between its four neighbours.
-fn sample(glyph: &Glyph, x: f32, y: f32) -> f32 {
+pub(crate) fn sample(glyph: &Glyph, x: f32, y: f32) -> f32 {
     let (x, y) = (x + SIDE as f32 / 2.0 - 0.5, y + SIDE as f32 / 2.0 - 0.5);
     let (x0, y0) = (x.floor(), y.floor());
     let (fx, fy) = (x - x0, y - y0);
@@ -106,16 +109,17 @@ fn sample(glyph: &Glyph, x: f32, y: f32) -> f32 {
 }
 
 /// A normal draw (Box and Muller, 1958).
-pub(super) fn normal(rng: &mut SampleRng) -> f32 {
+pub(crate) fn normal(rng: &mut SampleRng) -> f32 {
     let u: f32 = 1.0 - rng.random::<f32>();
     let v: f32 = rng.random();
     (-2.0 * u.ln()).sqrt() * (std::f32::consts::TAU * v).cos()
 }
 
-fn png(pixels: &[u8]) -> Vec<u8> {
+/// A square PNG of so many pixels a side.
+pub(crate) fn png(pixels: &[u8], side: usize, colour: png::ColorType) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, PIXELS as u32, PIXELS as u32);
-    encoder.set_color(png::ColorType::Grayscale);
+    let mut encoder = png::Encoder::new(&mut bytes, side as u32, side as u32);
+    encoder.set_color(colour);
     encoder.set_depth(png::BitDepth::Eight);
     encoder
         .write_header()

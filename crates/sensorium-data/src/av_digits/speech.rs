@@ -10,7 +10,7 @@ use super::picture::normal;
 use crate::{Error, Split};
 
 /// Samples a second of every recording.
-pub(super) const RATE_HZ: u32 = 8000;
+pub(crate) const RATE_HZ: u32 = 8000;
 
 /// Silence before and after the word, in seconds.
 const SILENCE_S: (f32, f32) = (0.02, 0.12);
@@ -27,7 +27,7 @@ const LARGEST: u64 = 64 << 20;
 
 /// A clean recording of one word.
 #[derive(Clone, Debug)]
-pub(super) struct Clip {
+pub(crate) struct Clip {
     pub digit: u8,
     /// Who speaks.
     pub voice: String,
@@ -38,12 +38,12 @@ pub(super) struct Clip {
 }
 
 /// What was done to a recording, for the row's notes.
-pub(super) struct Placed {
+pub(crate) struct Placed {
     pub snr_db: f32,
 }
 
 /// Reads the embedded archive: `PART/DIGIT_VOICE.wav`.
-pub(super) fn read_archive(bytes: &[u8]) -> Result<Vec<Clip>, Error> {
+pub(crate) fn read_archive(bytes: &[u8]) -> Result<Vec<Clip>, Error> {
     let path = Path::new("av-digits/speech.tar.gz");
     let io = |error| Error::io(path, "unpack", error);
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(bytes).take(LARGEST));
@@ -84,7 +84,7 @@ pub(super) fn read_archive(bytes: &[u8]) -> Result<Vec<Clip>, Error> {
 }
 
 /// Reads a mono WAV of [`RATE_HZ`].
-pub(super) fn read_wav(path: &Path, bytes: &[u8]) -> Result<Vec<f32>, Error> {
+pub(crate) fn read_wav(path: &Path, bytes: &[u8]) -> Result<Vec<f32>, Error> {
     let broken = |reason: String| Error::broken(path, None, reason);
     let reader = hound::WavReader::new(bytes).map_err(|error| broken(error.to_string()))?;
     let spec = reader.spec();
@@ -116,7 +116,7 @@ pub(super) fn read_wav(path: &Path, bytes: &[u8]) -> Result<Vec<f32>, Error> {
 }
 
 /// Puts a word into noise: a 16-bit WAV.
-pub(super) fn place(clip: &Clip, rng: &mut SampleRng) -> (Vec<u8>, Placed) {
+pub(crate) fn place(clip: &Clip, rng: &mut SampleRng) -> (Vec<u8>, Placed) {
     let seconds = |range: (f32, f32), rng: &mut SampleRng| {
         (rng.random_range(range.0..range.1) * RATE_HZ as f32) as usize
     };
@@ -149,7 +149,8 @@ pub(super) fn place(clip: &Clip, rng: &mut SampleRng) -> (Vec<u8>, Placed) {
     (wav(samples), Placed { snr_db })
 }
 
-fn wav(samples: impl Iterator<Item = f32>) -> Vec<u8> {
+/// A 16-bit WAV of [`RATE_HZ`].
+pub(crate) fn wav(samples: impl Iterator<Item = f32>) -> Vec<u8> {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: RATE_HZ,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::*;
-use crate::{Columns, OnError, open};
+use crate::{Columns, OnError, open, write_table};
 
 fn values(table: &Table, split: Split, key: &str) -> BTreeSet<String> {
     let of = |row: &&Row| row.split == Some(split);
@@ -194,7 +194,9 @@ fn recordings_of_people_become_the_same_data_set() {
 fn the_embedded_rows_can_be_written_as_files() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("av-digits");
-    let summary = write_embedded(&out, &mut |_, _| ()).unwrap();
+    let table = embedded().unwrap();
+    write_table(&table, ATTRIBUTION, &out, &mut |_, _| ()).unwrap();
+    let summary = Summary::of(&table);
     assert_eq!(
         (summary.train, summary.valid, summary.test),
         (3600, 400, 800)
@@ -205,7 +207,7 @@ fn the_embedded_rows_can_be_written_as_files() {
         OnError::Fail,
     )
     .unwrap();
-    for (ours, theirs) in embedded().unwrap().rows.iter().zip(&read.table.rows) {
+    for (ours, theirs) in table.rows.iter().zip(&read.table.rows) {
         assert_eq!(
             (&ours.id, &ours.label, ours.split),
             (&theirs.id, &theirs.label, theirs.split)
@@ -223,7 +225,7 @@ fn the_embedded_rows_can_be_written_as_files() {
             );
         }
     }
-    let again = write_embedded(&out, &mut |_, _| ()).unwrap_err();
+    let again = write_table(&table, ATTRIBUTION, &out, &mut |_, _| ()).unwrap_err();
     assert!(again.to_string().contains("is not empty"), "{again}");
 }
 
