@@ -15,20 +15,23 @@
 //! # Ok::<(), sensorium_runtime::Error>(())
 //! ```
 
-mod any;
-mod concat;
+mod config;
 mod error;
-mod gated;
 mod head;
 mod inputs;
+mod kinds;
+mod prefix;
 #[cfg(test)]
 mod tests;
-mod transformer;
+mod token;
+mod vector;
 
-pub use any::{AnyFusion, FusionConfig, FusionKind};
-pub use concat::{ConcatFusion, ConcatFusionConfig};
+pub use config::FusionConfig;
 pub use error::Error;
-pub use gated::{GatedFusion, GatedFusionConfig};
 pub use head::{ClassHead, HeadConfig};
 pub use inputs::{Projections, Width};
-pub use transformer::{CrossModalTransformer, CrossModalTransformerConfig};
+pub(crate) use kinds::FromTable;
+pub use kinds::{AnyFusion, FusionKind};
+pub use prefix::{PrefixSplice, PrefixSpliceConfig, splice};
+pub use token::*;
+pub use vector::*;

@@ -6,6 +6,7 @@ pub use cross_entropy::CrossEntropy;
 
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
+use sensorium_core::Losses;
 
 /// Measures how far an output is from its target. A module, because an objective may learn (a temperature).
 pub trait Objective: Module + ModuleDisplay {
@@ -34,6 +35,13 @@ impl Loss {
             total,
             terms: Vec::new(),
         }
+    }
+
+    /// Adds what layers of the model have seen as a loss of their own, each under its full name.
+    #[must_use]
+    pub fn and(self, losses: Losses) -> Self {
+        let add = |loss: Self, (name, term, weight): (String, _, _)| loss.plus(&name, term, weight);
+        losses.seen.into_iter().fold(self, add)
     }
 
     /// Adds `weight` times a part to the total, and the part itself to the log.
