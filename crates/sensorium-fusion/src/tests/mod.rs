@@ -3,6 +3,7 @@
 mod config;
 mod every_kind;
 mod head;
+mod parity;
 mod particular;
 mod prefix;
 

@@ -52,3 +52,29 @@ impl Loss {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sensorium_core::Tap;
+    use sensorium_testkit::devices;
+
+    use super::*;
+
+    #[test]
+    fn losses_of_layers_are_added_with_their_weights_under_their_names() {
+        for device in devices() {
+            let number = |x: f32| Tensor::<1>::from_floats([x], &device);
+            let mut losses = Losses::default();
+            losses.enter("fusion");
+            losses.loss("balance", number(3.0), 0.5);
+            losses.exit();
+            losses.loss("other", number(1.0), 2.0);
+            let loss = Loss::new(number(10.0)).and(losses);
+            assert_eq!(loss.total.into_scalar::<f32>(), 13.5);
+            let terms = loss.terms.into_iter();
+            let terms: Vec<_> = terms.map(|(n, t)| (n, t.into_scalar::<f32>())).collect();
+            let expected = [("fusion.balance", 3.0), ("other", 1.0)];
+            assert_eq!(terms, expected.map(|(n, t)| (n.to_owned(), t)));
+        }
+    }
+}
