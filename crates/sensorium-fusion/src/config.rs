@@ -87,7 +87,7 @@ impl FusionConfig {
             ("d_ff", self.d_ff.unwrap_or(1), 1 << 20),
             ("n_latents", self.n_latents.unwrap_or(1), 65_536),
             ("n_experts", self.n_experts, 1024),
-            ("d_factor", self.d_factor, 65_536),
+            ("d_factor", self.d_factor, 4096),
             ("rank", self.rank, 4096),
             ("n_chunks", self.n_chunks, 4096),
         ] {
@@ -132,6 +132,34 @@ impl FusionConfig {
         let cut = self.d_factor.is_multiple_of(self.n_chunks);
         self.check("n_chunks", cut, || {
             format!("{} must divide d_factor = {}", self.n_chunks, self.d_factor)
+        })?;
+        self.validate_sizes()
+    }
+
+    /// Numbers that multiply each other.
+    fn validate_sizes(&self) -> Result<(), Misfit> {
+        let chunks = match self.kind {
+            FusionKind::Block => self.n_chunks,
+            _ => 1,
+        };
+        let d_chunk = self.d_factor / chunks;
+        let bilinear = matches!(self.kind, FusionKind::Mutan | FusionKind::Block);
+        let numbers = [self.rank, d_chunk, d_chunk];
+        let numbers = numbers.into_iter().fold(1, usize::saturating_mul);
+        need(!bilinear || numbers <= MOST_NUMBERS, "rank", || {
+            format!(
+                "{} times {d_chunk}² features are too many: lower it, or d_factor",
+                self.rank
+            )
+        })?;
+        let d_ff = self.d_ff.unwrap_or(self.d_model.saturating_mul(4));
+        let numbers = [self.n_experts, self.d_model, d_ff];
+        let numbers = numbers.into_iter().fold(1, usize::saturating_mul);
+        self.check("n_experts", numbers <= MOST_NUMBERS, || {
+            format!(
+                "{} times d_model = {} times d_ff = {d_ff} are too many: lower one of them",
+                self.n_experts, self.d_model
+            )
         })
     }
 

@@ -109,8 +109,8 @@ fn what_cannot_be_joined_is_refused_before_data_is_read() {
             "fusion.rank has no effect with fusion.kind = \"concat\": remove it; concat looks at d_model, pool",
         ),
         (
-            &["fusion.kind=tensor", "fusion.d_factor=9000"],
-            "fusion: d_factor: (9000 + 1)^2 features times d_model = 64 are too many: lower d_factor",
+            &["fusion.kind=tensor", "fusion.d_factor=4000"],
+            "fusion: d_factor: (4000 + 1)^2 features times d_model = 64 are too many: lower d_factor",
         ),
         (
             &["fusion.kind=bottelneck"],

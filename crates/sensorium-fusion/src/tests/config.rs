@@ -117,10 +117,22 @@ fn what_is_wrong_is_named() {
         "balance: -1 must be 0 to 1000000",
     );
     check(
-        |t| t.d_factor = 65_536,
+        |t| (t.d_factor, t.rank) = (4096, 4096),
+        K::Mutan,
+        2,
+        "rank: 4096 times 4096² features are too many: lower it, or d_factor",
+    );
+    check(
+        |t| (t.d_model, t.n_experts) = (65_536, 1024),
+        K::ModalityExperts,
+        2,
+        "n_experts: 1024 times d_model = 65536 times d_ff = 262144 are too many: lower one of them",
+    );
+    check(
+        |t| t.d_factor = 4096,
         K::Tensor,
         3,
-        "d_factor: (65536 + 1)^3 features times d_model = 8 are too many: lower d_factor, or choose \"low-rank-tensor\"",
+        "d_factor: (4096 + 1)^3 features times d_model = 8 are too many: lower d_factor, or choose \"low-rank-tensor\"",
     );
 }
 
