@@ -1,6 +1,8 @@
 //! Ways to join modalities, with a missing modality as a normal case, and the head that answers.
 //!
-//! Knows modalities by name and width only, never what they are made of.
+//! Knows modalities by name and width only, never what they are made of. Two rooms: `vector`, where each modality is pooled to one
+//! vector first, and `token`, where sequences attend to each other; a file for each method. [`FusionKind`] lists all that a recipe
+//! can name. Between an encoder and a decoder stand [`PerceiverResampler`], [`QFormer`] and [`PrefixSplice`].
 //!
 //! ```
 //! use burn::tensor::Tensor;

@@ -44,6 +44,22 @@ impl PrefixSpliceConfig {
 
 /// Features of an encoder, brought to a decoder's width by two linear maps (LLaVA, arXiv 2304.08485 and 2310.03744), in the places
 /// that a text holds free for them.
+///
+/// ```
+/// use burn::tensor::Tensor;
+/// use sensorium_core::Tokens;
+/// use sensorium_fusion::PrefixSpliceConfig;
+///
+/// let device = sensorium_runtime::open("flex".parse()?)?;
+/// let splice = PrefixSpliceConfig::new(16, 8).init(&device);
+/// let text = Tokens::dense(Tensor::ones([1, 4, 8], &device));
+/// let image = Tokens::dense(Tensor::ones([1, 2, 16], &device));
+/// // The second and third token of the text are where the picture goes.
+/// let places = Tensor::from_data([[false, true, true, false]], &device);
+/// let input = splice.forward(text, &places, image)?;
+/// assert_eq!(input.dims(), [1, 4, 8]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Module, Debug)]
 pub struct PrefixSplice {
     /// `d_features` → `d_model`

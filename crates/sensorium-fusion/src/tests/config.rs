@@ -37,6 +37,27 @@ fn every_key_is_of_some_kind_and_every_kind_knows_its_keys() {
     }
 }
 
+#[test]
+fn the_book_names_every_kind_and_every_key() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src/");
+    for page in ["fusion.md", "recipes.md"] {
+        let text = std::fs::read_to_string(format!("{root}{page}")).unwrap();
+        for kind in FusionKind::ALL {
+            let (plain, quoted) = (
+                format!("`{}`", kind.name()),
+                format!("`\"{}\"`", kind.name()),
+            );
+            assert!(
+                text.contains(&plain) || text.contains(&quoted),
+                "{page}: {plain}"
+            );
+            for key in kind.keys().filter(|_| page == "recipes.md") {
+                assert!(text.contains(&format!("`{key}`")), "{page}: {key}");
+            }
+        }
+    }
+}
+
 #[track_caller]
 fn check(
     change: impl FnOnce(&mut FusionConfig),
@@ -116,6 +137,11 @@ fn what_is_wrong_is_named() {
         2,
         "balance: -1 must be 0 to 1000000",
     );
+}
+
+#[test]
+fn numbers_that_multiply_to_too_many_are_named() {
+    use FusionKind as K;
     check(
         |t| (t.d_factor, t.rank) = (4096, 4096),
         K::Mutan,
