@@ -24,7 +24,7 @@ pub use misfit::{Misfit, need};
 pub use modality::Modality;
 pub use model::{Composite, Fusion, Head, Logits, Model};
 pub use source::{Source, SourceError};
-pub use tap::{NoTap, Recorder, Tap};
+pub use tap::{Losses, NoTap, Recorder, Tap};
 pub use tokens::{Parts, Tokens, present};
 
 /// Random generators that can be asked for again; re-exported so that implementors need no version of their own.

@@ -20,6 +20,10 @@ pub trait Tap {
     /// Closes the layer opened last.
     fn exit(&mut self) {}
 
+    /// Shows a loss that a layer has of its own, `[1]`, such as how unevenly experts are used, and what it is to be multiplied
+    /// with before it is added to that of the objective. Who trains a model looks with [`Losses`]; others need not.
+    fn loss(&mut self, _name: &str, _value: Tensor<1>, _weight: f64) {}
+
     /// Shows an intermediate; the model continues with what is returned.
     fn tensor<const D: usize>(&mut self, _name: &str, value: Tensor<D>) -> Tensor<D> {
         value
@@ -33,6 +37,38 @@ pub struct NoTap;
 impl Tap for NoTap {
     const WEIGHTS: bool = false;
     const TENSORS: bool = false;
+}
+
+/// Collects the losses that layers have of their own, and looks at nothing else.
+#[derive(Clone, Debug, Default)]
+pub struct Losses {
+    path: Vec<String>,
+    /// Full dotted name, value `[1]` and weight, in the order they were seen.
+    pub seen: Vec<(String, Tensor<1>, f64)>,
+}
+
+impl Tap for Losses {
+    const WEIGHTS: bool = false;
+    const TENSORS: bool = false;
+
+    fn enter(&mut self, layer: &str) {
+        self.path.push(layer.to_owned());
+    }
+
+    fn exit(&mut self) {
+        self.path.pop();
+    }
+
+    fn loss(&mut self, name: &str, value: Tensor<1>, weight: f64) {
+        self.seen.push((full_name(&self.path, name), value, weight));
+    }
+}
+
+fn full_name(path: &[String], name: &str) -> String {
+    match path {
+        [] => name.to_owned(),
+        path => format!("{}.{name}", path.join(".")),
+    }
 }
 
 /// Runs `f` with the tap inside the layer `name`.
@@ -68,11 +104,12 @@ impl Tap for Recorder {
         self.path.pop();
     }
 
+    fn loss(&mut self, name: &str, value: Tensor<1>, _weight: f64) {
+        self.tensor(name, value);
+    }
+
     fn tensor<const D: usize>(&mut self, name: &str, value: Tensor<D>) -> Tensor<D> {
-        let full = match self.path.as_slice() {
-            [] => name.to_owned(),
-            path => format!("{}.{name}", path.join(".")),
-        };
+        let full = full_name(&self.path, name);
         let values = value.clone().into_data().iter::<f32>().collect();
         self.seen.push((full, value.dims().to_vec(), values));
         value

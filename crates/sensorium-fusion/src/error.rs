@@ -1,12 +1,27 @@
-//! What can be wrong with the numbers a person asks for.
+//! What can be wrong with the numbers a person asks for, and with features that a text has no room for.
 
 use sensorium_core::Misfit;
 
-/// Why a configuration cannot work.
+/// Why a configuration or a batch cannot work.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A value of the configuration cannot work.
     #[error(transparent)]
     Config(#[from] Misfit),
+    /// A text holds another number of places free than there are features for it.
+    #[error(
+        "sample {sample} of the batch has {places} places for features, in {runs} runs, but {features} features: its text and its \
+         media do not belong together"
+    )]
+    Places {
+        /// Which sample of the batch, from zero.
+        sample: usize,
+        /// How many places its text holds free.
+        places: usize,
+        /// In how many runs they stand.
+        runs: usize,
+        /// How many features it has.
+        features: usize,
+    },
 }

@@ -47,6 +47,28 @@ impl Projections {
         }
     }
 
+    /// The modalities in their order as tokens of the common width. One that was left out is a single token of padding, so that
+    /// there are as many sequences as modalities, each with a token at least.
+    pub(crate) fn sequences(&self, parts: Parts) -> Vec<Tokens> {
+        let (batch, device) = batch_of(&parts);
+        let sequences = self.join(parts).into_iter().map(|(_, linear, tokens)| {
+            let Some(Tokens { embeds, pad }) = tokens else {
+                let [_, d_model] = linear.weight.dims();
+                return nothing(batch, d_model, &device);
+            };
+            Tokens::new(linear.forward(embeds), pad)
+        });
+        sequences.collect()
+    }
+
+    /// Which of the modalities this one is.
+    ///
+    /// # Panics
+    /// If the fusion was not made for it.
+    pub(crate) fn place(&self, modality: Modality) -> usize {
+        place(&self.widths, modality)
+    }
+
     /// The modalities in their order, each with its map and, if any sample has it, its tokens.
     pub(crate) fn join(&self, mut parts: Parts) -> Vec<(Modality, &Linear, Option<Tokens>)> {
         let joined = self
@@ -64,6 +86,15 @@ impl Projections {
         refuse_unknown(&parts, &self.widths);
         joined
     }
+}
+
+/// Which of the modalities this one is.
+///
+/// # Panics
+/// If it is none of them.
+pub(crate) fn place(widths: &[Width], modality: Modality) -> usize {
+    let found = widths.iter().position(|(known, _)| *known == modality);
+    found.unwrap_or_else(|| panic!("{modality} is none of the modalities of this fusion"))
 }
 
 pub(crate) fn check_width(modality: Modality, width: usize, tokens: &Tokens) {
@@ -92,6 +123,14 @@ pub(crate) fn batch_of(parts: &Parts) -> (usize, Device) {
     parts
         .batch()
         .expect("a batch has tokens of at least one modality, be they all padding")
+}
+
+/// A modality that no sample of the batch has: one token of padding, `[batch, 1, width]`.
+pub(crate) fn nothing(batch: usize, width: usize, device: &Device) -> Tokens {
+    Tokens::new(
+        Tensor::zeros([batch, 1, width], device),
+        Tensor::full([batch, 1], true, device),
+    )
 }
 
 /// Sets rows of absent samples to zero: `[batch, d]` by `present` `[batch]`.

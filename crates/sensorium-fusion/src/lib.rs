@@ -1,6 +1,8 @@
 //! Ways to join modalities, with a missing modality as a normal case, and the head that answers.
 //!
-//! Knows modalities by name and width only, never what they are made of.
+//! Knows modalities by name and width only, never what they are made of. Two rooms: `vector`, where each modality is pooled to one
+//! vector first, and `token`, where sequences attend to each other; a file for each method. [`FusionKind`] lists all that a recipe
+//! can name. Between an encoder and a decoder stand [`PerceiverResampler`], [`QFormer`] and [`PrefixSplice`].
 //!
 //! ```
 //! use burn::tensor::Tensor;
@@ -15,20 +17,23 @@
 //! # Ok::<(), sensorium_runtime::Error>(())
 //! ```
 
-mod any;
-mod concat;
+mod config;
 mod error;
-mod gated;
 mod head;
 mod inputs;
+mod kinds;
+mod prefix;
 #[cfg(test)]
 mod tests;
-mod transformer;
+mod token;
+mod vector;
 
-pub use any::{AnyFusion, FusionConfig, FusionKind};
-pub use concat::{ConcatFusion, ConcatFusionConfig};
+pub use config::FusionConfig;
 pub use error::Error;
-pub use gated::{GatedFusion, GatedFusionConfig};
 pub use head::{ClassHead, HeadConfig};
 pub use inputs::{Projections, Width};
-pub use transformer::{CrossModalTransformer, CrossModalTransformerConfig};
+pub(crate) use kinds::FromTable;
+pub use kinds::{AnyFusion, FusionKind};
+pub use prefix::{PrefixSplice, PrefixSpliceConfig, splice};
+pub use token::*;
+pub use vector::*;

@@ -4,24 +4,6 @@ use sensorium_fusion::{FusionConfig, FusionKind};
 use serde::ser::{Error, SerializeMap, Serializer};
 use toml::{Table, Value};
 
-/// Every key in order, and whether it counts for pooled fusions and for the transformer.
-const KEYS: [(&str, bool, bool); 8] = [
-    ("kind", true, true),
-    ("d_model", true, true),
-    ("pool", true, false),
-    ("n_layers", false, true),
-    ("n_heads", false, true),
-    ("d_ff", false, true),
-    ("dropout", false, true),
-    ("drop_path", false, true),
-];
-
-fn keys(transformer: bool) -> impl Iterator<Item = &'static str> {
-    KEYS.iter()
-        .filter(move |(_, pooled, blocks)| if transformer { *blocks } else { *pooled })
-        .map(|(key, ..)| *key)
-}
-
 /// Writes the keys that count.
 pub(crate) fn serialize<S: Serializer>(
     fusion: &FusionConfig,
@@ -29,10 +11,9 @@ pub(crate) fn serialize<S: Serializer>(
 ) -> Result<S::Ok, S::Error> {
     let all = serde_json::to_value(fusion).map_err(S::Error::custom)?;
     let mut map = serializer.serialize_map(None)?;
-    for key in keys(fusion.kind == FusionKind::Transformer) {
-        if let Some(value) = all.get(key).filter(|value| !value.is_null()) {
-            map.serialize_entry(key, value)?;
-        }
+    let all = all.as_object().into_iter().flatten();
+    for (key, value) in all.filter(|(key, _)| fusion.kind.looks_at(key)) {
+        map.serialize_entry(key, value)?;
     }
     map.end()
 }
@@ -42,17 +23,18 @@ pub(crate) fn check_keys(recipe: &Table) -> Result<(), String> {
     let Some(Value::Table(table)) = recipe.get("fusion") else {
         return Ok(());
     };
-    let kind = table.get("kind").and_then(Value::as_str);
-    let kind = kind.unwrap_or("transformer");
-    let transformer = kind == "transformer";
-    match table
-        .keys()
-        .find(|key| !keys(transformer).any(|k| k == key.as_str()))
-    {
+    let named = table.get("kind").and_then(Value::as_str);
+    let kind = FusionKind::ALL
+        .iter()
+        .find(|kind| Some(kind.name()) == named);
+    let kind = kind.copied().unwrap_or_default();
+    match table.keys().find(|key| !kind.looks_at(key)) {
         None => Ok(()),
         Some(key) => Err(format!(
-            "fusion.{key} has no effect with fusion.kind = {kind:?}: remove it; {kind} looks at {}",
-            keys(transformer).skip(1).collect::<Vec<_>>().join(", ")
+            "fusion.{key} has no effect with fusion.kind = {:?}: remove it; {} looks at {}",
+            kind.name(),
+            kind.name(),
+            kind.keys().skip(1).collect::<Vec<_>>().join(", ")
         )),
     }
 }
@@ -62,18 +44,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_is_known_and_written_where_it_counts() {
-        for kind in ["concat", "gated", "transformer"] {
-            let fusion: FusionConfig = toml::from_str(&format!("kind = \"{kind}\"")).unwrap();
+    fn every_key_is_written_where_it_counts_and_read_again() {
+        for kind in FusionKind::ALL {
+            let fusion: FusionConfig =
+                toml::from_str(&format!("kind = {:?}\nmain = \"text\"", kind.name())).unwrap();
             let json = serialize(&fusion, serde_json::value::Serializer).unwrap();
-            let all = serde_json::to_value(&fusion).unwrap();
-            for key in all.as_object().unwrap().keys() {
-                assert!(KEYS.iter().any(|(known, ..)| known == key), "{key}");
+            let written: Vec<&String> = json.as_object().unwrap().keys().collect();
+            // Those that stand for "as the method does" are left out.
+            let left_out = ["d_ff", "n_latents"];
+            for key in kind.keys().filter(|key| !left_out.contains(key)) {
+                assert!(written.iter().any(|w| *w == key), "{}: {key}", kind.name());
             }
-            let back: FusionConfig = serde_json::from_value(json.clone()).unwrap();
-            assert_eq!(back, fusion);
-            assert_eq!(json.get("n_layers").is_some(), kind == "transformer");
-            assert_eq!(json.get("pool").is_some(), kind != "transformer");
+            assert!(written.iter().all(|key| kind.looks_at(key)));
+            let back: FusionConfig = serde_json::from_value(json).unwrap();
+            let main = kind.looks_at("main").then(|| "text".to_owned());
+            assert_eq!(back, FusionConfig { main, ..fusion });
+        }
+    }
+
+    #[test]
+    fn a_key_without_effect_is_refused_for_every_kind() {
+        for kind in FusionKind::ALL {
+            let check = |key: &str| {
+                let text = format!("[fusion]\nkind = {:?}\n{key} = 1", kind.name());
+                check_keys(&text.parse::<Table>().unwrap())
+            };
+            assert!(kind.keys().skip(1).all(|key| check(key).is_ok()));
+            let wrong = check("n_tokens").unwrap_err();
+            let start = format!(
+                "fusion.n_tokens has no effect with fusion.kind = {:?}: remove it",
+                kind.name()
+            );
+            assert!(wrong.starts_with(&start), "{wrong}");
         }
     }
 }

@@ -46,6 +46,10 @@ fn draw(
         reason,
     })?;
     let fusion = recipe.fusion.build(&encoders.widths(), host);
+    let fusion = fusion.map_err(|reason| Error::Modality {
+        what: "fusion".to_owned(),
+        reason: reason.into(),
+    })?;
     let d_fused = sensorium_core::Fusion::d_output(&fusion);
     let head = recipe.head.build(d_fused, classes, host);
     let model = Composite::new(encoders, fusion, head);

@@ -190,7 +190,7 @@ impl Recipe {
         self.encoders
             .validate()
             .map_err(|(table, reason)| format!("encoders.{table}: {reason}"))?;
-        self.fusion.validate().map_err(|e| format!("fusion: {e}"))?;
+        self.validate_fusion().map_err(|e| format!("fusion: {e}"))?;
         self.head.validate().map_err(|e| format!("head: {e}"))?;
         match &self.train.metric {
             Some(metric) if !METRICS.contains(&metric.as_str()) => Err(format!(
@@ -202,6 +202,15 @@ impl Recipe {
             )),
             _ => self.train.validate().map_err(|e| e.to_string()),
         }
+    }
+}
+
+impl Recipe {
+    /// Whether the fusion can work, and can join these modalities: their widths are known when the encoders are made.
+    fn validate_fusion(&self) -> Result<(), sensorium_fusion::Error> {
+        self.fusion.validate()?;
+        let modalities: Vec<Modality> = self.encoders.modalities().into_iter().collect();
+        self.fusion.validate_for(&modalities)
     }
 }
 

@@ -10,6 +10,7 @@ mod data;
 mod gradients;
 mod parity;
 mod snapshot;
+mod weights;
 
 pub use agree::check_same_on_all;
 pub use close::{assert_close, max_difference};

@@ -72,6 +72,12 @@ impl Reference {
         self.tensors.contains_key(name)
     }
 
+    /// The names of tensors that begin like this.
+    pub fn names(&self, start: &str) -> impl Iterator<Item = &str> {
+        let names = self.tensors.keys().map(String::as_str);
+        names.filter(move |name| name.starts_with(start))
+    }
+
     /// Shape and numbers of a float tensor.
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{Int, Tensor};
-use sensorium_core::{Logits, Model};
+use sensorium_core::{Logits, Losses, Model};
 
 use crate::{Loss, Objective};
 
@@ -87,10 +87,12 @@ where
     type Batch = (M::Batch, Tensor<1, Int>);
 
     fn learn(&self, (batch, classes): Self::Batch) -> Learned {
-        let logits = self.model.run(batch);
+        let mut losses = Losses::default();
+        let logits = self.model.run_with(batch, &mut losses);
         let tally = Tally::of_classes(logits.clone(), classes.clone());
+        let loss = self.objective.loss(logits, classes);
         Learned {
-            loss: self.objective.loss(logits, classes),
+            loss: loss.and(losses),
             tally: Some(tally),
         }
     }

@@ -6,6 +6,7 @@ pub use cross_entropy::CrossEntropy;
 
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
+use sensorium_core::Losses;
 
 /// Measures how far an output is from its target. A module, because an objective may learn (a temperature).
 pub trait Objective: Module + ModuleDisplay {
@@ -36,11 +37,44 @@ impl Loss {
         }
     }
 
+    /// Adds what layers of the model have seen as a loss of their own, each under its full name.
+    #[must_use]
+    pub fn and(self, losses: Losses) -> Self {
+        let add = |loss: Self, (name, term, weight): (String, _, _)| loss.plus(&name, term, weight);
+        losses.seen.into_iter().fold(self, add)
+    }
+
     /// Adds `weight` times a part to the total, and the part itself to the log.
     #[must_use]
     pub fn plus(mut self, name: &str, term: Tensor<1>, weight: f64) -> Self {
         self.total = self.total + term.clone().mul_scalar(weight);
         self.terms.push((name.to_owned(), term));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sensorium_core::Tap;
+    use sensorium_testkit::devices;
+
+    use super::*;
+
+    #[test]
+    fn losses_of_layers_are_added_with_their_weights_under_their_names() {
+        for device in devices() {
+            let number = |x: f32| Tensor::<1>::from_floats([x], &device);
+            let mut losses = Losses::default();
+            losses.enter("fusion");
+            losses.loss("balance", number(3.0), 0.5);
+            losses.exit();
+            losses.loss("other", number(1.0), 2.0);
+            let loss = Loss::new(number(10.0)).and(losses);
+            assert_eq!(loss.total.into_scalar::<f32>(), 13.5);
+            let terms = loss.terms.into_iter();
+            let terms: Vec<_> = terms.map(|(n, t)| (n, t.into_scalar::<f32>())).collect();
+            let expected = [("fusion.balance", 3.0), ("other", 1.0)];
+            assert_eq!(terms, expected.map(|(n, t)| (n.to_owned(), t)));
+        }
     }
 }

@@ -7,6 +7,7 @@ use sensorium_core::tap::in_layer;
 use sensorium_core::{Fusion, Parts, Tap, Tokens};
 
 use crate::inputs::{Projections, Width, batch_of, sorted};
+use crate::{FromTable, FusionConfig};
 
 /// Configuration of a [`CrossModalTransformer`].
 #[derive(Clone, Debug)]
@@ -87,20 +88,43 @@ impl Fusion for CrossModalTransformer {
     }
 
     fn fuse_with<T: Tap>(&self, parts: Parts, tap: &mut T) -> Tokens {
-        let (batch, _) = batch_of(&parts);
-        let d = self.d_model;
-        let class = self.class_token.val().reshape([1, 1, d]);
-        let mut sequences = vec![Tokens::dense(class.expand([batch, 1, d]))];
+        let class = Some(self.class_token.val());
         let marks = self.modality_embeddings.val();
-        for (i, (_, linear, tokens)) in self.projections.join(parts).into_iter().enumerate() {
-            let Some(tokens) = tokens else { continue };
-            let mark = marks.clone().slice([i..i + 1, 0..d]).reshape([1, 1, d]);
-            let embeds = linear.forward(tokens.embeds) + mark;
-            sequences.push(Tokens::new(embeds, tokens.pad));
-        }
-        let tokens = Tokens::concat(sequences);
+        let tokens = all_tokens(&self.projections, marks, class, parts);
         in_layer(tap, "transformer", |tap| {
             self.transformer.forward_with(tokens, tap)
         })
+    }
+}
+
+/// All tokens there are as one sequence: behind a class token `[1, d_model]`, if there is one, each modality's, projected and
+/// marked by its row of `marks` `[modalities, d_model]`. What a batch lacks is left out, as nothing would attend to it.
+pub(super) fn all_tokens(
+    projections: &Projections,
+    marks: Tensor<2>,
+    class: Option<Tensor<2>>,
+    parts: Parts,
+) -> Tokens {
+    let (batch, _) = batch_of(&parts);
+    let [_, d] = marks.dims();
+    let class = class.map(|class| Tokens::dense(class.reshape([1, 1, d]).expand([batch, 1, d])));
+    let mut sequences: Vec<Tokens> = class.into_iter().collect();
+    for (i, (_, linear, tokens)) in projections.join(parts).into_iter().enumerate() {
+        let Some(Tokens { embeds, pad }) = tokens else {
+            continue;
+        };
+        let mark = marks.clone().narrow(0, i, 1).reshape([1, 1, d]);
+        sequences.push(Tokens::new(linear.forward(embeds) + mark, pad));
+    }
+    Tokens::concat(sequences)
+}
+
+impl FromTable for CrossModalTransformer {
+    fn from_table(table: &FusionConfig, widths: &[Width], device: &Device) -> Self {
+        CrossModalTransformerConfig::new(widths, table.d_model, table.n_heads, table.n_layers)
+            .with_d_ff(table.d_ff.unwrap_or(4 * table.d_model))
+            .with_dropout(table.dropout)
+            .with_drop_path(table.drop_path)
+            .init(device)
     }
 }

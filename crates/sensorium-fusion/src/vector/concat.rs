@@ -2,44 +2,25 @@
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
+use burn::tensor::Device;
 use burn::tensor::activation::gelu;
-use burn::tensor::{Device, Tensor};
-use sensorium_core::nn::{Pool, PoolConfig, PoolKind};
+use sensorium_core::nn::Pool;
 use sensorium_core::{Fusion, Modality, Parts, Tap, Tokens};
 
-use crate::inputs::{Width, batch_of, check_width, refuse_unknown, sorted};
+use super::inputs::{pooled, pooled_config, pools, side_by_side};
+use crate::inputs::Width;
+use crate::{FromTable, FusionConfig};
 
-/// Configuration of a [`ConcatFusion`].
-#[derive(Clone, Debug)]
-pub struct ConcatFusionConfig {
-    widths: Vec<Width>,
-    d_output: usize,
-    pool: PoolKind,
+pooled_config! {
+    /// Configuration of a [`ConcatFusion`].
+    ConcatFusionConfig {}
 }
 
 impl ConcatFusionConfig {
-    /// From modalities of these widths to `d_output` features.
-    ///
-    /// # Panics
-    /// If there is no modality, or one twice.
-    pub fn new(widths: &[Width], d_output: usize) -> Self {
-        Self {
-            widths: sorted(widths),
-            d_output,
-            pool: PoolKind::Mean,
-        }
-    }
-
     /// Text of 512 features and an image of 512 become 1024, and these 512 again. In a recipe: `kind = "concat"` and
     /// `d_model = 512`, with encoders of this width, or CLIP's towers with `output = "embedding"`.
     pub fn text_image_512() -> Self {
         Self::new(&[(Modality("text"), 512), (Modality("image"), 512)], 512)
-    }
-
-    /// How a modality's tokens become one vector.
-    pub fn with_pool(mut self, pool: PoolKind) -> Self {
-        self.pool = pool;
-        self
     }
 
     /// How many features stand side by side.
@@ -50,11 +31,7 @@ impl ConcatFusionConfig {
     /// A freshly initialised fusion.
     pub fn init(&self, device: &Device) -> ConcatFusion {
         ConcatFusion {
-            pools: self
-                .widths
-                .iter()
-                .map(|(_, width)| PoolConfig::new(self.pool, *width).init(device))
-                .collect(),
+            pools: pools(self.pool, &self.widths, device),
             projection: LinearConfig::new(self.d_concat(), self.d_output).init(device),
             widths: self.widths.clone(),
             d_output: self.d_output,
@@ -85,23 +62,17 @@ impl Fusion for ConcatFusion {
         self.d_output
     }
 
-    fn fuse_with<T: Tap>(&self, mut parts: Parts, tap: &mut T) -> Tokens {
-        let (batch, device) = batch_of(&parts);
-        let pooled: Vec<Tensor<2>> = self
-            .widths
-            .iter()
-            .zip(&self.pools)
-            .map(|((modality, width), pool)| match parts.remove(*modality) {
-                Some(tokens) => {
-                    check_width(*modality, *width, &tokens);
-                    pool.forward(tokens)
-                }
-                None => Tensor::zeros([batch, *width], &device),
-            })
-            .collect();
-        refuse_unknown(&parts, &self.widths);
-        let joined = tap.tensor("concat", Tensor::cat(pooled, 1)); // [B, Σ d_i]
+    fn fuse_with<T: Tap>(&self, parts: Parts, tap: &mut T) -> Tokens {
+        let vectors = pooled(&self.pools, &self.widths, parts);
+        let joined = tap.tensor("concat", side_by_side(&vectors)); // [B, Σ d_i]
         let fused = gelu(self.projection.forward(joined)).unsqueeze_dim(1); // [B, 1, D]
         Tokens::dense(tap.tensor("output", fused))
+    }
+}
+
+impl FromTable for ConcatFusion {
+    fn from_table(table: &FusionConfig, widths: &[Width], device: &Device) -> Self {
+        let config = ConcatFusionConfig::new(widths, table.d_model).with_pool(table.pool);
+        config.init(device)
     }
 }
