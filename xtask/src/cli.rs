@@ -96,6 +96,8 @@ pub(crate) enum Task {
     NewModality(NewModality),
     /// Compare published models and their preparation with the reference implementations
     Parity(Parity),
+    /// Train one recipe in several ways, with several seeds, and write the table of what came of it
+    Suite(crate::suite::Options),
     /// Run the benchmarks
     #[command(
         after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --backend libtorch -- train_step"
@@ -162,7 +164,7 @@ mod tests {
                 count += 1;
             }
         }
-        assert_eq!(count, 27, "update the number with the examples");
+        assert_eq!(count, 30, "update the number with the examples");
     }
 
     #[test]
@@ -182,6 +184,6 @@ mod tests {
                 count += 1;
             }
         }
-        assert_eq!(count, 29, "update the number with the pages");
+        assert_eq!(count, 30, "update the number with the pages");
     }
 }

@@ -14,6 +14,7 @@ mod parity;
 mod prove;
 mod run;
 mod setup;
+mod suite;
 mod test;
 mod tidy;
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         cli::Task::Setup { what, cuda } => setup::run(what, cuda),
         cli::Task::NewModality(args) => modality::run(&args),
         cli::Task::Parity(options) => parity::run(&options),
+        cli::Task::Suite(options) => suite::run(&options),
         cli::Task::Bench { backend, args } => bench::run(backend, &args),
         cli::Task::Docs { open } => check::docs(open),
     };
