@@ -9,10 +9,13 @@ use crate::*;
 /// Equal to the host's so far.
 const TOLERANCE: f32 = 1e-4;
 
+/// Features of samples on the host.
+type Host = Box<dyn Fn(&[f32]) -> Vec<f32>>;
+
 /// What is computed on the host, and what on a device.
 struct Case {
     name: &'static str,
-    host: Box<dyn Fn(&[f32]) -> Vec<f32>>,
+    host: Host,
     on: Box<dyn Fn(&Device) -> DeviceMel>,
     n_mels: usize,
 }
