@@ -47,8 +47,9 @@ pub use decode::{LARGEST, LONGEST_S, Sound, decode, decode_window};
 pub use error::Error;
 pub use features::{
     AstMel, AstMelConfig, ClapConfig, ClapFeatures, ClapMel, ClapPadding, ClapTruncation,
-    Complex32, Edges, KaldiConfig, KaldiMel, LogMel, MelConfig, MelScale, Mfcc, MfccConfig,
-    Spectrum, Stft, StftConfig, Waveform, WaveformConfig, WhisperConfig, WhisperMel, Window,
+    Complex32, DeviceMel, Edges, KaldiConfig, KaldiMel, LogMel, MelConfig, MelScale, Mfcc,
+    MfccConfig, Spectrum, Stft, StftConfig, Waveform, WaveformConfig, WhisperConfig, WhisperMel,
+    Window,
 };
 pub use kit::{AudioConfig, AudioKit};
 pub use normalize::{NormalizeConfig, NormalizeOver};

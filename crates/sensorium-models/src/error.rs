@@ -40,6 +40,16 @@ pub enum Error {
         /// What it is, and what would serve.
         problem: String,
     },
+    /// A label that a model does not tell apart.
+    #[error("sample {sample}: label {label} is none of the model's {n_ids} ids, 0 to {}; below 0 is padding", n_ids.saturating_sub(1))]
+    Label {
+        /// Which of the batch, from 0.
+        sample: usize,
+        /// The label.
+        label: i64,
+        /// How many ids there are.
+        n_ids: usize,
+    },
     /// A text or a tokenizer.
     #[error(transparent)]
     Text(#[from] sensorium_text::Error),

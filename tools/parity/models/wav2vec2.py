@@ -10,6 +10,11 @@ model is told what is padding, `input.mask` is there. Where it cannot be told, a
 all there is, `input.lengths` and `alone.I` are: the last hidden state of each sound without its padding. `input.hidden`
 `[batch, tokens]` and `hiding.last_hidden_state` are there where tokens are hidden.
 
+Models of characters have losses as well. `labels.fits` and `labels.many` are texts, of which the second's last is longer
+than its sound, filled with -100 and with a blank among them; `loss.WHICH.REDUCTION` and `loss.WHICH.REDUCTION.zeroed` (where
+`ctc_zero_infinity` is set) what is computed of them, `loss.asked` what the model's own configuration asks for, and
+`gradient.WHICH.PARAMETER` gradients of the mean, zeroed.
+
 `ready-wav2vec2` holds a checkpoint with its processor, files of sound, and in `recordings.json` what Transformers'
 pipeline writes down of them, whole and in windows. Its `reference.safetensors` has `audio_embeds`, the mean of the last
 hidden state over a recording's tokens, and `probabilities` as `wav2vec2-classification` classifies them. Seed 13.
@@ -66,18 +71,23 @@ ODD = TINY | {
     "num_conv_pos_embedding_groups": 3,
     "layer_norm_eps": 1e-4,
     "mask_time_prob": 0.0,
+    "pad_token_id": 4,
+    "ctc_loss_reduction": "mean",
+    "ctc_zero_infinity": True,
 }
+# So that gradients are those of what is computed without training.
+STILL = {"hidden_dropout": 0.0, "attention_dropout": 0.0, "final_dropout": 0.0}
 LABELS = {"id2label": {0: "rain", 1: "wind", 2: "birds"}}
 CASES = {
     "wav2vec2": (Wav2Vec2Model, Wav2Vec2Config(**TINY)),
-    "wav2vec2-ctc": (Wav2Vec2ForCTC, Wav2Vec2Config(**LARGE)),
-    "wav2vec2-odd": (Wav2Vec2ForCTC, Wav2Vec2Config(**ODD)),
+    "wav2vec2-ctc": (Wav2Vec2ForCTC, Wav2Vec2Config(**LARGE | STILL)),
+    "wav2vec2-odd": (Wav2Vec2ForCTC, Wav2Vec2Config(**ODD | STILL)),
     "wav2vec2-classification": (
         Wav2Vec2ForSequenceClassification,
         Wav2Vec2Config(**TINY | LABELS | {"feat_extract_norm": "layer", "use_weighted_layer_sum": True}),
     ),
     "hubert": (HubertModel, HubertConfig(**LARGE | {"feat_proj_layer_norm": False})),
-    "hubert-ctc": (HubertForCTC, HubertConfig(**TINY)),
+    "hubert-ctc": (HubertForCTC, HubertConfig(**TINY | STILL)),
 }
 LENGTHS = [150, 97]
 
@@ -129,8 +139,49 @@ def results(model: torch.nn.Module, inputs: dict) -> dict:
     return seen
 
 
+LEARNED = [
+    "lm_head.weight",
+    "lm_head.bias",
+    "encoder.layers.1.attention.q_proj.weight",
+    "encoder.pos_conv_embed.conv.bias",
+    "feature_projection.projection.weight",
+    "feature_extractor.conv_layers.0.conv.weight",
+]
+
+
+def losses(model: torch.nn.Module, inputs: dict) -> dict:
+    """Losses of texts that fit into their sounds and of one that does not, and gradients of some parameters."""
+    samples, mask = inputs["input.samples"], inputs.get("input.mask")
+    blank = model.config.pad_token_id
+    tokens = model(samples).logits.shape[1]
+    many = torch.full((2, tokens + 1), -100)
+    many[0, :3] = torch.tensor([5, 3, 1])
+    many[1] = torch.arange(tokens + 1) % 3 + 5
+    texts = {"fits": torch.tensor([[3, 3, 5, 1, 2], [7, blank, 6, -100, -100]]), "many": many}
+    seen = {f"labels.{which}": labels for which, labels in texts.items()}
+    asked = model.config.ctc_loss_reduction, model.config.ctc_zero_infinity
+    seen["loss.asked"] = model(samples, attention_mask=mask, labels=texts["fits"]).loss.detach()
+    for which, labels in texts.items():
+        for zeroed in [False, True]:
+            for reduction in ["sum", "mean"]:
+                model.config.ctc_loss_reduction, model.config.ctc_zero_infinity = reduction, zeroed
+                loss = model(samples, attention_mask=mask, labels=labels).loss
+                seen[f"loss.{which}.{reduction}{'.zeroed' if zeroed else ''}"] = loss.detach()
+        model.zero_grad()
+        loss.backward()
+        for name, value in model.named_parameters():
+            short = name.removeprefix(model.base_model_prefix + ".")
+            if short in LEARNED:
+                seen[f"gradient.{which}.{short}"] = value.grad.clone()
+    model.config.ctc_loss_reduction, model.config.ctc_zero_infinity = asked
+    model.zero_grad()
+    return {key: value.reshape(1) if value.dim() == 0 else value for key, value in seen.items()}
+
+
 def checkpoint(folder: Path, model: torch.nn.Module, inputs: dict) -> None:
     tensors = inputs | results(model, inputs)
+    if hasattr(model, "lm_head"):
+        tensors |= losses(model, inputs)
     model.save_pretrained(folder)
     tensors = {key: value.contiguous().clone() for key, value in tensors.items()}
     save_file(tensors, folder / "reference.safetensors")

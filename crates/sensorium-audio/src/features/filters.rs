@@ -107,6 +107,22 @@ impl Bank {
         }
     }
 
+    pub(super) fn n_mels(&self) -> usize {
+        self.bands.len()
+    }
+
+    /// The weights as `[bins, n_mels]`.
+    pub(super) fn matrix(&self, bins: usize) -> Vec<f32> {
+        let n_mels = self.n_mels();
+        let mut matrix = vec![0.0; bins * n_mels];
+        for (band, (first, weights)) in self.bands.iter().enumerate() {
+            for (bin, weight) in (*first..).zip(weights) {
+                matrix[bin * n_mels + band] = *weight as f32;
+            }
+        }
+        matrix
+    }
+
     /// The power in each band.
     pub(super) fn apply<'a>(&'a self, power: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
         self.bands.iter().map(|(first, weights)| {

@@ -1,8 +1,10 @@
 //! Log-mel features for people's own models: how loud each band of pitch is, over time.
 
+use burn::tensor::Device;
 use sensorium_core::need;
 
 use super::filters::{Bank, BankConfig, MelScale, Triangles};
+use super::on_device::{DeviceMel, Scaled};
 use super::stft::{Stft, StftConfig};
 use super::within;
 use crate::Error;
@@ -124,5 +126,13 @@ impl LogMel {
             features.extend(bands.map(|band| band.max(FLOOR).ln() as f32));
         });
         features
+    }
+
+    /// The same of samples that lie on a device, with gradients back to them.
+    ///
+    /// # Errors
+    /// If `n_fft` is too large for a table of its waves: beyond 5,791.
+    pub fn on(&self, device: &Device) -> Result<DeviceMel, Error> {
+        DeviceMel::new(&self.stft, &self.bank, Scaled::Natural, device)
     }
 }

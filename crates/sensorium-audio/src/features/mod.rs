@@ -1,6 +1,7 @@
 //! From samples to features: the short-time Fourier transform, and all that stands on it.
 //!
-//! Everything is computed in double precision on the host, planned once, cheap to clone and shared between threads.
+//! Everything is computed in double precision on the host, planned once, cheap to clone and shared between threads; what
+//! has a gradient back to its samples is computed where they are.
 
 mod ast_mel;
 mod clap;
@@ -8,11 +9,14 @@ mod filters;
 mod kaldi;
 mod log_mel;
 mod mfcc;
+mod on_device;
 mod seeded;
 mod spectrum;
 mod stft;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod tests_on_device;
 #[cfg(test)]
 mod tests_refused;
 mod transform;
@@ -32,6 +36,7 @@ pub use filters::MelScale;
 pub use kaldi::{KaldiConfig, KaldiMel};
 pub use log_mel::{LogMel, MelConfig};
 pub use mfcc::{Mfcc, MfccConfig};
+pub use on_device::DeviceMel;
 pub(crate) use seeded::{add_noise, rng_of};
 pub use spectrum::Spectrum;
 pub use stft::{Edges, Stft, StftConfig};

@@ -261,11 +261,19 @@ impl Stft {
 
 /// A sample, or its mirror image outside the sound (the edge itself is not repeated).
 fn mirrored(samples: &[f32], at: isize) -> f32 {
-    let last = samples.len() as isize - 1;
+    samples
+        .get(mirror(samples.len(), at))
+        .copied()
+        .unwrap_or(0.0)
+}
+
+/// Which of `count` samples stands at a place inside or outside of them; 0 if there is none.
+pub(super) fn mirror(count: usize, at: isize) -> usize {
+    let last = count as isize - 1;
     if last <= 0 {
-        return samples.first().copied().unwrap_or(0.0);
+        return 0;
     }
     let period = 2 * last;
     let folded = at.rem_euclid(period);
-    samples[folded.min(period - folded) as usize]
+    folded.min(period - folded) as usize
 }

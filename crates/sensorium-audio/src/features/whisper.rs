@@ -1,9 +1,11 @@
 //! Whisper's log-mel features, of a chunk of 30 seconds or of a whole recording.
 
+use burn::tensor::Device;
 use sensorium_core::need;
 
 use super::filters::{Bank, BankConfig, MelScale, Triangles};
 use super::log_mel::FLOOR;
+use super::on_device::{DeviceMel, Scaled};
 use super::seeded::{add_noise, rng_of};
 use super::stft::{Stft, StftConfig};
 use super::{MOST_NUMBERS, hop_fits, within};
@@ -174,6 +176,21 @@ impl WhisperMel {
             *value = (value.max(loudest - 8.0) + 4.0) / 4.0;
         }
         features
+    }
+
+    /// Features of samples that lie on a device, with gradients back to them: of a whole recording each, or of a chunk if
+    /// the samples are one.
+    ///
+    /// # Errors
+    /// If noise is to be added, which is drawn on the host, or `n_fft` is too large for a table of its waves: beyond 5,791.
+    pub fn on(&self, device: &Device) -> Result<DeviceMel, Error> {
+        need(self.config.dither <= 0.0, "dither", || {
+            format!(
+                "{} is noise that only features on the host have; add it to the samples, and make it 0",
+                self.config.dither
+            )
+        })?;
+        DeviceMel::new(&self.stft, &self.bank, Scaled::Whisper, device)
     }
 
     /// The chunk of a whole recording's features that begins at a frame, `[chunk_frames, feature_size]`; what is

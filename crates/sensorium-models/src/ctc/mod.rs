@@ -1,5 +1,6 @@
 //! Connectionist temporal classification (Graves et al., 2006): from how likely each character is in each frame of a sound
-//! to what is said in it. On the host, on plain numbers, so that it is the same on every backend.
+//! to what is said in it. On the host, on plain numbers, so that it is the same on every backend; but for [`CtcLoss`], which
+//! training minimises, where the logits are.
 //!
 //! A frame says a character or nothing, the blank. Characters that follow each other are one; two in a row have a blank
 //! between them.
@@ -31,15 +32,19 @@
 mod beam;
 mod files;
 mod greedy;
+mod loss;
 mod scores;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_loss;
 mod vocabulary;
 
 use std::ops::Range;
 
 pub use beam::{Found, MOST_BEAMS, beam_search};
 pub use files::CtcFiles;
+pub use loss::{CtcLoss, CtcReduction};
 pub use scores::FrameScores;
 pub use vocabulary::{CtcVocabulary, Piece};
 

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Gradients, Tensor};
 use sensorium_core::{Recorder, Tokens};
 use sensorium_testkit::{Reference, floats};
 
 use super::Case;
+use crate::ctc::{CtcLoss, CtcReduction};
 use crate::wav2vec2::{
-    Wav2Vec2ForCtc, Wav2Vec2ForSequenceClassification, Wav2Vec2Input, Wav2Vec2Model,
+    Wav2Vec2Config, Wav2Vec2ForCtc, Wav2Vec2ForSequenceClassification, Wav2Vec2Input, Wav2Vec2Model,
 };
 
 fn sounds(case: &Case, device: &Device) -> Wav2Vec2Input {
@@ -74,12 +76,86 @@ pub(super) fn tower(case: &Case, device: &Device, saved: &Path) {
 }
 
 pub(super) fn ctc(case: &Case, device: &Device, saved: &Path) {
-    let model = case.load::<Wav2Vec2ForCtc>(device, saved).model;
+    let loaded = case.load::<Wav2Vec2ForCtc>(device, saved);
+    let model = loaded.model;
     let mut seen = Recorder::default();
     let logits = model.forward_with(sounds(case, device), &mut seen).logits;
     check_layers(&case.reference, &seen, "wav2vec2.");
     case.reference.check("logits", &logits);
     check_tower(case, &model.wav2vec2, device);
+    check_losses(case, &loaded.config, model, device);
+}
+
+/// Losses as the configuration asks for them and in all other ways, and gradients of some parameters.
+fn check_losses(case: &Case, config: &Wav2Vec2Config, model: Wav2Vec2ForCtc, device: &Device) {
+    let reference = &case.reference;
+    let (shape, _) = reference.floats("input.samples");
+    let (batch, samples) = (shape[0], shape[1]);
+    let lengths: Vec<usize> = match reference.has("input.mask") {
+        true => {
+            let (_, mask) = reference.ints("input.mask");
+            let own = mask.chunks(samples);
+            own.map(|row| row.iter().sum::<i64>() as usize).collect()
+        }
+        false => vec![samples; batch],
+    };
+    let device = device.clone().autodiff();
+    let model = model.fork(&device).train();
+    let asked = config.ctc_loss().expect("a blank");
+    for which in ["fits", "many"] {
+        let (shape, labels) = reference.ints(&format!("labels.{which}"));
+        let texts: Vec<Vec<i64>> = labels.chunks(shape[1]).map(<[i64]>::to_vec).collect();
+        let loss = |loss: CtcLoss| {
+            let input = sounds(case, &device);
+            model.loss(input, &lengths, &texts, &loss).expect("labels")
+        };
+        if which == "fits" {
+            reference.check("loss.asked", &loss(asked));
+        }
+        for (reduction, name) in [(CtcReduction::Sum, "sum"), (CtcReduction::Mean, "mean")] {
+            let name = format!("loss.{which}.{name}");
+            let way = |zero_infinity| CtcLoss {
+                reduction,
+                zero_infinity,
+                ..asked
+            };
+            let found = loss(way(false));
+            match reference.floats(&name).1 == [f32::INFINITY] {
+                true => assert_eq!(floats(&found), [f32::INFINITY], "{name}"),
+                false => reference.check(&name, &found),
+            }
+            reference.check(&format!("{name}.zeroed"), &loss(way(true)));
+        }
+        let gradients = loss(CtcLoss {
+            reduction: CtcReduction::Mean,
+            zero_infinity: true,
+            ..asked
+        });
+        check_gradients(reference, &model, &gradients.backward(), which);
+    }
+}
+
+fn check_gradients(reference: &Reference, model: &Wav2Vec2ForCtc, all: &Gradients, which: &str) {
+    let tower = &model.wav2vec2;
+    let name = |name: &str| format!("gradient.{which}.{name}");
+    let linear = |path: &str, weight: &Param<Tensor<2>>| {
+        let gradient = weight.val().grad(all).expect(path);
+        reference.check(&name(path), &gradient.transpose()); // torch has [out, in]
+    };
+    linear("lm_head.weight", &model.head.weight);
+    let query = tower.encoder.blocks[1].attention.query.as_ref();
+    let path = "encoder.layers.1.attention.q_proj.weight";
+    linear(path, &query.expect(path).weight);
+    let path = "feature_projection.projection.weight";
+    linear(path, &tower.projection.linear.weight);
+    let bias = |path: &str, bias: &Param<Tensor<1>>| {
+        reference.check(&name(path), &bias.val().grad(all).expect(path));
+    };
+    bias("lm_head.bias", model.head.bias.as_ref().expect("a bias"));
+    bias("encoder.pos_conv_embed.conv.bias", &tower.position.bias);
+    let path = "feature_extractor.conv_layers.0.conv.weight";
+    let first = tower.features.layers[0].conv.weight.val();
+    reference.check(&name(path), &first.grad(all).expect(path));
 }
 
 pub(super) fn classification(case: &Case, device: &Device, saved: &Path) {

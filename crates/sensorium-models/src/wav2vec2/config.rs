@@ -9,6 +9,7 @@ use super::checks;
 use super::{Wav2Vec2ForCtc, Wav2Vec2ForSequenceClassification, Wav2Vec2Model};
 use crate::Error;
 use crate::config::{self, hidden_act};
+use crate::ctc::{CtcLoss, CtcReduction};
 use crate::vit::common::{self, Labels};
 
 /// Which of the published relatives a model is: they learn from other targets, and are built alike.
@@ -129,6 +130,15 @@ pub struct Wav2Vec2Config {
     /// How many characters there are, the blank included.
     #[serde(default = "vocab_size")]
     pub vocab_size: Option<usize>,
+    /// Id of the blank, of which training takes that a token says nothing.
+    #[serde(rename = "pad_token_id", default = "blank")]
+    pub blank: Option<i64>,
+    /// What becomes of the losses of a batch.
+    #[serde(default)]
+    pub ctc_loss_reduction: CtcReduction,
+    /// Whether the loss of a text that does not fit into its sound's tokens is zero instead of infinite.
+    #[serde(default)]
+    pub ctc_zero_infinity: bool,
     /// Whether a classifier hears a learned mean of all layers.
     #[serde(default)]
     pub use_weighted_layer_sum: bool,
@@ -186,6 +196,9 @@ fn two() -> usize {
 fn vocab_size() -> Option<usize> {
     Some(32)
 }
+fn blank() -> Option<i64> {
+    Some(0)
+}
 fn classifier_width() -> usize {
     256
 }
@@ -229,6 +242,9 @@ impl Wav2Vec2Config {
             mask_feature_length: ten(),
             mask_feature_min_masks: 0,
             vocab_size: vocab_size(),
+            blank: blank(),
+            ctc_loss_reduction: CtcReduction::Sum,
+            ctc_zero_infinity: false,
             use_weighted_layer_sum: false,
             d_classifier: classifier_width(),
             id2label: None,
@@ -322,6 +338,30 @@ impl Wav2Vec2Config {
     /// Names of the classes in the order of the logits; two, `LABEL_0` and `LABEL_1`, where none are given.
     pub fn labels(&self) -> Vec<String> {
         common::names(&self.id2label)
+    }
+
+    /// The loss that this configuration asks for.
+    ///
+    /// # Errors
+    /// If the blank is none of the characters.
+    pub fn ctc_loss(&self) -> Result<CtcLoss, Error> {
+        let n_ids = self.vocab_size.unwrap_or(0);
+        let blank = self.blank.and_then(|blank| usize::try_from(blank).ok());
+        let blank = blank.filter(|blank| *blank < n_ids);
+        let blank = blank.ok_or_else(|| Error::Config {
+            file: "config.json".to_owned(),
+            key: "pad_token_id",
+            problem: format!(
+                "{} is none of the {n_ids} ids of vocab_size, but stands for the blank of the loss",
+                self.blank
+                    .map_or("null".to_owned(), |blank| blank.to_string())
+            ),
+        })?;
+        Ok(CtcLoss {
+            blank,
+            reduction: self.ctc_loss_reduction,
+            zero_infinity: self.ctc_zero_infinity,
+        })
     }
 
     pub(super) fn transformer(&self) -> TransformerConfig {

@@ -79,6 +79,12 @@ impl FeatureEncoder {
         })
     }
 
+    /// How many frames come of so many samples.
+    pub fn n_frames(&self, samples: usize) -> usize {
+        let (heard, step) = self.hears();
+        samples.checked_sub(heard).map_or(0, |rest| rest / step + 1)
+    }
+
     /// Which frames are padding, those that hear any: `[batch, samples]` → `[batch, frames]`, true = padding.
     ///
     /// # Panics

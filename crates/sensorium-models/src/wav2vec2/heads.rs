@@ -10,6 +10,8 @@ use sensorium_core::tap::in_layer;
 use sensorium_core::{Logits, Model, NoTap, Tap, Tokens};
 
 use super::{Wav2Vec2Config, Wav2Vec2Input, Wav2Vec2Model};
+use crate::Error;
+use crate::ctc::CtcLoss;
 
 /// How likely each character is in each token of a sound, before a softmax.
 #[derive(Clone, Debug)]
@@ -42,6 +44,38 @@ impl Wav2Vec2ForCtc {
             dropout: DropoutConfig::new(config.final_dropout).init(),
             head: LinearConfig::new(config.d_model, characters).init(device),
         }
+    }
+
+    /// How unlikely texts are, as Transformers' `forward(labels=…)` has it: sounds, how many samples of each are its own, and
+    /// the labels of its text, those below 0 and the blank being padding → `[1]`. `loss` is what
+    /// [`Wav2Vec2Config::ctc_loss`] says.
+    ///
+    /// Where a model hears all there is ([`Wav2Vec2Input::pad`] is `None`), so does the reference's loss: all lengths are
+    /// the longest.
+    ///
+    /// # Errors
+    /// If a label is none of the characters: which, and of which sound.
+    ///
+    /// # Panics
+    /// As [`Wav2Vec2Model::forward_with`]; if there are other sounds than lengths or texts; if one is longer than the samples.
+    pub fn loss(
+        &self,
+        input: impl Into<Wav2Vec2Input>,
+        lengths: &[usize],
+        targets: &[Vec<i64>],
+        loss: &CtcLoss,
+    ) -> Result<Tensor<1>, Error> {
+        let input = input.into();
+        let [_, samples] = input.samples.dims();
+        assert!(
+            lengths.iter().all(|n| *n <= samples),
+            "lengths of {lengths:?}, but there are {samples} samples"
+        );
+        let tokens: Vec<usize> = lengths
+            .iter()
+            .map(|n| self.wav2vec2.features.n_frames(*n))
+            .collect();
+        loss.forward(self.forward(input).logits, &tokens, targets)
     }
 
     /// Logits of characters in each token.

@@ -14,7 +14,13 @@
 //! assert_eq!(model.encode(sounds.clone()).dims(), [2, config.n_tokens(100), config.d_model]);
 //!
 //! let writes = config.init_ctc(&device);
-//! assert_eq!(writes.run(sounds).logits.dims(), [2, config.n_tokens(100), 7]);
+//! assert_eq!(writes.run(sounds.clone()).logits.dims(), [2, config.n_tokens(100), 7]);
+//!
+//! // To be trained: how unlikely the texts of both sounds are, of 100 samples each; what is below 0 is padding.
+//! let texts = [vec![3, 1, 5], vec![4, -100, -100]];
+//! let loss = writes.loss(sounds, &[100, 100], &texts, &config.ctc_loss()?)?;
+//! assert!(loss.into_scalar::<f32>() > 0.0);
+//! # Ok::<(), sensorium_models::Error>(())
 //! ```
 
 mod checks;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::ctc::{CtcLoss, CtcReduction};
 
 #[test]
 fn a_config_is_read_and_written_without_loss() {
@@ -29,7 +30,7 @@ fn a_config_is_read_and_written_without_loss() {
 
 /// A key, what it says, and what is said about that.
 #[rustfmt::skip]
-const CANNOT_WORK: [(&str, &str, &str); 30] = [
+const CANNOT_WORK: [(&str, &str, &str); 34] = [
     ("hidden_size", "9", "hidden_size: 9 must be a multiple"),
     ("hidden_size", "1e9", "hidden_size"),
     ("num_hidden_layers", "0", "num_hidden_layers: 0 must"),
@@ -54,6 +55,10 @@ const CANNOT_WORK: [(&str, &str, &str); 30] = [
     ("mask_time_length", "0", "mask_time_length: 0 must be"),
     ("mask_feature_min_masks", "99999", "mask_feature_min_masks: 99999"),
     ("vocab_size", "0", "vocab_size: 0 must be 1 to"),
+    ("pad_token_id", r#""[PAD]""#, "pad_token_id"),
+    ("ctc_loss_reduction", r#""none""#, "ctc_loss_reduction: unknown variant `none`, expected `sum` or `mean`"),
+    ("ctc_loss_reduction", "null", "ctc_loss_reduction"),
+    ("ctc_zero_infinity", "1", "ctc_zero_infinity"),
     ("classifier_proj_size", "0", "classifier_proj_size: 0"),
     ("id2label", r#"{"1": "a"}"#, "id2label: its ids must"),
     ("model_type", r#""wavlm""#, "model_type: unknown variant `wavlm`"),
@@ -61,6 +66,25 @@ const CANNOT_WORK: [(&str, &str, &str); 30] = [
     ("adapter_attn_dim", "16", "adapter_attn_dim: 16 is not supported"),
     ("conv_pos_batch_norm", "true", "conv_pos_batch_norm: true is not"),
 ];
+
+#[test]
+fn the_loss_is_what_the_config_says_and_refused_without_a_blank() {
+    let read = |json| Wav2Vec2Config::parse("config.json", &json).unwrap();
+    let usual = read(json!({})).ctc_loss().unwrap();
+    assert_eq!(usual, CtcLoss::new(0));
+    let json = json!({"pad_token_id": 31, "ctc_loss_reduction": "mean", "ctc_zero_infinity": true});
+    let expected = CtcLoss {
+        blank: 31,
+        reduction: CtcReduction::Mean,
+        zero_infinity: true,
+    };
+    assert_eq!(read(json).ctc_loss().unwrap(), expected);
+    for (blank, said) in [(json!(null), "null"), (json!(-1), "-1"), (json!(32), "32")] {
+        let error = read(json!({"pad_token_id": blank})).ctc_loss().unwrap_err();
+        let expected = format!("config.json: pad_token_id: {said} is none of the 32 ids");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+}
 
 #[test]
 fn a_config_that_cannot_work_is_refused_by_key() {

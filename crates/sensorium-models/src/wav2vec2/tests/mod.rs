@@ -3,6 +3,7 @@
 mod config;
 
 use burn::module::Module;
+use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 use sensorium_audio::AudioBatch;
 use sensorium_core::nn::Activation;
@@ -144,6 +145,68 @@ fn every_parameter_of_a_classifier_trains() {
                 check_gradients(model, |model| (model.run(batch) * weight).sum());
             }
         }
+    }
+}
+
+/// Texts of two sounds, of which the second says the same twice in a row.
+fn texts() -> [Vec<i64>; 2] {
+    [vec![3, 1, 5], vec![4, 4, -100]]
+}
+
+#[test]
+fn every_parameter_trains_by_the_loss_of_texts() {
+    for device in devices().into_iter().map(Device::autodiff) {
+        for config in configs() {
+            let mut model = config.init_ctc(&device);
+            model.wav2vec2 = without_key_bias(model.wav2vec2);
+            let input = config.hide(
+                padded(&[60, 45], &device).into(),
+                &[60, 45],
+                &mut seed::rng(2, &[]),
+            );
+            let loss = config.ctc_loss().unwrap();
+            check_gradients(model, |model| {
+                model.loss(input, &[60, 45], &texts(), &loss).unwrap()
+            });
+        }
+    }
+}
+
+#[test]
+fn a_few_steps_make_texts_likelier() {
+    for device in devices().into_iter().map(Device::autodiff) {
+        for config in configs() {
+            let mut model = config.init_ctc(&device);
+            let loss = config.ctc_loss().unwrap();
+            let batch = padded(&[60, 45], &device);
+            let mut optimizer = AdamConfig::new().init();
+            let mut losses = Vec::new();
+            for _ in 0..8 {
+                let loss = model
+                    .loss(batch.clone(), &[60, 45], &texts(), &loss)
+                    .unwrap();
+                losses.extend(floats(&loss));
+                let gradients = GradientsParams::from_grads(loss.backward(), &model);
+                model = optimizer.step(0.01, model, gradients);
+            }
+            assert!(losses[7] < 0.8 * losses[0], "{losses:?}");
+        }
+    }
+}
+
+#[test]
+fn a_sound_too_short_for_a_token_is_no_text_or_never_said() {
+    for device in devices() {
+        let config = Wav2Vec2Config::debug();
+        let model = config.init_ctc(&device);
+        let loss = config.ctc_loss().unwrap();
+        let lengths = [60, config.samples_heard() - 1];
+        let batch = || padded(&lengths, &device);
+        let of = |texts: &[Vec<i64>]| model.loss(batch(), &lengths, texts, &loss).unwrap();
+        let said = of(&[vec![3], vec![3]]);
+        assert_eq!(floats(&said), [f32::INFINITY]);
+        let alone = model.loss(padded(&[60], &device), &[60], &[vec![3]], &loss);
+        assert_close(&of(&[vec![3], vec![]]), &alone.unwrap(), 1e-5);
     }
 }
 
