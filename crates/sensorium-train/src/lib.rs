@@ -78,7 +78,10 @@ pub use error::{BoxError, Error};
 pub use feed::{Batches, Fed, Feed, FnFeed};
 pub use learner::{Learned, Learner, Supervised, Tally};
 pub use lock::RunLock;
-pub use objective::{CrossEntropy, Loss, Objective};
+pub use objective::{
+    BinaryCrossEntropy, BinaryFocal, CrossEntropy, Focal, HardNegatives, ImageTextMatching, Loss,
+    Objective, Ordinal, Regression, Targets, class_balanced_weights,
+};
 pub use parameters::{Parameter, ParameterCount, count_parameters, parameter_table};
 pub use schedule::Schedule;
 pub use trainer::{Best, Ended, Outcome, Trainer};

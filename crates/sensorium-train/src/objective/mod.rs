@@ -1,8 +1,22 @@
 //! What a model is to become good at.
 
+mod balanced;
+mod binary;
 mod cross_entropy;
+mod focal;
+mod matching;
+mod ordinal;
+mod regression;
+mod targets;
 
+pub use balanced::class_balanced_weights;
+pub use binary::BinaryCrossEntropy;
 pub use cross_entropy::CrossEntropy;
+pub use focal::{BinaryFocal, Focal};
+pub use matching::{HardNegatives, ImageTextMatching};
+pub use ordinal::Ordinal;
+pub use regression::Regression;
+pub use targets::Targets;
 
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
