@@ -79,8 +79,12 @@ pub use feed::{Batches, Fed, Feed, FnFeed};
 pub use learner::{Learned, Learner, Supervised, Tally};
 pub use lock::RunLock;
 pub use objective::{
-    BinaryCrossEntropy, BinaryFocal, CrossEntropy, Focal, HardNegatives, ImageTextMatching, Loss,
-    Objective, Ordinal, Regression, Targets, class_balanced_weights,
+    BinaryCrossEntropy, BinaryFocal, Collapse, CollapseDetector, Consistency, Contrastive,
+    CrossEntropy, Distillation, FixMatch, FlexMatch, FlexTarget, Focal, HardNegatives,
+    ImageTextMatching, LearningStatus, Loss, MaskTokens, MaskedPatches, MaskedTokens, MeanTeacher,
+    NtXent, Objective, Ordinal, Pairs, PatchMask, PatchTargets, PseudoLabels, Regression,
+    SemiLogits, SigmoidContrastive, StopOnCollapse, Targets, Taught, TokenMask,
+    class_balanced_weights, patches, ramp_up,
 };
 pub use parameters::{Parameter, ParameterCount, count_parameters, parameter_table};
 pub use schedule::Schedule;
