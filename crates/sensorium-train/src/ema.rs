@@ -30,22 +30,27 @@ impl<M: Module> Ema<M> {
     pub(crate) fn update(self, module: &M) -> Self {
         let t = self.updates as f64;
         let decay = self.decay.min((1.0 + t) / (10.0 + t));
-        let mut look = Look {
-            place: 0,
-            values: TensorContainer::new(),
-        };
-        module.visit(&mut look);
-        let average = self.average.map(&mut Average {
-            place: 0,
-            decay,
-            values: look.values,
-        });
         Self {
-            average,
+            average: averaged(self.average, module, decay),
             decay: self.decay,
             updates: self.updates + 1,
         }
     }
+}
+
+/// decay · average + (1 - decay) · module for what trains in the module; the rest is copied. The average stays on its
+/// device, with or without autodiff.
+pub(crate) fn averaged<M: Module>(average: M, module: &M, decay: f64) -> M {
+    let mut look = Look {
+        place: 0,
+        values: TensorContainer::new(),
+    };
+    module.visit(&mut look);
+    average.map(&mut Average {
+        place: 0,
+        decay,
+        values: look.values,
+    })
 }
 
 /// Collects the values, and whether they train, by their place in the module's order.
@@ -89,9 +94,15 @@ impl ModuleMapper for Average {
             return param;
         };
         let decay = self.decay;
-        param.map(|average| match trains {
-            true => average.mul_scalar(decay) + value.mul_scalar(1.0 - decay),
-            false => value,
+        param.map(|average| {
+            let value = match average.is_autodiff() {
+                true => Tensor::from_inner(value),
+                false => value,
+            };
+            match trains {
+                true => average.mul_scalar(decay) + value.mul_scalar(1.0 - decay),
+                false => value,
+            }
         })
     }
 }

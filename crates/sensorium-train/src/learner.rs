@@ -16,6 +16,14 @@ pub trait Learner: Module + ModuleDisplay {
     ///
     /// Randomness may come from the device alone, which is seeded before each call.
     fn learn(&self, batch: Self::Batch) -> Learned;
+
+    /// The learner as it takes a step, `step` being how many came before: for what follows the weights (a
+    /// [`MeanTeacher`](crate::MeanTeacher)) or depends on the step (a weight that rises). A resumed run calls it with the
+    /// same numbers.
+    #[must_use]
+    fn before_step(self, _step: usize) -> Self {
+        self
+    }
 }
 
 /// What one batch taught.

@@ -78,7 +78,14 @@ pub use error::{BoxError, Error};
 pub use feed::{Batches, Fed, Feed, FnFeed};
 pub use learner::{Learned, Learner, Supervised, Tally};
 pub use lock::RunLock;
-pub use objective::{CrossEntropy, Loss, Objective};
+pub use objective::{
+    BinaryCrossEntropy, BinaryFocal, Collapse, CollapseDetector, Consistency, Contrastive,
+    CrossEntropy, Distillation, FixMatch, FlexMatch, FlexTarget, Focal, HardNegatives,
+    ImageTextMatching, LearningStatus, Loss, MaskTokens, MaskedPatches, MaskedTokens, MeanTeacher,
+    NtXent, Objective, Ordinal, Pairs, PatchMask, PatchTargets, PseudoLabels, Regression,
+    SemiLogits, SigmoidContrastive, StopOnCollapse, Targets, Taught, TokenMask,
+    class_balanced_weights, patches, ramp_up,
+};
 pub use parameters::{Parameter, ParameterCount, count_parameters, parameter_table};
 pub use schedule::Schedule;
 pub use trainer::{Best, Ended, Outcome, Trainer};

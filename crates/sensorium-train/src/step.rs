@@ -41,6 +41,10 @@ impl Step<'_> {
         let clock = Instant::now();
         let (run, state) = (self.run, self.state);
         let lr = run.schedule.lr(state.step);
+        let snapshot = Snapshot {
+            learner: snapshot.learner.before_step(state.step),
+            ..snapshot
+        };
         let mut sums = gather(run, state, &snapshot.learner, batches)?;
         state.step += 1;
 

@@ -31,6 +31,32 @@ pub trait Watch {
     fn on_end(&mut self, _ended: Ended) {}
 }
 
+impl<W: Watch + ?Sized> Watch for &mut W {
+    fn on_start(&mut self, plan: &Plan) {
+        (**self).on_start(plan);
+    }
+
+    fn on_step(&mut self, step: &StepLog) -> ControlFlow<()> {
+        (**self).on_step(step)
+    }
+
+    fn on_validation(&mut self, validation: &ValidationLog) {
+        (**self).on_validation(validation);
+    }
+
+    fn on_checkpoint(&mut self, step: usize, folder: &Path) {
+        (**self).on_checkpoint(step, folder);
+    }
+
+    fn on_warning(&mut self, warning: &Warning) {
+        (**self).on_warning(warning);
+    }
+
+    fn on_end(&mut self, ended: Ended) {
+        (**self).on_end(ended);
+    }
+}
+
 /// Looks away.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoWatch;
@@ -139,6 +165,14 @@ pub enum Warning {
     BestLost {
         /// The step they were of.
         step: usize,
+    },
+    /// A model that learns from its own answers gives one answer to everything.
+    #[error("step {step}: {seen}")]
+    Collapsed {
+        /// The step, counted from 1.
+        step: usize,
+        /// What was seen.
+        seen: String,
     },
     /// Resuming was asked for, but there is nothing to resume: the run begins anew.
     #[error("no checkpoint to resume from: the run begins at its start")]

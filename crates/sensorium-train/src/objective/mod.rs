@@ -1,8 +1,41 @@
 //! What a model is to become good at.
 
+mod balanced;
+mod binary;
+mod contrastive;
 mod cross_entropy;
+mod distillation;
+mod focal;
+mod masking;
+mod matching;
+mod nt_xent;
+mod ordinal;
+mod pairs;
+mod regression;
+mod semi;
+mod sigmoid_contrastive;
+mod targets;
 
+pub use balanced::class_balanced_weights;
+pub use binary::BinaryCrossEntropy;
+pub use contrastive::Contrastive;
 pub use cross_entropy::CrossEntropy;
+pub use distillation::{Distillation, Taught};
+pub use focal::{BinaryFocal, Focal};
+pub use masking::{
+    MaskTokens, MaskedPatches, MaskedTokens, PatchMask, PatchTargets, TokenMask, patches,
+};
+pub use matching::{HardNegatives, ImageTextMatching};
+pub use nt_xent::NtXent;
+pub use ordinal::Ordinal;
+pub use pairs::Pairs;
+pub use regression::Regression;
+pub use semi::{
+    Collapse, CollapseDetector, Consistency, FixMatch, FlexMatch, FlexTarget, LearningStatus,
+    MeanTeacher, PseudoLabels, SemiLogits, StopOnCollapse, ramp_up,
+};
+pub use sigmoid_contrastive::SigmoidContrastive;
+pub use targets::Targets;
 
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
@@ -51,6 +84,14 @@ impl Loss {
         self.terms.push((name.to_owned(), term));
         self
     }
+}
+
+fn checked_share(share: f64) -> f64 {
+    assert!(
+        (0.0..=1.0).contains(&share),
+        "the share must lie between 0 and 1, not at {share}"
+    );
+    share
 }
 
 #[cfg(test)]
