@@ -95,7 +95,7 @@ fn feed(device: &Device) -> impl Feed<Batch = Batch> + use<> {
             batch: Batch {
                 labelled: rows(2, 7),
                 classes: Tensor::from_data([0, 2], &on),
-                unlabelled: rows(12, 9).slice([from as usize..from as usize + 4]),
+                unlabelled: rows(12, 9).narrow(0, batch * 4, 4),
                 samples: Tensor::arange(from..from + 4, &on),
             },
         })

@@ -150,7 +150,7 @@ mod tests {
             assert_eq!(number(&zero.total), number(&filled.total));
             let rows = |x: Tensor<2>| {
                 let x = x.detach();
-                Tensor::cat(vec![x.clone().slice([0..2]), x.slice([3..4])], 0)
+                Tensor::cat(vec![x.clone().narrow(0, 0, 2), x.narrow(0, 3, 1)], 0)
             };
             let alone = objective.loss(Pairs::new(rows(first), rows(second)), None);
             assert_close(&zero.total.detach(), &alone.total.detach(), 1e-6);

@@ -199,6 +199,32 @@ mod tests {
     }
 
     #[test]
+    fn in_training_the_drawn_pairs_lead_gradients_to_what_they_chose() {
+        for device in devices().into_iter().map(|device| device.autodiff()) {
+            let texts = random::<2>([3, 2], 5, &device).require_grad();
+            let similarity = texts.clone().matmul(texts.clone().transpose());
+            let same = [
+                [true, true, false],
+                [true, true, true],
+                [false, false, true],
+            ];
+            let same = Tensor::<2, Bool>::from_data(same, &device);
+            let drawn = HardNegatives::draw(similarity, Some(same));
+            let target = drawn.targets();
+            assert_eq!(ints(&target), [1, 1, 1, 0, -1, 0, 0, 0, 0]);
+            assert_eq!(ints(&drawn.texts)[0], 2);
+            let chosen = texts.clone().select(0, drawn.texts);
+            let logits = Tensor::cat(vec![texts.clone(), chosen.clone(), chosen], 0);
+            let total = ImageTextMatching::new().loss(logits, target).total;
+            let grads = floats(&texts.grad(&total.backward()).unwrap());
+            assert!(
+                grads.iter().all(|grad| grad.is_finite() && *grad != 0.0),
+                "{grads:?}"
+            );
+        }
+    }
+
+    #[test]
     fn the_loss_is_the_mean_over_pairs_and_its_terms_are_those_of_each_kind() {
         for device in devices() {
             let logits = random::<2>([4, 2], 3, &device).mul_scalar(3.0);

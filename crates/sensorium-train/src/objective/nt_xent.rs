@@ -120,7 +120,7 @@ mod tests {
                 random::<2>([3, 4], 1, &device),
                 random::<2>([3, 4], 2, &device),
             );
-            let two = |x: &Tensor<2>| x.clone().slice([0..2]);
+            let two = |x: &Tensor<2>| x.clone().narrow(0, 0, 2);
             let expected = NtXent::new(0.1).loss(Pairs::new(two(&first), two(&second)), None);
             let second = second.slice_assign([2..3, 0..4], Tensor::zeros([1, 4], &device));
             let present = Tensor::from_data([true, true, false], &device);
@@ -134,7 +134,7 @@ mod tests {
         for device in devices() {
             let views = Param::from_tensor(random([6, 4], 3, &device));
             check_gradients(views, |views| {
-                let (first, second) = (views.val().slice([0..3]), views.val().slice([3..6]));
+                let (first, second) = (views.val().narrow(0, 0, 3), views.val().narrow(0, 3, 3));
                 NtXent::new(0.5).loss(Pairs::new(first, second), None).total
             });
         }

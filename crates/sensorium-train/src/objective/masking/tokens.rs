@@ -199,11 +199,11 @@ mod tests {
             .collect();
         assert_eq!(chosen.len(), 12_000);
         let (mut masked, mut kept) = (0, 0);
-        for place in 0..ids.len() {
+        for (place, id) in ids.iter().enumerate() {
             match hidden.targets[place] {
-                -1 => assert_eq!(hidden.ids[place], ids[place]),
+                -1 => assert_eq!(hidden.ids[place], *id),
                 target => {
-                    assert_eq!(target, ids[place]);
+                    assert_eq!(target, *id);
                     assert!(place % 5 != 0, "a special token was hidden");
                     masked += usize::from(hidden.ids[place] == MASK);
                     kept += usize::from(hidden.ids[place] == target);

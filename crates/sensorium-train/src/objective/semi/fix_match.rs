@@ -156,9 +156,9 @@ mod tests {
             let both = Param::from_tensor(random([4, 3], 1, &device));
             let classes = Tensor::<1, Int>::from_data([2, -1], &on);
             let output = |both: &Param<Tensor<2>>| SemiLogits {
-                labelled: both.val().slice([0..2]),
+                labelled: both.val().narrow(0, 0, 2),
                 weak: weak.clone() * 1.0,
-                strong: both.val().slice([2..4]),
+                strong: both.val().narrow(0, 2, 2),
             };
             check_gradients(both.clone(), |both| {
                 FixMatch::new().loss(output(both), classes.clone()).total
