@@ -19,7 +19,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command, DataCommand, MakeCommand};
+use args::data::{DataCommand, MakeCommand};
+use args::{Cli, Command};
 
 /// Used wrongly: what was asked for makes no sense, whatever is on the disk.
 const MISUSED: u8 = 2;

@@ -4,7 +4,7 @@
 //! In a page, a block ```` ```console ```` holds commands behind `$ `, and `<!-- file: NAME -->` above any other block says
 //! that it is a file of this name. A page's commands run in its order, in one empty folder.
 
-#[path = "../src/args.rs"]
+#[path = "../src/args/mod.rs"]
 #[allow(dead_code, reason = "it is parsed into, and not read")]
 mod args;
 

@@ -8,7 +8,8 @@ use sensorium_data::av_digits::{ATTRIBUTION, Summary};
 use sensorium_data::{BUILT_IN, Listing, av_digits, list, write_table};
 use sensorium_recipe::Observer;
 
-use crate::args::{Common, MakeAvDigits, ManifestArgs};
+use crate::args::Common;
+use crate::args::data::{MakeAvDigits, ManifestArgs};
 use crate::progress::Progress;
 use crate::screen;
 
