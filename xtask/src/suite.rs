@@ -104,13 +104,8 @@ fn texts(key: &str, item: Option<&Item>) -> Result<Vec<String>> {
 /// Trains what is not trained yet, and writes the table.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::here()?;
-    let suite = Suite::read(
-        &workspace
-            .root
-            .join("suites")
-            .join(&options.name)
-            .with_extension("toml"),
-    )?;
+    let file = workspace.root.join("suites").join(&options.name);
+    let suite = Suite::read(&file.with_extension("toml"))?;
     let known: Vec<&str> = suite.runs.iter().map(|(name, _)| name.as_str()).collect();
     if let Some(wrong) = options
         .only
@@ -131,23 +126,44 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
+    let table = table::markdown(&rows(&workspace, &suite, options, &folder)?);
+    println!("{table}");
+    if options.short {
+        fs::remove_dir_all(&folder)?;
+    } else if options.only.is_empty() {
+        let pages = workspace.root.join("docs/src/suites");
+        let path = pages.join(&options.name).with_extension("md");
+        fs::create_dir_all(&pages)?;
+        fs::write(&path, page(&suite, options, &table))?;
+        println!("written: {}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the runs that are asked for came to, once they are all trained in `folder`.
+fn rows(
+    workspace: &Workspace,
+    suite: &Suite,
+    options: &Options,
+    folder: &Path,
+) -> Result<Vec<table::Row>> {
     let seeds = match options.short {
         true => &suite.seeds[..1],
         false => &suite.seeds,
     };
+    let more: &[String] = match options.short {
+        true => &["train.steps=2".to_owned(), "batch.eval_size=400".to_owned()],
+        false => &[],
+    };
     let chosen = |name: &str| options.only.is_empty() || options.only.iter().any(|n| n == name);
     let runs: Vec<_> = suite.runs.iter().filter(|(name, _)| chosen(name)).collect();
     // Built once: what is compared is of one program.
-    let program = built(&workspace, Some(options.backend))?;
+    let program = built(workspace, Some(options.backend))?;
     let mut rows = Vec::new();
     for (i, (name, set)) in runs.iter().enumerate() {
         let mut metrics = Vec::new();
         for seed in seeds {
             eprintln!("{} of {}: {name}, seed {seed}", i + 1, runs.len());
-            let out = folder.join(format!("{name}-{seed}"));
-            let short = ["train.steps=2".to_owned(), "batch.eval_size=400".to_owned()];
-            let more = if options.short { &short[..] } else { &[] };
-            let set = suite.set.iter().chain(set).chain(more);
             let mut train = Command::new(program.get_program());
             let variables = program
                 .get_envs()
@@ -155,29 +171,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
             train.envs(variables).current_dir(&workspace.root);
             train.args(["train", &suite.recipe, "--backend", options.backend.name()]);
             train.args(["--set", &format!("train.seed={seed}")]);
-            set.for_each(|set| {
+            for set in suite.set.iter().chain(set).chain(more) {
                 train.args(["--set", set]);
-            });
-            metrics.push(metrics_of(train, &out)?);
+            }
+            metrics.push(metrics_of(train, &folder.join(format!("{name}-{seed}")))?);
         }
         rows.push(table::Row::of(name, &metrics)?);
     }
-    let table = table::markdown(&rows);
-    println!("{table}");
-    if options.short {
-        fs::remove_dir_all(&folder)?;
-    } else if options.only.is_empty() {
-        let path = workspace
-            .root
-            .join("docs/src/suites")
-            .join(&options.name)
-            .with_extension("md");
-        let text = page(&suite, options, &table);
-        fs::create_dir_all(path.parent().unwrap_or(&path))?;
-        fs::write(&path, text)?;
-        println!("written: {}", path.display());
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(rows)
 }
 
 fn page(suite: &Suite, options: &Options, table: &str) -> String {
