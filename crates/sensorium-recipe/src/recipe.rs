@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::maker;
 use crate::folder::read_text;
 use crate::modalities::EncoderConfigs;
+use crate::objective::ObjectiveConfig;
 use crate::parse::{nearest, parse};
 use crate::place::place;
 use crate::prepare::Room;
@@ -105,25 +106,6 @@ impl Default for BatchConfig {
     }
 }
 
-/// `[objective]`: what the answer is held against.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ObjectiveConfig {
-    /// Which objective.
-    pub kind: ObjectiveKind,
-    /// The share of the target that is spread over all classes (arXiv 1512.00567).
-    pub label_smoothing: f64,
-}
-
-/// Which objective.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ObjectiveKind {
-    /// One class of many.
-    #[default]
-    CrossEntropy,
-}
-
 impl Recipe {
     /// The recipe of this name, or in this file.
     ///
@@ -181,12 +163,7 @@ impl Recipe {
         }
         self.data.validate(&self.encoders.modalities())?;
         self.batch.validate()?;
-        if !(0.0..1.0).contains(&self.objective.label_smoothing) {
-            return Err(format!(
-                "objective.label_smoothing = {} must be at least 0 and below 1",
-                self.objective.label_smoothing
-            ));
-        }
+        self.objective.validate()?;
         self.encoders
             .validate()
             .map_err(|(table, reason)| format!("encoders.{table}: {reason}"))?;

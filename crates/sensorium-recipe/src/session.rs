@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use sensorium_core::seed;
 use sensorium_data::{BadRow, OnError, Row};
 use sensorium_eval::{Ablation, ClassificationReport};
-use sensorium_train::{CrossEntropy, Outcome, RunLock, Supervised, Trainer, Weights};
+use sensorium_train::{Outcome, RunLock, Supervised, Trainer, Weights};
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
@@ -266,7 +266,7 @@ fn settings(run: &Run, classes: &[String]) -> Result<serde_json::Value, Error> {
     // Names, where the same rows lie, and what is done how fast, change no number.
     for (table, keys) in [
         ("", &["name", "about", "train"][..]),
-        ("/data", &["path"]),
+        ("/data", &["path", "also"]),
         ("/batch", &["threads", "cache_rows", "cache_mib"]),
     ] {
         if let Some(table) = settings.pointer_mut(table).and_then(|t| t.as_object_mut()) {
@@ -348,7 +348,10 @@ fn learn(
 ) -> Result<Outcome<Trained>, Error> {
     let recipe = &run.recipe;
     let model = build(recipe, &run.processors, classes.len(), device)?;
-    let objective = CrossEntropy::new().with_label_smoothing(recipe.objective.label_smoothing);
+    let train = &run.parts.train;
+    let mut rows = vec![0; classes.len()];
+    (0..train.len()).for_each(|row| rows[train.label(row)] += 1);
+    let objective = recipe.objective.build(&rows);
     let feed = TrainFeed {
         rows: run.parts.train.clone(),
         size: recipe.batch.size,

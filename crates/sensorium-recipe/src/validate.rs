@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 
 use burn::tensor::Device;
 use sensorium_core::Modality;
-use sensorium_train::{BoxError, CrossEntropy, Scores, Supervised, Validate};
+use sensorium_train::{BoxError, Scores, Supervised, Validate};
 
 use crate::Silent;
 use crate::evaluate::Measure;
 use crate::model::RecipeModel;
+use crate::objective::ClassObjective;
 use crate::prepare::Prepared;
 
 /// What is measured; the first chooses the best weights unless the recipe names another.
 pub(crate) const METRICS: [&str; 3] = ["accuracy", "macro_f1", "loss"];
 
 /// What the trainer trains.
-pub(crate) type Trained = Supervised<RecipeModel, CrossEntropy>;
+pub(crate) type Trained = Supervised<RecipeModel, ClassObjective>;
 
 /// Measures on the validation rows.
 pub(crate) struct Validation {

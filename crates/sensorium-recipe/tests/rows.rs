@@ -156,3 +156,24 @@ fn other_data_is_learned_from_and_not_tested_on() {
         assert!(!out.exists());
     }
 }
+
+#[test]
+fn rare_classes_can_weigh_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = manifest(dir.path(), "");
+    let rare = String::from("it barks,1,train\n") + &"it purrs,0,train\n".repeat(12);
+    let path = dir.path().join("rare.csv");
+    let rows = "it barks,1,test\nit purrs,0,test\n";
+    std::fs::write(&path, format!("text,label,split\n{rare}{rows}")).unwrap();
+    let weights = |manifest: &std::path::Path, sets: &[&str]| {
+        let out = tempfile::tempdir().unwrap();
+        let out = out.path().join("run");
+        run(recipe(manifest, sets), &out, &mut Silent).unwrap();
+        std::fs::read(out.join("model/model.safetensors")).unwrap()
+    };
+    let (plain, balanced) = ("batch.size=4", "objective.class_balance=0.99");
+    assert!(weights(&path, &[plain]) != weights(&path, &[balanced]));
+    // Where all are alike there is nothing to weigh; 0 weighs nothing.
+    assert!(weights(&path, &[plain]) == weights(&path, &["objective.class_balance=0.0"]));
+    assert!(weights(&manifest, &[plain]) != weights(&manifest, &["objective.kind=focal"]));
+}
