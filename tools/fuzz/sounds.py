@@ -128,6 +128,8 @@ FILES = {
     "format-of-4-gb.wav": riff(chunk(b"fmt ", form()[8:], LARGEST), chunk(b"data", S16)),
     "channels-0.wav": wav(S16, channels=0),
     "channels-65535.wav": wav(S16, channels=65535),
+    "channels-65534-behind-a-tag.wav": b"ID3\4" + bytes(5) + b"\2\0\0" + wav(S16, channels=65534),
+    "channels-15624-of-8-places.wav": riff(extensible(channels=15624, mask=0x63F), chunk(b"data", S16)),
     "rate-0.wav": wav(S16, rate=0),
     "rate-1.wav": wav(S16, rate=1),
     "rate-of-u32-max.wav": wav(S16, rate=LARGEST),

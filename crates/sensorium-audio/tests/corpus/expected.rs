@@ -32,6 +32,14 @@ pub const EXPECTED: &[(&str, &str)] = &[
     ),
     ("channels-0.wav", "is no sound that can be read"),
     (
+        "channels-15624-of-8-places.wav",
+        "cannot be decoded: the decoder gave up on it",
+    ),
+    (
+        "channels-65534-behind-a-tag.wav",
+        "cannot be decoded: the decoder gave up on it",
+    ),
+    (
         "channels-65535.wav",
         "cannot be decoded: the decoder gave up on it",
     ),
