@@ -105,7 +105,7 @@ fn scenes_are_written_as_files_and_asked_about() {
         assert_eq!(told["metrics"]["test"]["n"], 800);
     }
     let wrong = ["train", "--set", "data.set=scene"];
-    let refused = sensorium(dir).args(wrong).assert().code(1);
+    let refused = sensorium(dir).args(wrong).assert().code(2);
     let told = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
     assert!(told.contains("did you mean \"scenes\"?"), "{told}");
 }
