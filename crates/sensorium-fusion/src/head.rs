@@ -3,8 +3,7 @@
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::Device;
-use burn::tensor::activation::gelu;
-use sensorium_core::nn::{Pool, PoolConfig, PoolKind};
+use sensorium_core::nn::{Activation, Pool, PoolConfig, PoolKind};
 use sensorium_core::{Head, Logits, Tap, Tokens, need};
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +70,7 @@ impl Head for ClassHead {
     fn forward_with<T: Tap>(&self, fused: Tokens, tap: &mut T) -> Logits {
         let mut x = tap.tensor("pooled", self.pool.forward(fused));
         if let Some(hidden) = &self.hidden {
-            x = gelu(hidden.forward(x));
+            x = Activation::Gelu.forward(hidden.forward(x));
         }
         tap.tensor("logits", self.output.forward(self.dropout.forward(x)))
     }

@@ -3,8 +3,7 @@
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::Device;
-use burn::tensor::activation::gelu;
-use sensorium_core::nn::Pool;
+use sensorium_core::nn::{Activation, Pool};
 use sensorium_core::{Fusion, Modality, Parts, Tap, Tokens};
 
 use super::inputs::{pooled, pooled_config, pools, side_by_side};
@@ -65,7 +64,9 @@ impl Fusion for ConcatFusion {
     fn fuse_with<T: Tap>(&self, parts: Parts, tap: &mut T) -> Tokens {
         let vectors = pooled(&self.pools, &self.widths, parts);
         let joined = tap.tensor("concat", side_by_side(&vectors)); // [B, Σ d_i]
-        let fused = gelu(self.projection.forward(joined)).unsqueeze_dim(1); // [B, 1, D]
+        let fused = Activation::Gelu
+            .forward(self.projection.forward(joined))
+            .unsqueeze_dim(1); // [B, 1, D]
         Tokens::dense(tap.tensor("output", fused))
     }
 }

@@ -2,8 +2,9 @@
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
-use burn::tensor::activation::{gelu, relu, sigmoid, silu, tanh};
+use burn::tensor::activation::{relu, sigmoid, silu, tanh};
 use burn::tensor::{Device, Tensor};
+use sensorium_core::nn::Activation;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -141,7 +142,7 @@ impl Dense {
             DenseActivation::Identity => x,
             DenseActivation::Tanh => tanh(x),
             DenseActivation::Relu => relu(x),
-            DenseActivation::Gelu => gelu(x),
+            DenseActivation::Gelu => Activation::Gelu.forward(x),
             DenseActivation::Silu => silu(x),
             DenseActivation::Sigmoid => sigmoid(x),
         }
