@@ -56,3 +56,10 @@ pub const BUILT_IN: [(&str, Maker); 3] = [
     ("scenes", scenes::captions),
     ("scenes-qa", scenes::questions),
 ];
+
+/// What makes the data set of this name, if one comes with the program.
+#[cfg(feature = "av-digits")]
+pub fn built_in(name: &str) -> Option<Maker> {
+    let found = BUILT_IN.iter().find(|(known, _)| *known == name);
+    found.map(|(_, make)| *make)
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sensorium_core::Modality;
-use sensorium_data::{BUILT_IN, BadRow, Labels, Maker, Row, Split, Splits, Table};
+use sensorium_data::{BUILT_IN, BadRow, Labels, Maker, Row, Split, Splits, Table, built_in};
 
 use crate::parse::nearest;
 use crate::{Error, Recipe};
@@ -47,7 +47,14 @@ impl Dataset {
             notes,
         } = match path {
             Some(path) => Opened::listed(recipe, &path)?,
-            None => Opened::made(data.set.as_deref().unwrap_or(BUILT_IN[0].0))?,
+            None => {
+                let name = data.set.as_deref().unwrap_or(BUILT_IN[0].0);
+                let make = maker(name).map_err(|message| Error::Recipe {
+                    place: "[data]".to_owned(),
+                    message,
+                })?;
+                Opened::made(name, make)?
+            }
         };
         let labels = match labels.or_else(|| data.labels.clone()) {
             Some(names) => Labels::given(names)?,
@@ -77,9 +84,9 @@ impl Dataset {
                     message: format!("{name:?} is learned from already: remove it"),
                 });
             }
-            let opened = match maker(name) {
-                Ok(_) => Opened::made(name)?,
-                Err(_) => Opened::listed(recipe, Path::new(name))?,
+            let opened = match built_in(name) {
+                Some(make) => Opened::made(name, make)?,
+                None => Opened::listed(recipe, Path::new(name))?,
             };
             let mut rows = opened.table.rows;
             if rows.iter().any(|row| row.split.is_some()) {
@@ -131,8 +138,8 @@ impl Dataset {
 
 /// What makes the data set of a name that comes with the program; else what to say.
 pub(crate) fn maker(name: &str) -> Result<Maker, String> {
-    if let Some((_, make)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
-        return Ok(*make);
+    if let Some(make) = built_in(name) {
+        return Ok(make);
     }
     let names = BUILT_IN.map(|(known, _)| known);
     let near = nearest(name, &names).map(|near| format!("; did you mean {near:?}?"));
@@ -153,11 +160,7 @@ struct Opened {
 
 impl Opened {
     /// What comes with the program.
-    fn made(name: &str) -> Result<Self, Error> {
-        let make = maker(name).map_err(|message| Error::Recipe {
-            place: "[data]".to_owned(),
-            message,
-        })?;
+    fn made(name: &str, make: Maker) -> Result<Self, Error> {
         Ok(Self {
             name: name.to_owned(),
             table: make()?,

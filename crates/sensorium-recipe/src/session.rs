@@ -8,13 +8,13 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::Device;
 use sensorium_core::seed;
-use sensorium_data::{BadRow, OnError, Row};
+use sensorium_data::{BadRow, OnError, Row, built_in};
 use sensorium_eval::{Ablation, ClassificationReport};
 use sensorium_train::{Outcome, RunLock, Supervised, Trainer, Weights};
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
-use crate::dataset::{Dataset, maker};
+use crate::dataset::Dataset;
 use crate::evaluate::Measure;
 use crate::export::export;
 use crate::feed::TrainFeed;
@@ -111,7 +111,7 @@ pub(crate) fn make_absolute(recipe: &mut Recipe) {
         .data
         .also
         .iter_mut()
-        .filter(|name| maker(name).is_err())
+        .filter(|name| built_in(name).is_none())
     {
         *name = crate::dataset::absolute(Path::new(name))
             .display()

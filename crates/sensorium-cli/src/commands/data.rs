@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use sensorium_data::av_digits::{ATTRIBUTION, Summary};
-use sensorium_data::{BUILT_IN, Listing, av_digits, list, write_table};
+use sensorium_data::{Listing, av_digits, built_in, list, write_table};
 use sensorium_recipe::Observer;
 
 use crate::args::Common;
@@ -28,10 +28,8 @@ pub fn make_av_digits(args: &MakeAvDigits, common: &Common) -> anyhow::Result<()
 
 /// Writes a data set that comes with the program.
 pub fn make_drawn(name: &str, out: &Path, common: &Common) -> anyhow::Result<()> {
-    let (_, make) = BUILT_IN
-        .into_iter()
-        .find(|(known, _)| *known == name)
-        .with_context(|| format!("no data set {name} comes with the program"))?;
+    let make =
+        built_in(name).with_context(|| format!("no data set {name} comes with the program"))?;
     let mut progress = Progress::new(common.quiet);
     let table = make()?;
     let mut show = shown(&mut progress, "writing files");

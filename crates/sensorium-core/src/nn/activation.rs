@@ -1,12 +1,12 @@
 //! The functions between the two linear maps of a feed-forward layer.
 
 use std::f64::consts::FRAC_1_SQRT_2;
-use std::sync::Mutex;
 
 use burn::tensor::activation::{gelu, gelu_approximate, relu, sigmoid, silu};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::asked::Asked;
 use super::host;
 
 /// What happens between the two linear maps.
@@ -65,32 +65,25 @@ fn gelu_written_out<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     x * share.mul_scalar(0.5)
 }
 
-/// Devices that were asked already, and whether their gradient of GELU is its own.
-static KNOWN: Mutex<Vec<(Device, bool)>> = Mutex::new(Vec::new());
+/// Whether a device's gradient of GELU is its own.
+static GELU_IS_RIGHT: Asked<bool> = Asked::nobody();
 
 /// Whether the framework's gradient of GELU is right on a device: on some it is that of the approximation by tanh, 5e-4 off, and
 /// none of them says so. True where there are no gradients.
 fn gelu_gradient_is_right(device: &Device) -> bool {
-    if !device.is_autodiff() {
-        return true;
-    }
-    let mut known = KNOWN
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some((_, right)) = known.iter().find(|(d, _)| d == device) {
-        return *right;
-    }
+    !device.is_autodiff() || GELU_IS_RIGHT.answer(device, ask_gelu)
+}
+
+fn ask_gelu(device: &Device) -> bool {
     let gradient_of = |f: fn(Tensor<1>) -> Tensor<1>| {
         let x = Tensor::<1>::from_data([-2.0, -0.7, 0.4, 1.1, 2.3], device).require_grad();
         let gradients = f(x.clone()).sum().backward();
         x.grad(&gradients)
     };
-    let right = match (gradient_of(gelu), gradient_of(gelu_written_out)) {
+    match (gradient_of(gelu), gradient_of(gelu_written_out)) {
         (Some(theirs), Some(ours)) => (theirs - ours).abs().max().into_scalar::<f32>() < 1e-5,
         _ => false,
-    };
-    known.push((device.clone(), right));
-    right
+    }
 }
 
 #[cfg(test)]

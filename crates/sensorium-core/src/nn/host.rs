@@ -3,12 +3,12 @@
 //! A device is not asked its name but what it does: hand a tensor over and take it back; where the numbers come back at the
 //! same address, nothing was copied, and the host may as well work on them.
 
-use std::sync::Mutex;
-
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-/// Devices that were asked already, and whether theirs is the host's memory.
-static KNOWN: Mutex<Vec<(Device, bool)>> = Mutex::new(Vec::new());
+use super::asked::Asked;
+
+/// Whether a device's memory is the host's.
+static OF_THE_HOST: Asked<bool> = Asked::nobody();
 
 /// Whether `x` is single precision in the host's memory, and no gradient goes through it.
 pub(super) fn holds<const D: usize>(x: &Tensor<D>) -> bool {
@@ -17,18 +17,12 @@ pub(super) fn holds<const D: usize>(x: &Tensor<D>) -> bool {
 }
 
 fn is_memory_of_the_host(device: &Device) -> bool {
-    let mut known = KNOWN
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some((_, host)) = known.iter().find(|(d, _)| d == device) {
-        return *host;
-    }
-    let data = TensorData::new(vec![0.0_f32; 1024], [1024]);
-    let lent = data.as_bytes().as_ptr();
-    let back = Tensor::<1>::from_data(data, device).into_data();
-    let host = back.as_bytes().as_ptr() == lent;
-    known.push((device.clone(), host));
-    host
+    OF_THE_HOST.answer(device, |device| {
+        let data = TensorData::new(vec![0.0_f32; 1024], [1024]);
+        let lent = data.as_bytes().as_ptr();
+        let back = Tensor::<1>::from_data(data, device).into_data();
+        back.as_bytes().as_ptr() == lent
+    })
 }
 
 /// `f` on every number of `x`, with the widest vector instructions this processor has; for a tensor that [`holds`] holds.

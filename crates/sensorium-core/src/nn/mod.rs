@@ -2,6 +2,7 @@
 //! positions, norms, pooling.
 
 mod activation;
+mod asked;
 pub mod attention;
 mod block;
 mod decoder;

@@ -2,13 +2,12 @@
 //! compared with attention written out. Some kernels take a mask the other way round, or let a fully
 //! blocked row attend to everything, and none of them says so.
 
-use std::sync::Mutex;
-
 use burn::tensor::module::attention as fused;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
 use super::op::{Attend, weights};
+use crate::nn::asked::Asked;
 
 /// Half precision is not probed; single precision agrees to about 1e-6 on these sizes.
 const TOLERANCE: f32 = 1e-4;
@@ -20,21 +19,11 @@ struct Trust {
     masked: bool,
 }
 
-static KNOWN: Mutex<Vec<(Device, Trust)>> = Mutex::new(Vec::new());
+static KNOWN: Asked<Trust> = Asked::nobody();
 
 /// Whether the fused kernel may be used on `device`: without any mask, bias or cap (`plain`), or with them.
 pub(super) fn fused_is_right(device: &Device, plain: bool) -> bool {
-    let mut known = KNOWN
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    let trust = match known.iter().find(|(d, _)| d == device) {
-        Some((_, trust)) => *trust,
-        None => {
-            let trust = probe(device);
-            known.push((device.clone(), trust));
-            trust
-        }
-    };
+    let trust = KNOWN.answer(device, probe);
     if plain { trust.plain } else { trust.masked }
 }
 
