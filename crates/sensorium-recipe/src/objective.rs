@@ -1,8 +1,7 @@
 //! `[objective]`: what an answer is held against.
 
-use burn::module::Module;
 use burn::tensor::{Int, Tensor};
-use sensorium_core::Logits;
+use sensorium_core::{Logits, one_of};
 use sensorium_train::{CrossEntropy, Focal, Loss, Objective, class_balanced_weights};
 use serde::{Deserialize, Serialize};
 
@@ -75,44 +74,42 @@ impl ObjectiveConfig {
         match self.kind {
             ObjectiveKind::CrossEntropy => {
                 let plain = CrossEntropy::new().with_label_smoothing(self.label_smoothing);
-                ClassObjective {
-                    focal: None,
-                    cross_entropy: Some(match weights {
-                        Some(weights) => plain.with_class_weights(weights),
-                        None => plain,
-                    }),
-                }
+                ClassObjective::CrossEntropy(match weights {
+                    Some(weights) => plain.with_class_weights(weights),
+                    None => plain,
+                })
             }
             ObjectiveKind::Focal => {
                 let plain = Focal::new(self.gamma.unwrap_or(GAMMA));
-                ClassObjective {
-                    cross_entropy: None,
-                    focal: Some(match weights {
-                        Some(weights) => plain.with_class_weights(weights),
-                        None => plain,
-                    }),
-                }
+                ClassObjective::Focal(match weights {
+                    Some(weights) => plain.with_class_weights(weights),
+                    None => plain,
+                })
             }
         }
     }
 }
 
-/// Whichever objective a recipe names: one of the fields is set.
-#[derive(Module, Debug)]
-pub(crate) struct ClassObjective {
-    cross_entropy: Option<CrossEntropy>,
-    focal: Option<Focal>,
+/// Whichever objective a recipe names.
+#[derive(Clone, Debug)]
+pub(crate) enum ClassObjective {
+    CrossEntropy(CrossEntropy),
+    Focal(Focal),
 }
+
+one_of!(ClassObjective {
+    CrossEntropy,
+    Focal
+});
 
 impl Objective for ClassObjective {
     type Output = Logits;
     type Target = Tensor<1, Int>;
 
     fn loss(&self, output: Logits, target: Tensor<1, Int>) -> Loss {
-        match (&self.cross_entropy, &self.focal) {
-            (Some(objective), _) => objective.loss(output, target),
-            (None, Some(objective)) => objective.loss(output, target),
-            (None, None) => unreachable!("`build` sets one of the fields"),
+        match self {
+            Self::CrossEntropy(objective) => objective.loss(output, target),
+            Self::Focal(objective) => objective.loss(output, target),
         }
     }
 }
