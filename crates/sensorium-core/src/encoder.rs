@@ -31,6 +31,11 @@ pub trait Processor: Clone + Debug + Send + Sync + 'static {
         sample
     }
 
+    /// A much changed copy, for learning what stays the same. By default it is [`augment`](Processor::augment).
+    fn augment_strongly(&self, sample: Self::Sample, rng: &mut ChaCha8Rng) -> Self::Sample {
+        self.augment(sample, rng)
+    }
+
     /// Joins samples into a batch; `None` is a sample without this modality, and comes out of the
     /// encoder as padding.
     ///

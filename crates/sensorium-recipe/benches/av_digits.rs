@@ -14,7 +14,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sensorium_core::Model;
 use sensorium_data::{Labels, OnError, Split};
 use sensorium_recipe::{
-    How, Prepared, Recipe, RecipeModel, Room, Silent, TrainFeed, build, prepare,
+    How, Labelled, Learning, Prepared, Recipe, RecipeModel, Room, Silent, TrainFeed, Wanted, build,
+    prepare,
 };
 use sensorium_train::{
     CrossEntropy, Feed, FnFeed, NoValidation, StepLog, Supervised, TrainConfig, Trainer, Watch,
@@ -53,9 +54,15 @@ impl Bench {
             room: Room::ENDLESS,
         };
         let rows = train.into_iter().take(1024).collect();
-        let rows = prepare(rows, &Arc::new(processors), &labels, how, &mut Silent)
-            .expect("embedded rows can be prepared")
-            .prepared;
+        let rows = prepare(
+            rows,
+            &Arc::new(processors),
+            Wanted::Label(&labels),
+            how,
+            &mut Silent,
+        )
+        .expect("embedded rows can be prepared")
+        .prepared;
         Self {
             recipe,
             rows,
@@ -90,13 +97,15 @@ impl Bench {
         clock.span()
     }
 
-    fn feed(&self, device: &Device) -> TrainFeed {
+    fn feed(&self, device: &Device) -> TrainFeed<Labelled> {
         TrainFeed {
-            rows: self.rows.clone(),
-            size: self.recipe.batch.size,
-            modality_dropout: self.recipe.batch.modality_dropout,
+            batching: Labelled::new(Learning {
+                rows: self.rows.clone(),
+                size: self.recipe.batch.size,
+                modality_dropout: self.recipe.batch.modality_dropout,
+                seed: 0,
+            }),
             threads: 1,
-            seed: 0,
             device: device.clone().autodiff(),
         }
     }

@@ -5,6 +5,7 @@ use sensorium_hub::{Checkpoint, Error, RemoteOptions};
 const RECIPES: &[(&str, &str)] = &[
     ("av-digits", include_str!("../recipes/av-digits.toml")),
     ("clip-digits", include_str!("../recipes/clip-digits.toml")),
+    ("semi", include_str!("../recipes/semi.toml")),
     (
         "spoken-digits",
         include_str!("../recipes/spoken-digits.toml"),

@@ -1,10 +1,10 @@
 //! The rows a recipe asks for, in their parts for training, validation and testing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use sensorium_core::Modality;
-use sensorium_data::{BUILT_IN, BadRow, Labels, Maker, Row, Split, Splits, Table, built_in};
+use sensorium_core::{Modality, seed};
+use sensorium_data::{BUILT_IN, BadRow, Labels, Maker, Row, Split, Splits, Table, built_in, order};
 
 use crate::parse::nearest;
 use crate::{Error, Recipe};
@@ -114,6 +114,30 @@ impl Dataset {
         let split = recipe.data.split();
         self.splits = split.split(&self.table.rows, recipe.train.seed)?;
         Ok(())
+    }
+
+    /// Takes the labels of all training rows away but so many of each class as the recipe keeps, drawn by its seed.
+    pub fn keep_labels(&mut self, recipe: &Recipe) {
+        let Some(most) = recipe.data.labels_per_class else {
+            return;
+        };
+        let seed = seed::derive(recipe.train.seed, &[seed::of_name("labels kept")]);
+        let own = self.splits.train.iter().map(|i| (false, *i));
+        let others = (0..self.also.len()).map(|i| (true, i));
+        let rows: Vec<(bool, usize)> = own.chain(others).collect();
+        let mut left = BTreeMap::<String, usize>::new();
+        for i in order(seed, 0, rows.len()) {
+            let row = match rows[i] {
+                (false, i) => &mut self.table.rows[i],
+                (true, i) => &mut self.also[i],
+            };
+            let Some(label) = &row.label else { continue };
+            let left = left.entry(label.clone()).or_insert(most);
+            match left.checked_sub(1) {
+                Some(less) => *left = less,
+                None => row.label = None,
+            }
+        }
     }
 
     /// The rows of a part of this data set.

@@ -84,6 +84,9 @@ pub enum Error {
         /// What to do about it.
         why: String,
     },
+    /// A model that learns from its own answers has come to say the same of everything.
+    #[error("{0}")]
+    Collapsed(sensorium_train::Collapse),
     /// Training failed.
     #[error(transparent)]
     Train(#[from] sensorium_train::Error),

@@ -94,7 +94,7 @@ impl Measure<'_> {
     ) -> Result<ClassificationReport, Error> {
         let probabilities: Vec<(usize, &[f32])> = answers
             .iter()
-            .map(|answer| (rows.label(answer.row), &*answer.probabilities))
+            .map(|answer| (rows.class(answer.row), &*answer.probabilities))
             .collect();
         Ok(self
             .count(rows, answers)?
@@ -114,7 +114,7 @@ impl Measure<'_> {
         for answer in answers {
             counts.add_sample(
                 rows.id(answer.row),
-                rows.label(answer.row),
+                rows.class(answer.row),
                 &answer.probabilities,
             )?;
         }

@@ -20,9 +20,6 @@ use crate::{Error, Observer, Options, Recipe, RunFolder, RunMetrics, session};
 /// Says which groups are left out in which folder.
 const FOLDS: &str = "folds.json";
 
-/// The largest `metrics.json` of a run that is read: its tables grow with the square of the classes.
-const LARGEST_METRICS: u64 = 256 * LARGEST;
-
 /// `folds.json`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Folds {
@@ -63,24 +60,23 @@ pub struct LeftOutRun {
 impl LeftOut {
     /// The mean of the groups' accuracies, in which each group counts alike.
     pub fn mean_accuracy(&self) -> Option<f64> {
-        mean(self.runs.iter().map(|run| run.metrics.test.accuracy))
+        mean(self.runs.iter().map(|run| run.metrics.accuracy()))
     }
 
     /// The mean of the groups' macro F1.
     pub fn mean_macro_f1(&self) -> Option<f64> {
-        mean(self.runs.iter().map(|run| run.metrics.test.macro_f1()))
+        mean(self.runs.iter().map(|run| run.metrics.macro_f1()))
     }
 
     /// What stands in `metrics.json`.
     pub fn summary(&self) -> serde_json::Value {
         let of = |run: &LeftOutRun| {
-            let test = &run.metrics.test;
             serde_json::json!({
                 "left_out": run.left_out,
                 "run": run.folder.path(),
-                "n": test.n,
-                "accuracy": test.accuracy,
-                "macro_f1": test.macro_f1(),
+                "n": run.metrics.test.as_ref().map(|test| test.n),
+                "accuracy": run.metrics.accuracy(),
+                "macro_f1": run.metrics.macro_f1(),
             })
         };
         serde_json::json!({
@@ -195,15 +191,12 @@ fn run(
             n + 1
         ));
         let path = root.join(folder);
-        let metrics = if path.join("metrics.json").is_file() {
-            read_json(&path.join("metrics.json"), LARGEST_METRICS)?
-        } else if path.join("recipe.toml").is_file() {
-            session::resume(&path, options, observer)?.metrics
-        } else {
+        let recipe = || {
             let mut recipe = folds.recipe.clone();
             recipe.data.split.test = Take::Groups(vec![left_out.clone()]);
-            session::train(recipe, Some(&path), options, observer)?.metrics
+            Ok(recipe)
         };
+        let metrics = session::run_within(&path, recipe, options, observer)?;
         runs.push(LeftOutRun {
             left_out,
             folder: RunFolder::open(&path)?,

@@ -10,7 +10,7 @@
 //! let device = sensorium_runtime::open("flex".parse()?)?;
 //! let options = Options { device: &device, backend: "flex".to_owned() };
 //! let finished = train(recipe, None, &options, &mut Silent)?;
-//! println!("{:?}", finished.metrics.test.accuracy);
+//! println!("{:?}", finished.metrics.accuracy());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -39,21 +39,23 @@ mod saved;
 mod session;
 mod table;
 mod validate;
+mod variations;
 
 pub use encoder::{EncoderOrTower, OrTower, OwnOrTower, Refused};
 pub use error::Error;
 pub use evaluate::{Answer, Measure};
-pub use feed::TrainFeed;
+pub use feed::{Batching, HostBatch, Labelled, Learning, TrainFeed};
 pub use folder::{ModelConfig, RunFolder};
 pub use folds::{LeftOut, LeftOutRun, holds_left_out, leave_out, resume_left_out};
 pub use model::{RecipeModel, build};
 pub use objective::{ObjectiveConfig, ObjectiveKind};
 pub use observer::{Observer, Silent};
-pub use prepare::{How, Prepared, Preparing, Room, prepare};
+pub use prepare::{How, Prepared, Preparing, Room, Wanted, prepare};
 pub use recipe::{BatchConfig, DataConfig, Recipe};
 pub use registry::{Refusal, Width};
 pub use saved::{Measured, Part, SavedModel, Scored};
 /// Raw content to ask a model about; re-exported so that users of this crate need no other.
 pub use sensorium_core::Source;
-pub use session::{Finished, Options, RunMetrics, resume, train};
+pub use session::{Beside, Finished, Options, RunMetrics, resume, train};
 pub use table::EncoderTable;
+pub use variations::Stage;

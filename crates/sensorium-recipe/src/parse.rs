@@ -67,7 +67,7 @@ pub fn parse(origin: &str, text: &str, sets: &[String]) -> Result<Recipe, Error>
     })
 }
 
-/// Puts `key.path=value` into the table; the value is TOML, or a text if it is not.
+/// Puts `key.path=value` into the table; the value is TOML, or a text if it is not. `key.path=` takes the key out.
 fn apply(table: &mut Table, set: &str) -> Result<(), Error> {
     let wrong = |message: String| Error::Recipe {
         place: format!("--set {set}"),
@@ -88,6 +88,7 @@ fn apply(table: &mut Table, set: &str) -> Result<(), Error> {
     let (last, tables) = keys
         .split_last()
         .expect("splitting gives at least one part");
+    let removed = set.ends_with('=') && set.matches('=').count() == 1;
     let mut table = table;
     for key in tables {
         let entry = table
@@ -97,7 +98,10 @@ fn apply(table: &mut Table, set: &str) -> Result<(), Error> {
             .as_table_mut()
             .ok_or_else(|| wrong(format!("{key} is a value, not a table of keys")))?;
     }
-    table.insert((*last).to_owned(), value);
+    match removed {
+        true => table.remove(*last),
+        false => table.insert((*last).to_owned(), value),
+    };
     Ok(())
 }
 

@@ -29,7 +29,8 @@ pub struct Prepared {
 struct PreparedRow {
     id: String,
     place: Place,
-    label: usize,
+    /// Its class; none in training rows that are learned from without.
+    label: Option<usize>,
     inputs: Inputs,
     /// A number for the content of its inputs.
     content: u64,
@@ -83,6 +84,27 @@ impl Room {
     }
 }
 
+/// Which class a row is of.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// One of these; a row without a label is bad.
+    Label(&'a Labels),
+    /// One of these, or none; a label that is no class is bad.
+    MaybeLabel(&'a Labels),
+    /// None, whatever the row says.
+    Nothing,
+}
+
+impl Wanted<'_> {
+    fn of(self, row: &Row) -> Result<Option<usize>, sensorium_data::Error> {
+        match self {
+            Self::Label(labels) => labels.index_of(row).map(Some),
+            Self::MaybeLabel(labels) if row.label.is_some() => labels.index_of(row).map(Some),
+            Self::MaybeLabel(_) | Self::Nothing => Ok(None),
+        }
+    }
+}
+
 /// Decodes and prepares rows in parallel.
 ///
 /// # Errors
@@ -90,7 +112,7 @@ impl Room {
 pub fn prepare(
     rows: Vec<Row>,
     processors: &Arc<Processors>,
-    labels: &Labels,
+    labels: Wanted<'_>,
     how: How,
     observer: &mut dyn Observer,
 ) -> Result<Preparing, Error> {
@@ -122,7 +144,7 @@ type Done = (Vec<PreparedRow>, Vec<BadRow>, Room);
 
 fn prepare_with(
     rows: Vec<Row>,
-    labels: &Labels,
+    labels: Wanted<'_>,
     how: How,
     observer: &mut dyn Observer,
     work: impl Fn(&Inputs) -> Work + Send + Sync + 'static,
@@ -143,7 +165,7 @@ fn prepare_with(
             Ok((_, Ok((samples, _)))) if samples.modalities().is_empty() => Error::Nothing {
                 place: row.place.to_string(),
             },
-            Ok((inputs, Ok((samples, content)))) => match labels.index_of(row) {
+            Ok((inputs, Ok((samples, content)))) => match labels.of(row) {
                 Ok(label) => {
                     ready.push(PreparedRow {
                         id: row.id.clone(),
@@ -247,7 +269,11 @@ impl Prepared {
         let hash = self.rows.iter().fold(0, |hash, row| {
             seed::derive(
                 hash,
-                &[seed::of_name(&row.id), row.label as u64, row.content],
+                &[
+                    seed::of_name(&row.id),
+                    row.label.map_or(u64::MAX, |label| label as u64),
+                    row.content,
+                ],
             )
         });
         format!("{} rows, {hash:016x}", self.rows.len())
@@ -273,9 +299,24 @@ impl Prepared {
         &self.rows[row].place
     }
 
-    /// A row's class.
-    pub fn label(&self, row: usize) -> usize {
+    /// A row's class, if it has one.
+    pub fn label(&self, row: usize) -> Option<usize> {
         self.rows[row].label
+    }
+
+    /// The class of a row that was prepared with its label wanted.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn class(&self, row: usize) -> usize {
+        self.label(row).expect("the row's label was wanted")
+    }
+
+    /// The rows that have a class.
+    pub fn labelled(&self) -> Vec<usize> {
+        (0..self.len())
+            .filter(|row| self.label(*row).is_some())
+            .collect()
     }
 
     /// A row's raw inputs, for showing them.
@@ -357,7 +398,7 @@ mod tests {
             room: Room::ENDLESS,
         };
         let rows = (1..=5).map(row).collect();
-        prepare_with(rows, &labels, how, &mut Silent, |inputs| {
+        prepare_with(rows, Wanted::Label(&labels), how, &mut Silent, |inputs| {
             let (modality, source) = inputs.first_key_value().expect("an input");
             match source.describe().as_str() {
                 "text \"text 2\"" => panic!("two is bad"),

@@ -1,6 +1,6 @@
 //! The recipe: everything a run depends on, as one table that a person writes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use sensorium_core::Modality;
@@ -17,6 +17,7 @@ use crate::parse::{nearest, parse};
 use crate::place::place;
 use crate::prepare::Room;
 use crate::validate::METRICS;
+use crate::variations::Stage;
 use crate::{Error, builtin};
 
 /// A recipe: which data, which encoders, how they are joined, and how the model is trained.
@@ -28,6 +29,9 @@ pub struct Recipe {
     /// One line on what it shows.
     #[serde(default)]
     pub about: String,
+    /// Encoders that stay as they begin, by modality.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frozen: Vec<String>,
     /// Where samples come from.
     #[serde(default)]
     pub data: DataConfig,
@@ -48,6 +52,15 @@ pub struct Recipe {
     /// How the model learns.
     #[serde(default)]
     pub train: TrainConfig,
+    /// Encoders that go on from another run of theirs: its folder, by modality.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub start: BTreeMap<String, PathBuf>,
+    /// Encoders that first learn without labels, by modality: what is another in that run than here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pretrain: BTreeMap<String, Stage>,
+    /// What is trained beside, to hold the result against: by name, what is set.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside: BTreeMap<String, Vec<String>>,
 }
 
 /// `[data]`: where samples come from.
@@ -66,6 +79,9 @@ pub struct DataConfig {
     pub also: Vec<String>,
     /// Whether a bad row ends the run or is left out and listed.
     pub on_error: OnError,
+    /// How many training rows of each class keep their label, drawn by the seed; all by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels_per_class: Option<usize>,
     /// The classes in their order; by default those the rows name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,
@@ -169,6 +185,7 @@ impl Recipe {
             .map_err(|(table, reason)| format!("encoders.{table}: {reason}"))?;
         self.validate_fusion().map_err(|e| format!("fusion: {e}"))?;
         self.head.validate().map_err(|e| format!("head: {e}"))?;
+        self.validate_others()?;
         match &self.train.metric {
             Some(metric) if !METRICS.contains(&metric.as_str()) => Err(format!(
                 "train.metric = {metric:?}: validation measures {}{}",
@@ -213,6 +230,11 @@ impl DataConfig {
             return Err(format!(
                 "data.columns.inputs.{name} has no effect without a table [encoders.{name}]: add one, or remove it"
             ));
+        }
+        if self.labels_per_class == Some(0) {
+            return Err(
+                "data.labels_per_class = 0 leaves nothing to learn from: use at least 1".to_owned(),
+            );
         }
         self.split.validate().map_err(|e| e.to_string())
     }

@@ -19,7 +19,7 @@ pub type Width = (Modality, usize);
 macro_rules! modalities {
     ($($name:ident: $kit:ty),+ $(,)?) => {
         use std::collections::{BTreeMap, BTreeSet};
-        use std::path::Path;
+        use std::path::{Path, PathBuf};
 
         use burn::module::Module;
         use burn::tensor::Device;
@@ -66,18 +66,33 @@ macro_rules! modalities {
                 Ok(())
             }
 
-            /// New processors, which may learn from what `sources` gives for a modality.
+            /// The modality of this name alone.
+            pub fn only(&self, modality: &str) -> Self {
+                Self {
+                    $($name: self.$name.clone().filter(|_| modality == <$kit as ModalityKit>::MODALITY.name()),)+
+                }
+            }
+
+            /// New processors: those of the saved model that `opened` names for a modality, or such as may learn from what
+            /// `sources` gives.
             ///
             /// # Errors
-            /// If a modality finds nothing to learn from.
-            pub fn fit<'a, I>(&self, sources: impl Fn(Modality) -> I) -> Result<Processors, Refusal>
+            /// If a saved model lacks what the modality saved there, or a modality finds nothing to learn from.
+            pub fn fit<'a, I>(
+                &self,
+                opened: impl Fn(Modality) -> Option<PathBuf>,
+                sources: impl Fn(Modality) -> I,
+            ) -> Result<Processors, Refusal>
             where
                 I: Iterator<Item = &'a Source> + 'a,
             {
                 let mut processors = Processors::default();
                 $(if let Some(config) = &self.$name {
-                    let mut sources = sources(<$kit as ModalityKit>::MODALITY);
-                    processors.$name = Some(<$kit>::fit(config, &mut sources)?);
+                    const MODALITY: Modality = <$kit as ModalityKit>::MODALITY;
+                    processors.$name = Some(match opened(MODALITY) {
+                        Some(dir) => <$kit>::open(config, &dir)?,
+                        None => <$kit>::fit(config, &mut sources(MODALITY))?,
+                    });
                 })+
                 Ok(processors)
             }
@@ -175,6 +190,16 @@ macro_rules! modalities {
                 }
             }
 
+            /// A much changed copy of a sample, for learning what stays the same.
+            pub fn augment_strongly(&self, samples: Samples, rng: &mut SampleRng) -> Samples {
+                Samples {
+                    $($name: match (&self.$name, samples.$name) {
+                        (Some(processor), Some(sample)) => Some(processor.augment_strongly(sample, rng)),
+                        (_, sample) => sample,
+                    },)+
+                }
+            }
+
             /// Joins samples into a batch on a device. Samples without a modality are not encoded for it.
             pub fn collate(&self, samples: &[Samples], device: &Device) -> Batch {
                 Batch {
@@ -239,6 +264,16 @@ macro_rules! modalities {
         }
 
         impl Encoders {
+            /// The same, of which those of these names do not learn.
+            pub fn frozen(self, names: &[String]) -> Self {
+                Self {
+                    $($name: match names.iter().any(|name| name == <$kit as ModalityKit>::MODALITY.name()) {
+                        true => self.$name.map(Module::no_grad),
+                        false => self.$name,
+                    },)+
+                }
+            }
+
             /// The modalities and the widths of their tokens, for the fusion.
             pub fn widths(&self) -> Vec<Width> {
                 let mut widths = Vec::new();

@@ -39,9 +39,9 @@ pub(crate) fn html(
         duration_s: Some(metrics.train_seconds),
         backend: Some(metrics.backend.clone()),
         facts: Vec::new(),
-        test: Some(metrics.test.clone()),
+        test: metrics.test.clone(),
         curves: curves(&folder.path().join("metrics.jsonl"))?,
-        ablation: Some(metrics.ablation.clone()),
+        ablation: metrics.ablation.clone(),
         examples: examples(data, test, answers),
         data: Some(summary(recipe, data)),
         recipe_toml: recipe.to_toml(),
@@ -111,7 +111,7 @@ fn examples(data: &Dataset, test: &Prepared, answers: &[Answer]) -> Vec<Example>
     for answer in answers {
         let ranked = answer.ranked();
         let entry = (ranked[0].1, answer, ranked.clone());
-        if ranked[0].0 == test.label(answer.row) {
+        if ranked[0].0 == test.class(answer.row) {
             right.push(entry);
         } else {
             wrong.push(entry);
@@ -136,7 +136,7 @@ fn examples(data: &Dataset, test: &Prepared, answers: &[Answer]) -> Vec<Example>
                     })
                 })
                 .collect(),
-            target: names[test.label(answer.row)].clone(),
+            target: names[test.class(answer.row)].clone(),
             top: ranked
                 .iter()
                 .take(3)

@@ -16,7 +16,7 @@ use crate::evaluate::{Answer, Measure};
 use crate::folder::{LARGEST, ModelConfig, RunFolder, read_json};
 use crate::modalities::{KNOWN, Processors};
 use crate::model::{RecipeModel, build};
-use crate::prepare::{How, NOTHING, Prepared, prepare};
+use crate::prepare::{How, NOTHING, Prepared, Wanted, prepare};
 use crate::{Error, Observer};
 
 /// A trained model with all it needs to answer.
@@ -168,7 +168,13 @@ impl SavedModel {
             threads: recipe.batch.n_threads(),
             room: recipe.batch.room(),
         };
-        let done = prepare(rows, &self.processors, &set.labels, how, observer)?;
+        let done = prepare(
+            rows,
+            &self.processors,
+            Wanted::Label(&set.labels),
+            how,
+            observer,
+        )?;
         for bad in set.bad.iter().chain(&done.bad) {
             observer.note(&format!("left out: {bad}"));
         }

@@ -4,19 +4,34 @@ use std::collections::BTreeSet;
 
 use burn::tensor::Device;
 use sensorium_core::Modality;
-use sensorium_train::{BoxError, Scores, Supervised, Validate};
+use sensorium_train::{BoxError, Learner, Scores, Supervised, Validate};
 
 use crate::Silent;
 use crate::evaluate::Measure;
 use crate::model::RecipeModel;
-use crate::objective::ClassObjective;
+use crate::objective::{ClassObjective, SemiLearner};
 use crate::prepare::Prepared;
 
 /// What is measured; the first chooses the best weights unless the recipe names another.
 pub(crate) const METRICS: [&str; 3] = ["accuracy", "macro_f1", "loss"];
 
-/// What the trainer trains.
-pub(crate) type Trained = Supervised<RecipeModel, ClassObjective>;
+/// What learns to answer with a class.
+pub(crate) trait Classifies: Learner {
+    /// What is judged and kept of it.
+    fn trained(&self) -> &RecipeModel;
+}
+
+impl Classifies for Supervised<RecipeModel, ClassObjective> {
+    fn trained(&self) -> &RecipeModel {
+        &self.model
+    }
+}
+
+impl Classifies for SemiLearner {
+    fn trained(&self) -> &RecipeModel {
+        self.judged()
+    }
+}
 
 /// Measures on the validation rows.
 pub(crate) struct Validation {
@@ -28,8 +43,8 @@ pub(crate) struct Validation {
     pub threads: usize,
 }
 
-impl Validate<Trained> for Validation {
-    fn validate(&mut self, learner: &Trained, _epoch: usize) -> Result<Scores, BoxError> {
+impl<L: Classifies> Validate<L> for Validation {
+    fn validate(&mut self, learner: &L, _epoch: usize) -> Result<Scores, BoxError> {
         if self.rows.is_empty() {
             return Ok(Scores::default());
         }
@@ -40,10 +55,10 @@ impl Validate<Trained> for Validation {
             threads: self.threads,
         };
         // Validation between epochs is short; its progress is not shown.
-        let answers = measure.answers(&learner.model, &self.rows, &self.of, &mut Silent)?;
+        let answers = measure.answers(learner.trained(), &self.rows, &self.of, &mut Silent)?;
         let report = measure.count(&self.rows, &answers)?;
         let surprise =
-            |row: usize, p: &[f32]| -f64::from(p[self.rows.label(row)].max(f32::MIN_POSITIVE)).ln();
+            |row: usize, p: &[f32]| -f64::from(p[self.rows.class(row)].max(f32::MIN_POSITIVE)).ln();
         let loss: f64 = answers
             .iter()
             .map(|a| surprise(a.row, &a.probabilities))

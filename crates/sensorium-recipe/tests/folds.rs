@@ -74,7 +74,10 @@ fn each_group_is_tested_on_by_a_model_that_never_saw_it() {
     assert_eq!(seen.notes, told);
     for (run, folder) in done.runs.iter().zip(["ann", "b_c", "di"]) {
         assert_eq!(run.folder.path(), out.join(folder));
-        assert_eq!((run.metrics.test.n, run.metrics.steps), (6, 6));
+        assert_eq!(
+            (run.metrics.test.as_ref().unwrap().n, run.metrics.steps),
+            (6, 6)
+        );
         let recipe = run.folder.recipe().unwrap().to_toml();
         let expected = format!(
             "by = \"speaker\"\nvalid = 0.0\ntest = [\"{}\"]",
@@ -83,10 +86,7 @@ fn each_group_is_tested_on_by_a_model_that_never_saw_it() {
         assert!(recipe.contains(&expected), "{recipe}");
         assert!(out.join(folder).join("report.html").is_file());
     }
-    let accuracies = done
-        .runs
-        .iter()
-        .map(|run| run.metrics.test.accuracy.unwrap());
+    let accuracies = done.runs.iter().map(|run| run.metrics.accuracy().unwrap());
     let mean = accuracies.sum::<f64>() / 3.0;
     assert!((done.mean_accuracy().unwrap() - mean).abs() < 1e-12);
     let text = std::fs::read_to_string(out.join("metrics.json")).unwrap();

@@ -119,7 +119,10 @@ fn other_data_is_learned_from_and_not_tested_on() {
     let sets = ["batch.size=1", &also(&[&whole, &parted])];
     let done = run(recipe(&manifest, &sets), &out, &mut seen).unwrap();
     // Two epochs of eight rows of its own, three and one of others.
-    assert_eq!((done.metrics.steps, done.metrics.test.n), (24, 4));
+    assert_eq!(
+        (done.metrics.steps, done.metrics.test.as_ref().unwrap().n),
+        (24, 4)
+    );
     let expected = [
         format!("3 rows of {whole} are learned from too"),
         format!("1 rows of {parted} are learned from too"),

@@ -67,6 +67,16 @@ fn it_trains_on_its_own_data() {
     let recipe = Recipe::open("spoken-digits", &sets).unwrap();
     let out = tempfile::tempdir().unwrap();
     let done = run(recipe, &out.path().join("run"), &mut Silent).unwrap();
-    assert_eq!((done.metrics.test.n, done.metrics.skipped_rows), (800, 0));
-    assert_eq!(done.metrics.ablation.rows.len(), 1, "sound alone");
+    assert_eq!(
+        (
+            done.metrics.test.as_ref().unwrap().n,
+            done.metrics.skipped_rows
+        ),
+        (800, 0)
+    );
+    assert_eq!(
+        done.metrics.ablation.as_ref().unwrap().rows.len(),
+        1,
+        "sound alone"
+    );
 }

@@ -91,4 +91,4 @@ pub use schedule::Schedule;
 pub use trainer::{Best, Ended, Outcome, Trainer};
 pub use validate::{Better, NoValidation, Score, Scores, Validate};
 pub use watch::{NoWatch, Plan, StepLog, ValidationLog, Warning, Watch};
-pub use weights::{export_weights, import_weights};
+pub use weights::{export_weights, import_part, import_weights};

@@ -49,6 +49,27 @@ pub fn import_weights<M: Module>(module: &M, path: &Path) -> Result<M, Error> {
     restore(module, tensors, Layout::Saved).map_err(|misfit| misfit.in_file(path))
 }
 
+/// The module with those of its parameters read from such a file whose path begins with `part`, such as `encoders.image.`;
+/// all others are as they were, and what else the file holds is not looked at.
+///
+/// # Errors
+/// As [`import_weights`].
+pub fn import_part<M: Module>(module: &M, path: &Path, part: &str) -> Result<M, Error> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let tensors = decode(&bytes).map_err(|reason| Error::Broken {
+        path: path.to_owned(),
+        reason,
+    })?;
+    let mut all = collect(&module.valid(), Layout::Saved);
+    all.retain(|name, _| !name.starts_with(part));
+    all.extend(
+        tensors
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(part)),
+    );
+    restore(module, all, Layout::Saved).map_err(|misfit| misfit.in_file(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

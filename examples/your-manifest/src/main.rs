@@ -55,7 +55,7 @@ fn run(dir: &Path) -> Result<f64, Box<dyn Error>> {
         answer[0].label,
         100.0 * answer[0].score
     );
-    Ok(finished.metrics.test.accuracy.unwrap_or(0.0))
+    Ok(finished.metrics.accuracy().unwrap_or(0.0))
 }
 
 /// A hundred and twenty made-up reviews.

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use sensorium_data::OnError;
 use sensorium_eval::{group_table, text_table};
 use sensorium_recipe::{
-    Finished, LeftOut, Options, Recipe, holds_left_out, leave_out, resume, resume_left_out,
+    Finished, LeftOut, Options, Recipe, RunMetrics, holds_left_out, leave_out, resume,
+    resume_left_out,
 };
 
 use crate::args::{Common, OnErrorArg, TrainArgs};
@@ -99,8 +100,9 @@ impl From<OnErrorArg> for OnError {
 
 fn describe(finished: &Finished) -> String {
     let metrics = &finished.metrics;
-    let mut text = text_table(Some(&metrics.test), Some(&metrics.ablation));
+    let mut text = text_table(metrics.test.as_ref(), metrics.ablation.as_ref());
     text.truncate(text.trim_end().len());
+    text.push_str(&beside(metrics));
     let _ = write!(
         text,
         "\n\n{} parameters, {} steps in {} on {}",
@@ -126,10 +128,32 @@ fn describe(finished: &Finished) -> String {
     text
 }
 
+/// What the recipe's variations came to, and how far the run itself is from each.
+fn beside(metrics: &RunMetrics) -> String {
+    let widest = metrics.beside.iter().map(|other| other.name.len()).max();
+    let mut text = String::new();
+    for other in &metrics.beside {
+        let width = widest.unwrap_or(0);
+        let (Some(own), Some(accuracy)) = (metrics.accuracy(), other.accuracy) else {
+            continue;
+        };
+        let _ = write!(
+            text,
+            "\n{}beside  {:width$}  accuracy {:5.1} %, this run {:+.1} points",
+            if text.is_empty() { "\n" } else { "" },
+            other.name,
+            100.0 * accuracy,
+            100.0 * (own - accuracy),
+        );
+    }
+    text
+}
+
 fn describe_all(left_out: &LeftOut) -> String {
     let runs = left_out.runs.iter();
     let groups: Vec<_> = runs
-        .map(|run| (run.left_out.as_str(), &run.metrics.test))
+        .map(|run| (run.left_out.as_str(), run.metrics.test.as_ref()))
+        .filter_map(|(name, test)| Some((name, test?)))
         .collect();
     let seconds = left_out.runs.iter().map(|run| run.metrics.train_seconds);
     format!(

@@ -1,0 +1,184 @@
+//! Batches of prepared rows: shuffled, augmented and with modalities dropped for training; in order and
+//! whole for measuring. Workers prepare ahead of the device; only collating happens on its thread.
+
+mod labelled;
+mod learning;
+mod semi;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use sensorium_core::Modality;
+use sensorium_data::{DEADLINE, in_order};
+use sensorium_train::{Batches, BoxError, Fed, Feed};
+
+use crate::Error;
+use crate::modalities::Samples;
+use crate::prepare::Prepared;
+
+pub use labelled::Labelled;
+pub use learning::Learning;
+pub(crate) use learning::{Draw, View};
+pub(crate) use semi::Semi;
+
+/// Rows prepared on the host, ready to be collated.
+#[derive(Debug)]
+pub struct HostBatch {
+    pub(crate) rows: Vec<usize>,
+    pub(crate) samples: Vec<Samples>,
+}
+
+impl HostBatch {
+    /// Rows that are learned from, those left out that can no longer be read; nothing, if none can.
+    fn of(learning: &Learning, draws: &[Draw], view: View) -> Result<Option<Self>, Error> {
+        let mut batch = Self {
+            rows: Vec::with_capacity(draws.len()),
+            samples: Vec::with_capacity(draws.len()),
+        };
+        for draw in draws {
+            if let Some(samples) = learning.sample(*draw, view)? {
+                batch.rows.push(draw.row);
+                batch.samples.push(samples);
+            }
+        }
+        Ok((!batch.rows.is_empty()).then_some(batch))
+    }
+}
+
+/// Rows in the order given, with the modalities in `keep` only; rows that have none of them are left out.
+pub(crate) fn batches_of(
+    rows: &Prepared,
+    order: Vec<usize>,
+    size: usize,
+    threads: usize,
+    keep: BTreeSet<Modality>,
+) -> impl Iterator<Item = Result<HostBatch, Error>> + use<> {
+    let jobs: Vec<Vec<usize>> = order.chunks(size).map(<[usize]>::to_vec).collect();
+    let prepared = rows.clone();
+    let firsts: Vec<String> = jobs
+        .iter()
+        .filter_map(|job| job.first())
+        .map(|row| rows.id(*row).to_owned())
+        .collect();
+    in_order(jobs, threads, 2 * threads, move |job: Vec<usize>| {
+        let mut batch = HostBatch {
+            rows: Vec::with_capacity(job.len()),
+            samples: Vec::with_capacity(job.len()),
+        };
+        for row in job {
+            let Some(mut samples) = prepared.samples(row)? else {
+                continue;
+            };
+            samples.keep(&keep);
+            if !samples.modalities().is_empty() {
+                batch.rows.push(row);
+                batch.samples.push(samples);
+            }
+        }
+        Ok(batch)
+    })
+    .with_deadline(deadline(size))
+    .zip(firsts)
+    .map(|(job, first)| job.map_err(|reason| Error::Batch { first, reason })?)
+}
+
+/// A batch has the time of its rows together.
+fn deadline(rows: usize) -> Duration {
+    DEADLINE.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX))
+}
+
+/// How an objective's batches are made.
+pub trait Batching: Clone + Send + Sync + 'static {
+    /// What workers prepare.
+    type Host: Send + 'static;
+    /// What the learner takes.
+    type Batch;
+
+    /// What is learned from, and how it is drawn.
+    fn learning(&self) -> &Learning;
+
+    /// How many batches an epoch has.
+    fn batches(&self) -> usize;
+
+    /// How many rows a batch is made of, and the first of them.
+    fn extent(&self, epoch: usize, batch: usize) -> (usize, usize);
+
+    /// A batch on the host; nothing, if none of its rows can be read any more.
+    ///
+    /// # Errors
+    /// If a row can no longer be decoded and bad rows are not skipped.
+    fn prepare(&self, epoch: usize, batch: usize) -> Result<Option<Self::Host>, Error>;
+
+    /// The batch on the training device.
+    fn collate(&self, host: Self::Host, device: &Device) -> Fed<Self::Batch>;
+}
+
+/// What training reads.
+#[derive(Clone, Debug)]
+pub struct TrainFeed<B> {
+    /// How batches are made.
+    pub batching: B,
+    /// Threads that prepare.
+    pub threads: usize,
+    /// Where batches go: the training device, with autodiff.
+    pub device: Device,
+}
+
+impl<B: Batching> Feed for TrainFeed<B> {
+    type Batch = B::Batch;
+
+    fn batches_per_epoch(&self) -> usize {
+        self.batching.batches()
+    }
+
+    fn batches(&self, epoch: usize, from_batch: usize) -> Result<Batches<'_, B::Batch>, BoxError> {
+        let jobs: Vec<usize> = (from_batch..self.batching.batches()).collect();
+        let batching = self.batching.clone();
+        let rows = jobs
+            .first()
+            .map_or(1, |batch| batching.extent(epoch, *batch).0);
+        let batches = in_order(
+            jobs.clone(),
+            self.threads,
+            2 * self.threads,
+            move |batch: usize| {
+                batching.prepare(epoch, batch)?.ok_or_else(|| Error::Empty {
+                    what: "a batch".to_owned(),
+                    why: " left: none of its files can be read any more".to_owned(),
+                })
+            },
+        )
+        .with_deadline(deadline(rows));
+        Ok(Box::new(batches.zip(jobs).map(move |(job, batch)| {
+            let first = || {
+                let (_, row) = self.batching.extent(epoch, batch);
+                self.batching.learning().rows.id(row).to_owned()
+            };
+            let host = job.map_err(|reason| Error::Batch {
+                first: first(),
+                reason,
+            })??;
+            Ok(self.batching.collate(host, &self.device))
+        })))
+    }
+
+    fn identity(&self) -> String {
+        self.batching.learning().rows.identity()
+    }
+}
+
+/// The classes of rows, -1 where one has none: `[rows]`
+fn classes(rows: &Prepared, of: &[usize], device: &Device) -> Tensor<1, Int> {
+    let label = |row: &usize| rows.label(*row).map_or(-1, |label| label as i64);
+    numbers(of.iter().map(label).collect(), device)
+}
+
+fn numbers(values: Vec<i64>, device: &Device) -> Tensor<1, Int> {
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+fn ids(rows: &Prepared, of: &[usize]) -> Vec<String> {
+    of.iter().map(|row| rows.id(*row).to_owned()).collect()
+}

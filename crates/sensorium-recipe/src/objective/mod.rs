@@ -1,0 +1,279 @@
+//! `[objective]`: what a model is to become good at. A list of kinds, and the keys that each looks at.
+
+mod classes;
+mod semi;
+
+pub(crate) use classes::ClassObjective;
+pub(crate) use semi::{SemiBatch, SemiLearner, strong};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+/// `[objective]`: what is minimised. A key that is left out is as the kind's paper has it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObjectiveConfig {
+    /// Which objective.
+    pub kind: ObjectiveKind,
+    /// The share of the target that is spread over all classes (arXiv 1512.00567), 0 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_smoothing: Option<f64>,
+    /// How much less a sample counts that is right already (arXiv 1708.02002), 2 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gamma: Option<f64>,
+    /// Weighs classes of unlike size by their effective number of training rows (arXiv 1901.05555): β, 0 = all the same, the
+    /// nearer to 1 the more rare classes weigh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_balance: Option<f64>,
+    /// How many samples without a label stand in a batch for each with one, 4 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unlabelled: Option<usize>,
+    /// How sure the model must be of a sample without a label to learn from its own answer, 0.95 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+    /// What samples without a label count beside those with one, 1 by default; for `mean-teacher` 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+    /// Over how many steps that weight rises from next to nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ramp_steps: Option<usize>,
+    /// How much of the teacher stays at each step, 0.99 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decay: Option<f64>,
+}
+
+/// Which objective.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObjectiveKind {
+    /// One class of many.
+    #[default]
+    CrossEntropy,
+    /// The same, minding what is wrong still more than what is right.
+    Focal,
+    /// Beside the labels, the model's own answers that it is sure of (Lee, 2013).
+    PseudoLabels,
+    /// Beside the labels, to say the same as an average of itself of another view (arXiv 1703.01780).
+    MeanTeacher,
+    /// Beside the labels, to say of a much changed sample what it is sure of in one barely changed (arXiv 2001.07685).
+    FixMatch,
+    /// The same, with lower thresholds for classes that are learned late (arXiv 2110.08263).
+    FlexMatch,
+}
+
+/// What a run is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Classes, from labelled rows.
+    Classes,
+    /// Classes, from labelled rows and others.
+    Semi,
+}
+
+impl ObjectiveKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::CrossEntropy,
+        Self::Focal,
+        Self::PseudoLabels,
+        Self::MeanTeacher,
+        Self::FixMatch,
+        Self::FlexMatch,
+    ];
+
+    /// As it stands in a recipe.
+    pub fn name(self) -> &'static str {
+        self.entry().0
+    }
+
+    /// The keys beside `kind` that have an effect with it.
+    pub fn keys(self) -> &'static [&'static str] {
+        self.entry().2
+    }
+
+    pub(crate) fn task(self) -> Task {
+        self.entry().1
+    }
+
+    fn entry(self) -> (&'static str, Task, &'static [&'static str]) {
+        match self {
+            Self::CrossEntropy => (
+                "cross-entropy",
+                Task::Classes,
+                &["label_smoothing", "class_balance"],
+            ),
+            Self::Focal => ("focal", Task::Classes, &["gamma", "class_balance"]),
+            Self::PseudoLabels => (
+                "pseudo-labels",
+                Task::Semi,
+                &[
+                    "label_smoothing",
+                    "unlabelled",
+                    "threshold",
+                    "weight",
+                    "ramp_steps",
+                ],
+            ),
+            Self::MeanTeacher => (
+                "mean-teacher",
+                Task::Semi,
+                &[
+                    "label_smoothing",
+                    "unlabelled",
+                    "weight",
+                    "ramp_steps",
+                    "decay",
+                ],
+            ),
+            Self::FixMatch => (
+                "fix-match",
+                Task::Semi,
+                &["label_smoothing", "unlabelled", "threshold", "weight"],
+            ),
+            Self::FlexMatch => (
+                "flex-match",
+                Task::Semi,
+                &["label_smoothing", "unlabelled", "threshold", "weight"],
+            ),
+        }
+    }
+}
+
+impl ObjectiveConfig {
+    /// The same learning from labels alone: what learning from other rows too is held against.
+    pub(crate) fn labels_alone(&self) -> Self {
+        Self {
+            kind: ObjectiveKind::CrossEntropy,
+            label_smoothing: self.label_smoothing,
+            ..Self::default()
+        }
+    }
+
+    /// How many samples without a label go with one that has one.
+    pub(crate) fn unlabelled(&self) -> usize {
+        self.unlabelled.unwrap_or(4)
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        self.check_keys()?;
+        let within = |key: &str, value: Option<f64>, below: f64| match value {
+            Some(value) if !(0.0..below).contains(&value) => Err(format!(
+                "objective.{key} = {value} must be at least 0 and below {below}"
+            )),
+            _ => Ok(()),
+        };
+        within("label_smoothing", self.label_smoothing, 1.0)?;
+        within("gamma", self.gamma, 100.0)?;
+        within("class_balance", self.class_balance, 1.0)?;
+        within("threshold", self.threshold, 1.0)?;
+        within("weight", self.weight, 1e6)?;
+        within("decay", self.decay, 1.0)?;
+        match self.unlabelled {
+            Some(n) if !(1..=1024).contains(&n) => {
+                Err(format!("objective.unlabelled = {n} must be 1 to 1024"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a key that has no effect with the kind.
+    fn check_keys(&self) -> Result<(), String> {
+        let Ok(Value::Table(table)) = Value::try_from(self) else {
+            return Ok(());
+        };
+        no_effect(&table, self.kind).map_or(Ok(()), Err)
+    }
+}
+
+fn no_effect(table: &Table, kind: ObjectiveKind) -> Option<String> {
+    let mut keys = table.keys().filter(|key| *key != "kind");
+    let key = keys.find(|key| !kind.keys().contains(&key.as_str()))?;
+    let others = ObjectiveKind::ALL.into_iter();
+    let others: Vec<&str> = others
+        .filter(|other| other.keys().contains(&key.as_str()))
+        .map(ObjectiveKind::name)
+        .collect();
+    Some(format!(
+        "objective.{key} has no effect with objective.kind = {:?}: remove it, or use {}",
+        kind.name(),
+        others.join(" or ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_called_what_they_are_read_as() {
+        for kind in ObjectiveKind::ALL {
+            let config: ObjectiveConfig =
+                toml::from_str(&format!("kind = {:?}", kind.name())).unwrap();
+            assert_eq!(config.kind, kind);
+            assert_eq!(config.validate(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_key_without_effect_is_refused_for_every_kind() {
+        let keys =
+            "label_smoothing gamma class_balance unlabelled threshold weight ramp_steps decay";
+        for kind in ObjectiveKind::ALL {
+            for key in keys.split(' ') {
+                let value = match key {
+                    "unlabelled" | "ramp_steps" => "3",
+                    _ => "0.5",
+                };
+                let text = format!("kind = {:?}\n{key} = {value}", kind.name());
+                let config: ObjectiveConfig = toml::from_str(&text).unwrap();
+                let start = format!(
+                    "objective.{key} has no effect with objective.kind = {:?}: remove it, or use ",
+                    kind.name()
+                );
+                match config.validate() {
+                    Ok(()) => assert!(kind.keys().contains(&key), "{text}"),
+                    Err(message) => {
+                        assert!(!kind.keys().contains(&key), "{text}");
+                        assert!(message.starts_with(&start), "{message}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        for (text, expected) in [
+            (
+                "label_smoothing = 1.0",
+                "label_smoothing = 1 must be at least 0 and below 1",
+            ),
+            (
+                "kind = \"focal\"\ngamma = -1.0",
+                "gamma = -1 must be at least 0 and below 100",
+            ),
+            (
+                "class_balance = nan",
+                "class_balance = NaN must be at least 0 and below 1",
+            ),
+            (
+                "class_balance = 1.0",
+                "class_balance = 1 must be at least 0 and below 1",
+            ),
+            (
+                "kind = \"fix-match\"\nthreshold = 1.0",
+                "threshold = 1 must be at least 0 and below 1",
+            ),
+            (
+                "kind = \"fix-match\"\nunlabelled = 0",
+                "unlabelled = 0 must be 1 to 1024",
+            ),
+        ] {
+            let config: ObjectiveConfig = toml::from_str(text).unwrap();
+            assert_eq!(
+                config.validate().unwrap_err(),
+                format!("objective.{expected}")
+            );
+        }
+    }
+}

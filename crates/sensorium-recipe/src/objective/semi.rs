@@ -1,0 +1,224 @@
+//! Objectives of a few labelled rows and many without a label.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+use sensorium_core::{Logits, Losses, Model, one_of};
+use sensorium_train::{
+    CollapseDetector, Consistency, FixMatch, FlexMatch, FlexTarget, Learned, Learner, Loss,
+    MeanTeacher, Objective, SemiLogits, Tally, ramp_up,
+};
+
+use super::{ObjectiveConfig, ObjectiveKind};
+use crate::modalities::Batch;
+use crate::model::RecipeModel;
+
+/// Over how many batches a model's answers are watched for being all the same.
+const WATCHED: usize = 50;
+
+/// Labelled samples, and two views of samples without a label.
+#[derive(Clone, Debug)]
+pub struct SemiBatch {
+    /// Those with a label, barely changed.
+    pub labelled: Batch,
+    /// Their classes, `[labelled]`.
+    pub classes: Tensor<1, Int>,
+    /// Those without, barely changed; on the plain device, since nothing is learned through them.
+    pub weak: Batch,
+    /// The same, changed in another way: much, or again barely.
+    pub other: Batch,
+    /// Which of all training rows they are, `[unlabelled]`.
+    pub samples: Tensor<1, Int>,
+}
+
+/// A model that learns from both.
+#[derive(Module, Debug)]
+pub struct SemiLearner {
+    /// What is to be trained.
+    pub model: RecipeModel,
+    /// An average of its weights, for what is taught by one.
+    pub teacher: Option<RecipeModel>,
+    /// What it is to become good at.
+    pub objective: SemiObjective,
+    #[module(skip)]
+    step: usize,
+    #[module(skip)]
+    decay: f64,
+    #[module(skip)]
+    weight: f64,
+    #[module(skip)]
+    ramp_steps: usize,
+}
+
+/// Whichever of them a recipe names.
+#[derive(Clone, Debug)]
+pub enum SemiObjective {
+    /// For its own answers too: of the same view, or of a barely changed one.
+    FixMatch(FixMatch),
+    /// With a threshold for each class.
+    FlexMatch(FlexMatch),
+    /// For agreeing with its average.
+    Agreement(Agreement),
+}
+
+one_of!(SemiObjective {
+    FixMatch,
+    FlexMatch,
+    Agreement
+});
+
+/// Cross-entropy of labelled samples, and agreement with a teacher about the others.
+#[derive(Module, Debug)]
+pub struct Agreement {
+    supervised: sensorium_train::CrossEntropy,
+    consistency: Consistency,
+    #[module(skip)]
+    detector: CollapseDetector,
+}
+
+/// Whether the other view of a sample without a label is much changed.
+pub(crate) fn strong(kind: ObjectiveKind) -> bool {
+    matches!(kind, ObjectiveKind::FixMatch | ObjectiveKind::FlexMatch)
+}
+
+impl SemiLearner {
+    /// A learner for so many training rows and classes, and what watches it for collapse.
+    pub(crate) fn new(
+        model: RecipeModel,
+        config: &ObjectiveConfig,
+        rows: usize,
+        n_classes: usize,
+        device: &Device,
+    ) -> (Self, CollapseDetector) {
+        let detector = CollapseDetector::new(WATCHED);
+        let learner = Self {
+            teacher: (config.kind == ObjectiveKind::MeanTeacher)
+                .then(|| MeanTeacher::new(model.clone()).teacher),
+            model,
+            objective: SemiObjective::new(config, rows, n_classes, detector.clone(), device),
+            step: 0,
+            decay: config.decay.unwrap_or(0.99),
+            weight: config
+                .weight
+                .unwrap_or(match config.kind == ObjectiveKind::MeanTeacher {
+                    true => 10.0,
+                    false => 1.0,
+                }),
+            ramp_steps: config.ramp_steps.unwrap_or(0),
+        };
+        (learner, detector)
+    }
+
+    /// The model to be judged and kept: the teacher, if there is one.
+    pub(crate) fn judged(&self) -> &RecipeModel {
+        self.teacher.as_ref().unwrap_or(&self.model)
+    }
+
+    /// Answers to samples without a label, as the model or its teacher gives them when nothing is learned.
+    fn calm(&self, batch: Batch) -> Logits {
+        let logits = self.judged().clone().valid().run(batch);
+        Tensor::from_inner(logits)
+    }
+}
+
+impl SemiObjective {
+    fn new(
+        config: &ObjectiveConfig,
+        rows: usize,
+        n_classes: usize,
+        detector: CollapseDetector,
+        device: &Device,
+    ) -> Self {
+        let supervised = config.cross_entropy();
+        let threshold = config.threshold.unwrap_or(0.95);
+        match config.kind {
+            ObjectiveKind::MeanTeacher => Self::Agreement(Agreement {
+                supervised,
+                consistency: Consistency,
+                detector,
+            }),
+            ObjectiveKind::FlexMatch => Self::FlexMatch(
+                FlexMatch::new(rows, n_classes, device)
+                    .with_supervised(supervised)
+                    .with_threshold(threshold)
+                    .with_weight(config.weight.unwrap_or(1.0))
+                    .with_detector(detector),
+            ),
+            _ => Self::FixMatch(
+                FixMatch::new()
+                    .with_supervised(supervised)
+                    .with_threshold(threshold)
+                    .with_detector(detector),
+            ),
+        }
+    }
+
+    /// The loss, with so much weight on samples without a label.
+    fn loss(
+        &self,
+        output: SemiLogits,
+        classes: Tensor<1, Int>,
+        samples: Tensor<1, Int>,
+        weight: f64,
+    ) -> Loss {
+        match self {
+            Self::FixMatch(objective) => {
+                objective.clone().with_weight(weight).loss(output, classes)
+            }
+            Self::FlexMatch(objective) => objective.loss(output, FlexTarget { classes, samples }),
+            Self::Agreement(objective) => objective.loss(output, classes, weight),
+        }
+    }
+}
+
+impl Agreement {
+    fn loss(&self, output: SemiLogits, classes: Tensor<1, Int>, weight: f64) -> Loss {
+        self.detector.see(output.weak.clone());
+        let labelled = self.supervised.loss(output.labelled, classes).total;
+        let agreement = self.consistency.loss(output.strong, output.weak).total;
+        let loss = Loss {
+            total: labelled.clone(),
+            terms: vec![("labelled".to_owned(), labelled)],
+        };
+        loss.plus("unlabelled", agreement, weight)
+    }
+}
+
+impl Learner for SemiLearner {
+    type Batch = SemiBatch;
+
+    fn learn(&self, batch: SemiBatch) -> Learned {
+        let mut losses = Losses::default();
+        let labelled = self.model.run_with(batch.labelled, &mut losses);
+        let tally = Tally::of_classes(labelled.clone(), batch.classes.clone());
+        let output = SemiLogits {
+            labelled,
+            weak: self.calm(batch.weak),
+            strong: self.model.run_with(batch.other, &mut Losses::default()),
+        };
+        let weight = self.weight * ramp_up(self.step, self.ramp_steps);
+        let loss = self
+            .objective
+            .loss(output, batch.classes, batch.samples, weight);
+        Learned {
+            loss: loss.and(losses),
+            tally: Some(tally),
+        }
+    }
+
+    fn before_step(self, step: usize) -> Self {
+        let Some(teacher) = self.teacher else {
+            return Self { step, ..self };
+        };
+        let models = MeanTeacher {
+            student: self.model,
+            teacher,
+        };
+        let models = models.follow(self.decay, step);
+        Self {
+            model: models.student,
+            teacher: Some(models.teacher),
+            step,
+            ..self
+        }
+    }
+}

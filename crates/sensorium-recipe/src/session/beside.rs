@@ -1,0 +1,75 @@
+//! What else: the same recipe with something changed, trained beside, so that a number has one to be held against.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Options, RunMetrics, run_within, stages};
+use crate::folder::RunFolder;
+use crate::{Error, Observer, Recipe};
+
+/// Where a run keeps its variations.
+const FOLDER: &str = "beside";
+
+/// What a variation came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    /// What the recipe calls it.
+    pub name: String,
+    /// Its folder, inside of the run's.
+    pub run: PathBuf,
+    /// Its share of right answers on the same rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// Its macro F1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub macro_f1: Option<f64>,
+}
+
+/// Trains each variation of a recipe, whose own run took so many steps.
+pub(super) fn run(
+    recipe: &Recipe,
+    folder: &RunFolder,
+    steps: usize,
+    options: &Options<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Beside>, Error> {
+    let mut done = Vec::new();
+    for (name, mut variation) in recipe.variations(steps)? {
+        observer.note(&format!("beside: {name}"));
+        let run = PathBuf::from(FOLDER).join(&name);
+        // What was learned before is not learned twice.
+        let made = stages::made(recipe, folder);
+        let shared: Vec<String> = variation
+            .pretrain
+            .iter()
+            .filter(|(name, stage)| recipe.pretrain.get(*name) == Some(stage))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in shared {
+            variation.pretrain.remove(&name);
+            if let Some(path) = made.get(&name) {
+                variation.start.insert(name, path.clone());
+            }
+        }
+        let metrics = run_within(
+            &folder.path().join(&run),
+            || Ok(variation),
+            options,
+            observer,
+        )?;
+        done.push(Beside::of(name, run, &metrics));
+    }
+    Ok(done)
+}
+
+impl Beside {
+    fn of(name: String, run: PathBuf, metrics: &RunMetrics) -> Self {
+        Self {
+            name,
+            run,
+            accuracy: metrics.accuracy(),
+            macro_f1: metrics.macro_f1(),
+        }
+    }
+}

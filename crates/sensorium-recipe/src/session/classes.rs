@@ -1,0 +1,193 @@
+//! Runs whose model answers with a class.
+
+use burn::module::Module;
+use burn::tensor::Device;
+use sensorium_core::seed;
+use sensorium_train::{
+    CollapseDetector, Feed, Outcome, StopOnCollapse, Supervised, Trainer, Watch,
+};
+
+use super::read::{note_lost, settings};
+use super::{Finished, Options, Run, RunMetrics, beside};
+use crate::evaluate::Measure;
+use crate::export::export;
+use crate::feed::{Labelled, Learning, Semi, TrainFeed, View};
+use crate::model::{RecipeModel, build};
+use crate::objective::{SemiLearner, Task, strong};
+use crate::observer::Watching;
+use crate::validate::{Classifies, Validation};
+use crate::{Error, Observer, report};
+
+/// What training gave.
+struct Learned {
+    model: RecipeModel,
+    steps: usize,
+    seconds: f64,
+}
+
+/// Trains, tests, and writes all there is to know.
+pub(super) fn finish(
+    mut run: Run,
+    options: &Options<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Finished, Error> {
+    let classes = run.data.labels.names().to_vec();
+    let Learned {
+        model,
+        steps,
+        seconds,
+    } = learn(&run, &classes, options.device, observer)?;
+    let (recipe, folder, test_rows) = (&run.recipe, &run.folder, &run.parts.test);
+    // What was added to a tower's weights is now part of them.
+    let model = model.materialize();
+    let measure = Measure {
+        classes: &classes,
+        device: options.device,
+        batch_size: recipe.batch.eval_size,
+        threads: recipe.batch.n_threads(),
+    };
+    let of = recipe.encoders.modalities();
+    observer.phase("testing", test_rows.len());
+    let answers = measure.answers(&model, test_rows, &of, observer)?;
+    observer.phase_end();
+    let test = measure.score(test_rows, &answers)?;
+    let ablation = measure.ablation(&model, test_rows, &of, &test, observer)?;
+    export(folder, recipe, &model, &run.processors, &classes)?;
+    note_lost(&run.parts, &mut run.data, folder, observer)?;
+    let mut metrics = RunMetrics {
+        recipe: recipe.name.clone(),
+        backend: options.backend.clone(),
+        parameters: model.num_params(),
+        steps,
+        train_seconds: seconds,
+        total_seconds: 0.0,
+        skipped_rows: run.data.bad.len(),
+        test: Some(test),
+        ablation: Some(ablation),
+        scores: Default::default(),
+        beside: Vec::new(),
+    };
+    metrics.beside = beside::run(recipe, folder, steps, options, observer)?;
+    metrics.total_seconds = run.started.elapsed().as_secs_f64();
+    let html = report::html(recipe, folder, &run.data, test_rows, &answers, &metrics)?;
+    folder.write("report.html", html.as_bytes())?;
+    // Last, because its presence says that the run is complete.
+    folder.write_json("metrics.json", &metrics)?;
+    Ok(Finished {
+        folder: run.folder,
+        metrics,
+    })
+}
+
+fn learn(
+    run: &Run,
+    classes: &[String],
+    device: &Device,
+    observer: &mut dyn Observer,
+) -> Result<Learned, Error> {
+    let recipe = &run.recipe;
+    let model = build(recipe, &run.processors, classes.len(), device)?;
+    let model = run.begun(model)?;
+    let rows = &run.parts.train;
+    let learning = run.learning();
+    match recipe.objective.kind.task() {
+        Task::Classes => {
+            let mut counts = vec![0; classes.len()];
+            let labels = (0..rows.len()).filter_map(|row| rows.label(row));
+            labels.for_each(|label| counts[label] += 1);
+            let learner = Supervised::new(model, recipe.objective.for_classes(&counts));
+            let feed = run.feed(Labelled::new(learning), device);
+            train(
+                run,
+                classes,
+                learner,
+                &feed,
+                &mut Watching(observer),
+                device,
+            )
+        }
+        Task::Semi => {
+            let (learner, detector) =
+                SemiLearner::new(model, &recipe.objective, rows.len(), classes.len(), device);
+            let other = match strong(recipe.objective.kind) {
+                true => View::Strong,
+                false => View::Again,
+            };
+            let feed = Semi::new(learning, recipe.objective.unlabelled(), other);
+            let feed = run.feed(feed, device);
+            let mut watch = StopOnCollapse::new(Watching(observer), detector.clone());
+            let learned = train(run, classes, learner, &feed, &mut watch, device)?;
+            collapsed(&detector)?;
+            Ok(learned)
+        }
+    }
+}
+
+/// An error, if a model has come to say the same of everything.
+fn collapsed(detector: &CollapseDetector) -> Result<(), Error> {
+    match detector.collapse() {
+        Some(collapse) => Err(Error::Collapsed(collapse)),
+        None => Ok(()),
+    }
+}
+
+fn train<L: Classifies, F: Feed<Batch = L::Batch>>(
+    run: &Run,
+    classes: &[String],
+    learner: L,
+    feed: &F,
+    watch: &mut impl Watch,
+    device: &Device,
+) -> Result<Learned, Error> {
+    let recipe = &run.recipe;
+    let mut validation = Validation {
+        rows: run.parts.valid.clone(),
+        classes: classes.to_vec(),
+        of: recipe.encoders.modalities(),
+        device: device.clone(),
+        batch_size: recipe.batch.eval_size,
+        threads: recipe.batch.n_threads(),
+    };
+    let outcome: Outcome<L> = Trainer::new(recipe.train.clone(), run.folder.path())
+        .resume(run.resume)
+        .with_settings(settings(run, classes)?)
+        .with_lock(run.lock.clone())
+        .run(learner, feed, &mut validation, watch, device)?;
+    Ok(Learned {
+        model: outcome.learner.trained().clone(),
+        steps: outcome.steps,
+        seconds: outcome.seconds,
+    })
+}
+
+impl Run {
+    /// What is learned from.
+    fn learning(&self) -> Learning {
+        let recipe = &self.recipe;
+        Learning {
+            rows: self.parts.train.clone(),
+            size: recipe.batch.size,
+            modality_dropout: recipe.batch.modality_dropout,
+            seed: seed::derive(recipe.train.seed, &[seed::of_name("feed")]),
+        }
+    }
+
+    fn feed<B>(&self, batching: B, device: &Device) -> TrainFeed<B> {
+        TrainFeed {
+            batching,
+            threads: self.recipe.batch.n_threads(),
+            device: device.clone().autodiff(),
+        }
+    }
+
+    /// A model whose encoders begin where others have come to, and of which some do not learn.
+    fn begun(&self, mut model: RecipeModel) -> Result<RecipeModel, Error> {
+        for (name, path) in &self.starts {
+            let file = path.join("model").join("model.safetensors");
+            let part = format!("encoders.{name}.");
+            model = sensorium_train::import_part(&model, &file, &part)?;
+        }
+        model.encoders = model.encoders.frozen(&self.recipe.frozen);
+        Ok(model)
+    }
+}

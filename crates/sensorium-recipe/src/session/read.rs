@@ -1,0 +1,171 @@
+//! The data of a run: opened, checked, parted and prepared before anything is learned.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sensorium_core::Modality;
+use sensorium_data::{BadRow, OnError, Row};
+use sensorium_train::Weights;
+
+use super::Run;
+use crate::dataset::Dataset;
+use crate::folder::RunFolder;
+use crate::modalities::Processors;
+use crate::objective::Task;
+use crate::prepare::{How, Prepared, Wanted, prepare};
+use crate::{Error, Observer, Recipe, report};
+
+/// The parts of a data set, prepared.
+pub(super) struct Parts {
+    pub(super) train: Prepared,
+    pub(super) valid: Prepared,
+    pub(super) test: Prepared,
+}
+
+/// Opens, checks and prepares the data.
+pub(super) fn read(
+    recipe: &Recipe,
+    starts: &BTreeMap<String, PathBuf>,
+    observer: &mut dyn Observer,
+) -> Result<(Dataset, Arc<Processors>, Parts), Error> {
+    let mut data = Dataset::open(recipe, None, None)?;
+    data.learn_also(recipe)?;
+    data.notes.iter().for_each(|line| observer.note(line));
+    data.split(recipe)?;
+    data.keep_labels(recipe);
+    let opened = |modality: Modality| Some(starts.get(modality.name())?.join("model"));
+    let processors = recipe
+        .encoders
+        .fit(opened, |modality| data.training_sources(modality))
+        .map_err(|reason| Error::Modality {
+            what: "learning from the training rows".to_owned(),
+            reason,
+        })?;
+    let processors = Arc::new(processors);
+    let mut how = How {
+        on_error: recipe.data.on_error,
+        threads: recipe.batch.n_threads(),
+        room: recipe.batch.room(),
+    };
+    let without =
+        recipe.objective.kind.task() == Task::Semi || recipe.data.labels_per_class.is_some();
+    let mut part = |name: &str, rows: Vec<Row>| {
+        let wanted = match name == "training" && without {
+            true => Wanted::MaybeLabel(&data.labels),
+            false => Wanted::Label(&data.labels),
+        };
+        let done = prepare(rows, &processors, wanted, how, observer)?;
+        how.room = done.room;
+        if done.prepared.is_empty() && name != "validation" {
+            return Err(Error::Empty {
+                what: format!("the {name} part of {}", data.name),
+                why: match recipe.data.on_error {
+                    OnError::Skip => {
+                        " that can be used: see the reasons above, or the split".to_owned()
+                    }
+                    OnError::Fail => {
+                        ": see [data.split], or the manifest's split column".to_owned()
+                    }
+                },
+            });
+        }
+        Ok((done.prepared, done.bad))
+    };
+    let (train, bad_train) = part("training", data.training().cloned().collect())?;
+    if train.labelled().is_empty() {
+        return Err(Error::Empty {
+            what: format!("the training part of {}", data.name),
+            why: " with a label: at least one of each class is needed".to_owned(),
+        });
+    }
+    let (valid, bad_valid) = part(
+        "validation",
+        data.part(&data.splits.valid).cloned().collect(),
+    )?;
+    let (test, bad_test) = part("test", data.part(&data.splits.test).cloned().collect())?;
+    for bad in [bad_train, bad_valid, bad_test].into_iter().flatten() {
+        data.bad.push(bad);
+    }
+    for bad in &data.bad {
+        observer.note(&format!("left out: {bad}"));
+    }
+    let anew = train.uncached() + valid.uncached() + test.uncached();
+    if anew > 0 {
+        observer.note(&format!(
+            "{anew} prepared rows have no room in memory and are decoded anew each time: see batch.cache_mib and batch.cache_rows"
+        ));
+    }
+    if valid.is_empty()
+        && let Some(line) = nothing_to_validate(recipe, &data.name)
+    {
+        observer.note(&line);
+    }
+    Ok((data, processors, Parts { train, valid, test }))
+}
+
+/// What a recipe asks of a validation that has no rows, in one line.
+fn nothing_to_validate(recipe: &Recipe, data: &str) -> Option<String> {
+    let train = &recipe.train;
+    let keys = [
+        ("train.early_stop", train.early_stop.is_some()),
+        ("train.metric", train.metric.is_some()),
+        ("train.weights = \"best\"", train.weights == Weights::Best),
+    ];
+    let asked: Vec<&str> = keys
+        .iter()
+        .filter(|(_, set)| *set)
+        .map(|(key, _)| *key)
+        .collect();
+    (!asked.is_empty()).then(|| {
+        format!(
+            "the validation part of {data} has no rows, so that {} {} no effect: the run goes to its end, and its last weights are kept",
+            asked.join(" and "),
+            if asked.len() == 1 { "has" } else { "have" }
+        )
+    })
+}
+
+/// Lists rows that could be decoded at first and no longer could later on.
+pub(super) fn note_lost(
+    parts: &Parts,
+    data: &mut Dataset,
+    folder: &RunFolder,
+    observer: &mut dyn Observer,
+) -> Result<(), Error> {
+    let parts = [&parts.train, &parts.valid, &parts.test];
+    let lost: Vec<BadRow> = parts.into_iter().flat_map(Prepared::lost_rows).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    for bad in &lost {
+        observer.note(&format!("left out: {bad}"));
+    }
+    data.bad.extend(lost);
+    report::write_skipped(folder, data)
+}
+
+/// What a run depends on besides its table `[train]` and its training rows: what must be the same to go on with it.
+pub(super) fn settings(run: &Run, classes: &[String]) -> Result<serde_json::Value, Error> {
+    let recipe = serde_json::to_value(&run.recipe);
+    let mut settings = recipe.map_err(|error| Error::folder(run.folder.recipe_path(), error))?;
+    // Names, where the same rows lie, and what is done how fast, change no number.
+    for (table, keys) in [
+        (
+            "",
+            &["name", "about", "train", "beside", "pretrain", "start"][..],
+        ),
+        ("/data", &["path", "also"]),
+        ("/batch", &["threads", "cache_rows", "cache_mib"]),
+    ] {
+        if let Some(table) = settings.pointer_mut(table).and_then(|t| t.as_object_mut()) {
+            table.retain(|key, _| !keys.contains(&key.as_str()));
+        }
+    }
+    settings["rows"] = serde_json::json!({
+        "validation": run.parts.valid.identity(),
+        "test": run.parts.test.identity(),
+        "classes": classes,
+    });
+    Ok(settings)
+}

@@ -1,0 +1,175 @@
+//! Recipes made of another: what its `[pretrain]` and `[beside]` ask for.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::objective::Task;
+use crate::parse::nearest;
+use crate::{Error, Recipe};
+
+/// `[pretrain.NAME]`: an encoder first learns without labels, in a run of its own. Keys that stand here replace the recipe's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stage {
+    /// Keys of `[data]`.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    pub data: Table,
+    /// Keys of `[batch]`.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    pub batch: Table,
+    /// The table `[objective]`, whole.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    pub objective: Table,
+    /// Keys of `[train]`.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    pub train: Table,
+}
+
+/// Tables that say what comes before, after or beside.
+const OTHERS: [&str; 4] = ["frozen", "start", "pretrain", "beside"];
+
+impl Recipe {
+    /// Refuses what `frozen`, `start`, `pretrain` and `beside` cannot mean.
+    pub(crate) fn validate_others(&self) -> Result<(), String> {
+        let modalities = self.encoders.modalities();
+        let known: Vec<&str> = modalities.iter().map(|m| m.name()).collect();
+        let named = |key: &str, name: &str| match known.contains(&name) {
+            true => Ok(()),
+            false => {
+                let near = nearest(name, &known).map(|near| format!("; did you mean {near:?}?"));
+                let near = near.unwrap_or_default();
+                Err(format!(
+                    "{key} names no encoder of the recipe: it has {}{near}",
+                    known.join(", ")
+                ))
+            }
+        };
+        for name in &self.frozen {
+            named(&format!("frozen = {name:?}"), name)?;
+        }
+        for name in self.start.keys() {
+            named(&format!("start.{name}"), name)?;
+            if self.pretrain.contains_key(name) {
+                return Err(format!(
+                    "start.{name} and pretrain.{name} exclude each other: remove one"
+                ));
+            }
+        }
+        for name in self.pretrain.keys() {
+            named(&format!("pretrain.{name}"), name)?;
+            self.derived(name)
+                .map_err(|message| format!("pretrain.{name}: {message}"))?;
+        }
+        for (name, sets) in &self.beside {
+            let simple = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+            if name.is_empty() || !name.chars().all(simple) {
+                return Err(format!(
+                    "beside.{name} becomes a folder's name: use letters, digits, - and _"
+                ));
+            }
+            self.with(name, sets).map_err(|error| match error {
+                Error::Recipe { place, message } => format!("beside.{name}: {place}: {message}"),
+                other => format!("beside.{name}: {other}"),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The run in which an encoder first learns without labels.
+    pub(crate) fn stage(&self, name: &str) -> Result<Self, Error> {
+        self.derived(name).map_err(|message| Error::Recipe {
+            place: format!("pretrain.{name}"),
+            message,
+        })
+    }
+
+    fn derived(&self, name: &str) -> Result<Self, String> {
+        let stage = &self.pretrain[name];
+        let mut table = self.table();
+        for key in OTHERS.into_iter().chain(["fusion", "head", "about"]) {
+            table.remove(key);
+        }
+        table.insert(
+            "name".to_owned(),
+            Value::from(format!("{}-{name}", self.name)),
+        );
+        table.insert("objective".to_owned(), Value::from(stage.objective.clone()));
+        let of = |table: &mut Table, key: &str, others: &Table| {
+            let own = table
+                .entry(key.to_owned())
+                .or_insert_with(|| Value::from(Table::new()));
+            let own = own.as_table_mut().expect("a recipe's tables are tables");
+            own.extend(others.clone());
+        };
+        // Labels have no say, and one way to say how long takes the place of the other.
+        if let Some(Value::Table(data)) = table.get_mut("data") {
+            data.remove("labels_per_class");
+        }
+        if let (Some(Value::Table(train)), true) =
+            (table.get_mut("train"), stage.train.contains_key("epochs"))
+        {
+            train.remove("steps");
+        }
+        of(&mut table, "data", &stage.data);
+        of(&mut table, "batch", &stage.batch);
+        of(&mut table, "train", &stage.train);
+        let recipe =
+            Self::deserialize(Value::from(table)).map_err(|error| error.message().to_owned())?;
+        let recipe = Self {
+            encoders: recipe.encoders.only(name),
+            ..recipe
+        };
+        recipe.validate()?;
+        match recipe.objective.kind.task() {
+            Task::Classes | Task::Semi => Err(format!(
+                "objective.kind = {:?} learns from labels: name one that does not",
+                recipe.objective.kind.name()
+            )),
+        }
+    }
+
+    /// What is trained beside a run of so many steps, by name: each as a recipe of its own.
+    pub(crate) fn variations(&self, steps: usize) -> Result<BTreeMap<String, Self>, Error> {
+        let mut all: BTreeMap<String, Self> = self
+            .beside
+            .iter()
+            .map(|(name, sets)| Ok((name.clone(), self.with(name, sets)?)))
+            .collect::<Result<_, Error>>()?;
+        // What is gained by rows without labels is never said without what the labels alone give.
+        if self.objective.kind.task() == Task::Semi
+            && !all
+                .values()
+                .any(|v| v.objective.kind.task() == Task::Classes)
+        {
+            let mut alone = self.with(LABELS_ALONE, &[])?;
+            alone.objective = self.objective.labels_alone();
+            alone.train.steps = Some(steps);
+            all.insert(LABELS_ALONE.to_owned(), alone);
+        }
+        Ok(all)
+    }
+
+    /// The recipe with something set, and nothing beside it.
+    fn with(&self, name: &str, sets: &[String]) -> Result<Self, Error> {
+        let mut table = self.table();
+        table.remove("beside");
+        table.insert(
+            "name".to_owned(),
+            Value::from(format!("{}-{name}", self.name)),
+        );
+        let text = toml::to_string(&table).expect("a recipe is a table of plain values");
+        Self::parse(&self.name, &text, sets)
+    }
+
+    fn table(&self) -> Table {
+        match Value::try_from(self) {
+            Ok(Value::Table(table)) => table,
+            _ => unreachable!("a recipe is a table of plain values"),
+        }
+    }
+}
+
+/// What learning from the labels alone is called.
+const LABELS_ALONE: &str = "labels-alone";
