@@ -29,6 +29,8 @@ pub use sensorium_eval as eval;
 pub use sensorium_hub as hub;
 #[cfg(feature = "models")]
 pub use sensorium_models as models;
+#[cfg(feature = "train")]
+pub use sensorium_pretrain as pretrain;
 #[cfg(feature = "recipe")]
 pub use sensorium_recipe as recipe;
 #[cfg(feature = "text")]
