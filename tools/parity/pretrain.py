@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from transformers import BertConfig, BertForPreTraining, ViTMAEConfig, ViTMAEForPreTraining
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 OUT = Path(__file__).parents[2] / "crates/sensorium-pretrain/tests/fixtures"
 
@@ -79,6 +80,8 @@ def autoencoder(name, normalised):
         layer_norm_eps=1e-6,
     )
     model = ViTMAEForPreTraining(config).eval()
+    # A model that is not loaded has zeros for the decoder's positions: they are drawn in its making, and then set to 0.
+    model.decoder.initialize_weights(model.vit.embeddings.patch_embeddings.num_patches)
     shake(model)
     seen = {}
     watch(model.vit.layers, model.vit.layernorm, "encoder", seen)
@@ -131,7 +134,8 @@ def language():
 
     class Tower(torch.nn.Module):
         def forward(self, *_, **__):
-            return hidden, pooler(hidden)
+            pooled = pooler(hidden)
+            return BaseModelOutputWithPooling(last_hidden_state=hidden, pooler_output=pooled)
 
     pooler, table = model.bert.pooler, model.bert.embeddings.word_embeddings.weight
     model.bert = Tower()

@@ -228,8 +228,8 @@ impl MaskedAutoencoder {
         self.loss_with(encoder, batch, masks, &mut NoTap)
     }
 
-    /// The same, showing the encoder's intermediates under `encoder`, `decoder.blocks.N.output`, `decoder.output` and
-    /// `predicted`.
+    /// The same, showing the encoder's intermediates under `encoder`, `decoder.embeds`, `decoder.blocks.N.output`,
+    /// `decoder.output` and `predicted`.
     ///
     /// # Panics
     /// If masks are for another number of samples or tokens.
@@ -278,9 +278,12 @@ impl MaskedAutoencoder {
             let kept = masks.keep(opened.tokens.clone());
             (opened, encoder.close_with(kept, tap))
         });
-        let tokens = self.in_place(latent, &opened.tokens.pad, masks);
+        let mut tokens = self.in_place(latent, &opened.tokens.pad, masks);
         let [_, n, _] = tokens.dims();
-        let decoded = in_layer(tap, "decoder", |tap| self.decoder.forward_with(tokens, tap));
+        let decoded = in_layer(tap, "decoder", |tap| {
+            tokens.embeds = tap.tensor("embeds", tokens.embeds);
+            self.decoder.forward_with(tokens, tap)
+        });
         let decoded = decoded.embeds.narrow(1, self.n_extra, n - self.n_extra);
         let predicted = tap.tensor("predicted", linear(&self.predict, decoded));
         (predicted, opened)
