@@ -3,10 +3,11 @@
     pip install -r tools/parity/requirements.txt
     python tools/parity/pretrain.py
 
-`autoencoder` and `autoencoder-plain` are ViTMAEForPreTraining of random weights, with normalised targets and without, over an
-image of two channels; `language` is the head of BertForPreTraining. Patches are in ours by channel, row and column, so the rows of
-the prediction stand in another order. What is kept is in the order of its places, so that hidden states can be compared. Weights
-are `weights.PATH` by the path that the parameter has in ours, linear maps as [in, out]. Seed 29.
+`autoencoder` and `autoencoder-plain` are ViTMAEForPreTraining of random weights, with normalised targets and without, over
+images of two channels; `crates/sensorium` compares the vision transformer with them as well. `language` is the head of
+BertForPreTraining. Patches are in ours by channel, row and column, so the rows of the prediction stand in another order. What is
+kept is in the order of its places, so that hidden states can be compared. Weights are `weights.PATH` by the path that the parameter
+has in ours, linear maps as [in, out]. Seed 29.
 """
 
 from pathlib import Path
@@ -113,6 +114,7 @@ def autoencoder(name, normalised):
     weights |= blocks("task.decoder", model.decoder.decoder_layers, model.decoder.decoder_norm)
     weights |= linear("task.embed", model.decoder.decoder_embed)
     results = {
+        "input.pixels": pixels,
         "input.contents": model.patchify(pixels)[..., order],
         "masked": output.mask.long(),
         "predicted": output.logits[..., order],

@@ -1,7 +1,7 @@
 //! A multimodal toolkit on Burn: encode, fuse, train and ship models of text, images and sound.
 //!
 //! This crate re-exports the others behind one feature each: `text`, `vision`, `audio`, `models` (published
-//! families and their checkpoints), `train` (with data and evaluation) and `recipe`, all on by default; and the backends `flex` (on by default), `wgpu`, `libtorch` and `cuda`.
+//! families and their checkpoints), `train` (with data, pretraining and evaluation) and `recipe`, all on by default; and the backends `flex` (on by default), `wgpu`, `libtorch` and `cuda`.
 //!
 //! ```
 //! use sensorium::{fusion::ConcatFusionConfig, prelude::*, vision::{IMAGE, ImageBatch, VitConfig}};
@@ -54,3 +54,8 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
+
+/// A chapter's examples, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/src/pretraining.md")]
+pub struct Pretraining;
