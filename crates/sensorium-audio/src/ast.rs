@@ -5,7 +5,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Bool, Device, Tensor};
 use sensorium_core::nn::{Transformer, TransformerConfig, trunc_normal};
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Modality, Tap, Tokens, assert_shape, need};
+use sensorium_core::{Encoder, Maskable, Modality, Opened, Tap, Tokens, assert_shape, need};
 
 use crate::{AUDIO, AudioBatch, Error};
 
@@ -182,6 +182,27 @@ impl Encoder for Ast {
     }
 
     fn encode_with<T: Tap>(&self, batch: AudioBatch, tap: &mut T) -> Tokens {
+        let opened = self.open_with(batch, tap);
+        self.close_with(opened.tokens, tap)
+    }
+}
+
+impl Maskable for Ast {
+    fn d_content(&self) -> usize {
+        self.patch_frames * self.patch_mels
+    }
+
+    fn grid(&self) -> [usize; 2] {
+        let [times, bands, _] = self.position.shape().dims();
+        [times, bands]
+    }
+
+    /// Contents are the features of a patch, frame by frame. A patch at the end of a sound may hold frames of padding; they
+    /// count as they are.
+    ///
+    /// # Panics
+    /// If there are more frames than positions, or they do not make whole patches.
+    fn open_with<T: Tap>(&self, batch: AudioBatch, tap: &mut T) -> Opened {
         let AudioBatch { features, pad } = batch;
         let patches = self.patches(features);
         let [most, bands, d] = self.position.shape().dims();
@@ -196,11 +217,15 @@ impl Encoder for Ast {
             .val()
             .slice([0..times, 0..bands, 0..d])
             .unsqueeze_dim(0);
-        let embeds = (self.patch.forward(patches) + positions).reshape([n, times * bands, d]);
-        let embeds = tap.tensor("patches", embeds);
-        let pad = self.pad(pad, bands);
+        let embeds = self.patch.forward(patches.clone()) + positions;
+        let embeds = tap.tensor("patches", embeds.reshape([n, times * bands, d]));
+        let contents = patches.reshape([n, times * bands, patch]);
+        Opened::new(Tokens::new(embeds, self.pad(pad, bands)), contents)
+    }
+
+    fn close_with<T: Tap>(&self, tokens: Tokens, tap: &mut T) -> Tokens {
         in_layer(tap, "transformer", |tap| {
-            self.transformer.forward_with(Tokens::new(embeds, pad), tap)
+            self.transformer.forward_with(tokens, tap)
         })
     }
 }

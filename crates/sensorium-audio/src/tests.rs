@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
-use sensorium_core::{Encoder, ModalityKit, Processor, Source, Tokens, seed};
+use sensorium_core::{Encoder, Maskable, ModalityKit, Opened, Processor, Source, Tokens, seed};
 use sensorium_testkit::{
     assert_close, bools, check_gradients, devices, floats, parameter_snapshot, random,
 };
@@ -284,6 +284,32 @@ fn every_parameter_trains() {
         check_gradients(encoder, |e| {
             (e.encode(batch).zero_padding().embeds * w).sum()
         });
+    }
+}
+
+#[test]
+fn opening_and_closing_is_encoding_to_the_last_bit() {
+    for device in devices() {
+        let encoder = AstConfig::debug().init(&device);
+        let samples = [sample(12, 1), sample(7, 2)];
+        let batch = processor().collate(&[Some(&samples[0]), None, Some(&samples[1])], &device);
+        let expected = encoder.encode(batch.clone());
+        let Opened { tokens, contents } = encoder.open(batch.clone());
+        assert_eq!(encoder.grid(), [3, 2]);
+        assert_eq!((tokens.dims(), contents.dims()), ([3, 6, 8], [3, 6, 16]));
+        assert_eq!((encoder.d_content(), encoder.n_extra()), (16, 0));
+        // A patch is its frames, one after the other, and each frame its bands: the third is frames 4 to 7, bands 0 to 3.
+        let features = batch.features.clone().slice([0..1, 4..8, 0..4]);
+        let third = contents.slice([0..1, 2..3]);
+        assert_eq!(floats(&third), floats(&features));
+        // In one piece: patches, positions, blocks.
+        let x = encoder.patch.forward(encoder.open(batch).contents);
+        let x = x + encoder.position.val().reshape([1, 6, 8]);
+        let whole = Tokens::new(x, tokens.pad.clone());
+        for found in [encoder.close(tokens), encoder.transformer.forward(whole)] {
+            assert_eq!(floats(&found.embeds), floats(&expected.embeds));
+            assert_eq!(bools(&found.pad), bools(&expected.pad));
+        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use burn::module::{Module, ModuleDisplay};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Modality, NoTap, Parts, Source, Tap, Tokens};
+use crate::{Modality, NoTap, Parts, Source, Tap, Tokens, assert_shape};
 
 /// Turns raw content into host samples, and samples into device batches. Holds no tensors.
 pub trait Processor: Clone + Debug + Send + Sync + 'static {
@@ -78,6 +78,63 @@ pub trait Encoder: Module + ModuleDisplay {
     /// Encodes a batch: `[batch, tokens, d_output]` with padding marked.
     fn encode(&self, batch: Self::Batch) -> Tokens {
         self.encode_with(batch, &mut NoTap)
+    }
+}
+
+/// An encoder that can be given a part of its tokens alone, to guess the others from them (masked modelling).
+///
+/// [`encode`](Encoder::encode) is [`open`](Maskable::open) and then [`close`](Maskable::close), to the last bit; between them,
+/// tokens can be left out. What is left needs no order: each token brings its position with it.
+pub trait Maskable: Encoder {
+    /// How many numbers a token stands for.
+    fn d_content(&self) -> usize;
+
+    /// The most rows and columns of tokens, which stand row by row. A sample may have fewer rows.
+    fn grid(&self) -> [usize; 2];
+
+    /// How many tokens of its own, such as a class token, [`close`](Maskable::close) puts first.
+    fn n_extra(&self) -> usize {
+        0
+    }
+
+    /// Tokens before any of them sees another, showing named intermediates to `tap`.
+    fn open_with<T: Tap>(&self, batch: Self::Batch, tap: &mut T) -> Opened;
+
+    /// Encodes tokens, all or some, showing named intermediates to `tap`.
+    fn close_with<T: Tap>(&self, tokens: Tokens, tap: &mut T) -> Tokens;
+
+    /// Tokens before any of them sees another.
+    fn open(&self, batch: Self::Batch) -> Opened {
+        self.open_with(batch, &mut NoTap)
+    }
+
+    /// Encodes tokens, all or some of what [`open`](Maskable::open) gave: `[batch, some, d_output]` →
+    /// `[batch, n_extra + some, d_output]`. The encoder's own tokens are padding where all others are.
+    fn close(&self, tokens: Tokens) -> Tokens {
+        self.close_with(tokens, &mut NoTap)
+    }
+}
+
+/// What a [`Maskable`] encoder makes of a batch before its tokens see each other.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// With their positions: `[batch, tokens, d_output]`.
+    pub tokens: Tokens,
+    /// What each token stands for, such as the pixels of its patch: `[batch, tokens, d_content]`. Those of padding are
+    /// unspecified but finite.
+    pub contents: Tensor<3>,
+}
+
+impl Opened {
+    /// Puts both together.
+    ///
+    /// # Panics
+    /// If there are not as many contents as tokens.
+    pub fn new(tokens: Tokens, contents: Tensor<3>) -> Self {
+        let [batch, n_tokens, _] = tokens.dims();
+        let [_, _, d_content] = contents.dims();
+        assert_shape!(contents, [batch, n_tokens, d_content]);
+        Self { tokens, contents }
     }
 }
 

@@ -17,7 +17,7 @@ mod source;
 pub mod tap;
 mod tokens;
 
-pub use encoder::{Encoder, EncoderSet, HostBytes, ModalityKit, Processor};
+pub use encoder::{Encoder, EncoderSet, HostBytes, Maskable, ModalityKit, Opened, Processor};
 pub use gathered::Gathered;
 pub use guard::quietly;
 pub use misfit::{Misfit, need};

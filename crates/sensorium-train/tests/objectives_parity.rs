@@ -197,16 +197,26 @@ fn parity_of_labels_and_numbers() {
 #[test]
 fn parity_of_contrastive_losses() {
     let pairs = |asked: &Asked| Pairs::new(asked.rows("first"), asked.rows("second"));
-    check("contrastive", |asked| {
-        let objective = Contrastive {
-            logit_scale: asked.parameter("scale"),
-        };
-        objective.loss(pairs(asked), None).total
-    });
+    let contrastive = |asked: &Asked, block| {
+        let mut objective = Contrastive::new(&asked.device).with_block(block);
+        objective.logit_scale = asked.parameter("scale");
+        objective
+    };
     check("nt_xent", |asked| {
         NtXent::new(0.2).loss(pairs(asked), None).total
     });
     for block in [1, 4, 6, 512] {
+        check("contrastive", |asked| {
+            let objective = contrastive(asked, block);
+            objective.loss(pairs(asked), None).total
+        });
+        check("contrastive_groups", |asked| {
+            let present = asked.given::<1>("present").greater_elem(0.5);
+            let groups = Some(asked.classes("groups"));
+            let objective = contrastive(asked, block);
+            let loss = objective.loss_of_groups(pairs(asked), Some(present), groups);
+            loss.total
+        });
         check("sigmoid", |asked| {
             let mut objective = SigmoidContrastive::new(&asked.device).with_block(block);
             objective.logit_scale = asked.parameter("scale");

@@ -5,7 +5,7 @@ use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::nn::{LearnedPositions, Transformer, TransformerConfig, trunc_normal};
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Encoder, Modality, Tap, Tokens, assert_shape, need};
+use sensorium_core::{Encoder, Maskable, Modality, Opened, Tap, Tokens, assert_shape, need};
 
 use crate::patch::unfold;
 use crate::{Error, IMAGE, ImageBatch};
@@ -223,14 +223,15 @@ pub struct Vit {
 }
 
 impl Vit {
-    fn with_class(&self, x: Tensor<3>) -> Tensor<3> {
-        let Some(class) = &self.class else { return x };
-        let [batch, _, d_model] = x.dims();
-        let class = class
-            .val()
-            .reshape([1, 1, d_model])
-            .expand([batch, 1, d_model]); // [1, D] -> [B, 1, D]
-        Tensor::cat(vec![class, x], 1)
+    /// The class token in its place, before tokens that have theirs: `[B, T, D]` → `[B, 1 + T, D]`; padding where all are.
+    fn with_class(&self, tokens: Tokens) -> Tokens {
+        let Some(class) = &self.class else {
+            return tokens;
+        };
+        let [batch, _, d_model] = tokens.dims();
+        let class = self.position.forward(class.val().unsqueeze_dim(0)); // [1, 1, D]
+        let class = class.expand([batch, 1, d_model]);
+        Tokens::concat(vec![Tokens::with_presence(class, tokens.present()), tokens])
     }
 }
 
@@ -249,13 +250,43 @@ impl Encoder for Vit {
     /// # Panics
     /// If images are not of the size and channels the model was made for.
     fn encode_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Tokens {
+        let opened = self.open_with(batch, tap);
+        self.close_with(opened.tokens, tap)
+    }
+}
+
+impl Maskable for Vit {
+    fn d_content(&self) -> usize {
+        self.channels * self.patch_size * self.patch_size
+    }
+
+    fn grid(&self) -> [usize; 2] {
+        [self.image_size / self.patch_size; 2]
+    }
+
+    fn n_extra(&self) -> usize {
+        usize::from(self.class.is_some())
+    }
+
+    /// Contents are the pixels of a patch in the order `[channel, row, column]`, as its embedding takes them. Masked
+    /// autoencoders elsewhere have them by `[row, column, channel]`: the columns of what predicts them stand otherwise, and
+    /// the loss is the same.
+    ///
+    /// # Panics
+    /// If images are not of the size and channels the model was made for.
+    fn open_with<T: Tap>(&self, batch: ImageBatch, tap: &mut T) -> Opened {
         let ImageBatch { pixels, present } = batch;
         let [n, _, _, _] = pixels.dims();
         assert_shape!(pixels, [n, self.channels, self.image_size, self.image_size]);
-        let x = self.patch.forward(unfold(pixels, [self.patch_size; 2]));
-        let x = self.with_class(tap.tensor("patches", x));
-        let x = self.dropout.forward(self.position.forward(x));
-        let tokens = Tokens::with_presence(x, present);
+        let contents = unfold(pixels, [self.patch_size; 2]);
+        let x = tap.tensor("patches", self.patch.forward(contents.clone()));
+        let x = self.position.forward_from(x, self.n_extra());
+        Opened::new(Tokens::with_presence(x, present), contents)
+    }
+
+    fn close_with<T: Tap>(&self, tokens: Tokens, tap: &mut T) -> Tokens {
+        let Tokens { embeds, pad } = self.with_class(tokens);
+        let tokens = Tokens::new(self.dropout.forward(embeds), pad);
         in_layer(tap, "transformer", |tap| {
             self.transformer.forward_with(tokens, tap)
         })

@@ -288,3 +288,69 @@ fn an_image_of_another_size_is_a_mistake() {
         .init(device)
         .encode(ImageBatch::dense(small));
 }
+
+#[test]
+fn opening_and_closing_is_encoding_to_the_last_bit() {
+    for device in devices() {
+        for config in configs() {
+            let vit = config.init(&device);
+            let pixels = images(&config, 3, &device);
+            let present = Tensor::<1, Bool>::from_data([true, false, true], &device);
+            let batch = ImageBatch {
+                pixels: pixels.clone(),
+                present: present.clone(),
+            };
+            // As it is written in one piece: a class token before all patches, then positions of all.
+            let x = vit.patch.forward(unfold(pixels.clone(), [4; 2]));
+            let x = match &vit.class {
+                Some(class) => {
+                    let class = class.val().unsqueeze_dim::<3>(0).expand([3, 1, 8]);
+                    Tensor::cat(vec![class, x], 1)
+                }
+                None => x,
+            };
+            let x = Tokens::with_presence(vit.position.forward(x), present);
+            let expected = vit.transformer.forward(x);
+
+            let opened = vit.open(batch.clone());
+            assert_eq!(opened.tokens.dims(), [3, config.n_patches(), 8]);
+            assert_eq!(vit.grid().iter().product::<usize>(), config.n_patches());
+            assert_eq!(opened.contents.dims(), [3, 4, vit.d_content()]);
+            assert_eq!(floats(&opened.contents), floats(&unfold(pixels, [4; 2])));
+            for found in [vit.encode(batch), vit.close(opened.tokens)] {
+                assert_eq!(found.dims()[1], vit.n_extra() + 4);
+                assert_eq!(floats(&found.embeds), floats(&expected.embeds));
+                assert_eq!(bools(&found.pad), bools(&expected.pad));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_that_is_left_out_is_not_seen_and_order_does_not_matter() {
+    for device in devices() {
+        let vit = VitConfig::debug().init(&device);
+        let opened = vit.open(ImageBatch::dense(images(&VitConfig::debug(), 1, &device)));
+        let some = |places: [i64; 3]| {
+            let places = Tensor::from_data(places, &device);
+            let embeds = opened.tokens.embeds.clone().select(1, places);
+            vit.close(Tokens::dense(embeds))
+        };
+        // The same as if the last one were padding.
+        let pad = Tensor::from_data([[false, false, false, true]], &device);
+        let padded = vit.close(Tokens::new(opened.tokens.embeds.clone(), pad));
+        let left = some([0, 1, 2]);
+        assert_close(&left.embeds, &padded.embeds.narrow(1, 0, 4), 1e-5);
+        let turned = some([2, 1, 0]).embeds;
+        assert_close(&first_token(&left.embeds), &first_token(&turned), 1e-5);
+        assert_close(
+            &left.embeds.narrow(1, 1, 3),
+            &turned.narrow(1, 1, 3).flip([1]),
+            1e-5,
+        );
+    }
+}
+
+fn first_token(x: &Tensor<3>) -> Tensor<3> {
+    x.clone().narrow(1, 0, 1)
+}

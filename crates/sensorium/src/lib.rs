@@ -1,7 +1,7 @@
 //! A multimodal toolkit on Burn: encode, fuse, train and ship models of text, images and sound.
 //!
 //! This crate re-exports the others behind one feature each: `text`, `vision`, `audio`, `models` (published
-//! families and their checkpoints), `train` (with data and evaluation) and `recipe`, all on by default; and the backends `flex` (on by default), `wgpu`, `libtorch` and `cuda`.
+//! families and their checkpoints), `train` (with data, pretraining and evaluation) and `recipe`, all on by default; and the backends `flex` (on by default), `wgpu`, `libtorch` and `cuda`.
 //!
 //! ```
 //! use sensorium::{fusion::ConcatFusionConfig, prelude::*, vision::{IMAGE, ImageBatch, VitConfig}};
@@ -29,6 +29,8 @@ pub use sensorium_eval as eval;
 pub use sensorium_hub as hub;
 #[cfg(feature = "models")]
 pub use sensorium_models as models;
+#[cfg(feature = "train")]
+pub use sensorium_pretrain as pretrain;
 #[cfg(feature = "recipe")]
 pub use sensorium_recipe as recipe;
 #[cfg(feature = "text")]
@@ -52,3 +54,8 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
+
+/// A chapter's examples, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/src/pretraining.md")]
+pub struct Pretraining;

@@ -5,7 +5,7 @@
 
 Seed 1123. Each case holds its inputs, its settings, the loss and the loss's gradient by each input that learns, in double
 precision. What no library at hand has (focal loss, CORN,
-NT-Xent, class-balanced weights, FixMatch, FlexMatch) is written from the paper's formula, in other steps than ours.
+NT-Xent, contrastive learning of groups, class-balanced weights, FixMatch, FlexMatch) is written from the paper's formula, in other steps than ours.
 """
 
 import json
@@ -222,12 +222,35 @@ def masked():
         case(name, {"predicted": numbers(2, 9, 8)}, mae, **settings)
 
 
+def grouped():
+    """Contrastive learning where several belong together (UniCL, equations 2 and 3), and one pair lacks a side."""
+    first, second = numbers(6, 5), numbers(6, 5)
+    groups, present = torch.tensor([3, -1, 3, 0, -1, 3]), torch.tensor([1, 1, 1, 1, 1, 0])
+    there = present.nonzero().flatten().tolist()
+
+    def entropy(similarity):
+        total = 0.0
+        for i in there:
+            own = [k for k in there if k == i or (groups[i] >= 0 and groups[k] == groups[i])]
+            log_p = similarity[i][there].log_softmax(0)
+            total = total - sum(log_p[there.index(k)] for k in own) / len(own)
+        return total / len(there)
+
+    def unicl(first, second, scale):
+        similarity = F.normalize(first) @ F.normalize(second).T * scale.exp()
+        return (entropy(similarity) + entropy(similarity.T)) / 2
+
+    learns = {"first": first, "second": second, "scale": torch.tensor([1.5]).double()}
+    case("contrastive_groups", learns, unicl, groups=groups, present=present)
+
+
 if __name__ == "__main__":
     supervised()
     contrastive()
     taught()
     pseudo_labelled()
     masked()
+    grouped()
     lines = [f"  {json.dumps(name)}: {json.dumps(case)}" for name, case in CASES.items()]
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text("{\n" + ",\n".join(lines) + "\n}\n")

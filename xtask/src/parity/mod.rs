@@ -48,11 +48,13 @@ const FULL: &str = "tools/parity/models/full.py";
 /// The real weights among the cases of `--full`.
 const MINILM: &str = "minilm";
 /// Crates with comparisons, all of which have `parity` in their names.
-const COMPARED: [&str; 7] = [
+const COMPARED: [&str; 9] = [
+    "sensorium",
     "sensorium-audio",
     "sensorium-eval",
     "sensorium-fusion",
     "sensorium-models",
+    "sensorium-pretrain",
     "sensorium-text",
     "sensorium-train",
     "sensorium-vision",

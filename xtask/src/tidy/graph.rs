@@ -42,6 +42,7 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
         "sensorium-data" | "sensorium-eval" | "sensorium-fusion" | "sensorium-hub" => {
             &["sensorium-core"]
         }
+        "sensorium-pretrain" => &["sensorium-core", "sensorium-train"],
         "sensorium-models" => &[
             "sensorium-audio",
             "sensorium-core",
@@ -217,6 +218,7 @@ mod tests {
             "sensorium-eval",
             "sensorium-data",
             "sensorium-fusion",
+            "sensorium-pretrain",
         ] {
             assert_eq!(
                 faults(name, &[("sensorium-text", false, &[])], &[]),

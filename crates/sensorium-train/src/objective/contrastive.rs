@@ -1,11 +1,11 @@
 //! The contrastive loss of CLIP: each sample finds its partner among all of the batch.
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::softmax;
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::{Bool, Device, Int, Tensor};
 use sensorium_core::assert_shape;
 
-use super::pairs::{constant, diagonal, mean_of_present, to_the_diagonal, unit, without_absent};
+use super::pairs::{constant, sloped, unit};
+use super::softmax_rows::Rows;
 use super::{Loss, Objective, Pairs};
 
 /// ln 100: cosines are never multiplied by more (arXiv 2103.00020, section 2.5).
@@ -23,7 +23,11 @@ const MOST: f32 = 4.605_170_2;
 ///
 /// A pair of which one side is missing takes no part, not even as a wrong answer for others. The loss of a batch without
 /// pairs is 0, and so is that of a single one: there is nothing to confuse it with. Batches should be large, since
-/// the others of a batch are all the wrong answers there are; `[batch, batch]` logits are kept for the gradient.
+/// the others of a batch are all the wrong answers there are. Where some of them are none, because many samples are of one
+/// class or have the same caption, [`loss_of_groups`](Contrastive::loss_of_groups) is told so.
+///
+/// Rows are taken in blocks, twice, and the gradient is written out by hand: at any time there is memory for
+/// `[block, batch]` logits, and no graph of them is kept.
 ///
 /// ```
 /// # use burn::tensor::{Device, Tensor};
@@ -41,10 +45,12 @@ const MOST: f32 = 4.605_170_2;
 pub struct Contrastive {
     /// s, the logarithm of what cosines are multiplied by: `[1]`.
     pub logit_scale: Param<Tensor<1>>,
+    #[module(skip)]
+    block: usize,
 }
 
 impl Contrastive {
-    /// With CLIP's first temperature, 0.07.
+    /// With CLIP's first temperature, 0.07, and blocks of 512 rows.
     pub fn new(device: &Device) -> Self {
         Self::with_temperature(0.07, device)
     }
@@ -61,26 +67,77 @@ impl Contrastive {
         let scale = Tensor::from_data([-temperature.ln() as f32], device);
         Self {
             logit_scale: Param::from_tensor(scale),
+            block: 512,
         }
     }
 
-    /// s within its bound, given cosines to see where its gradient leads.
-    fn scale(&self, cosines: &Tensor<2>, present: &Option<Tensor<1, Bool>>) -> Tensor<1> {
+    /// With blocks of so many rows.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[must_use]
+    pub fn with_block(mut self, rows: usize) -> Self {
+        assert!(rows > 0, "a block needs a row");
+        self.block = rows;
+        self
+    }
+
+    /// The loss where several samples may belong together: `groups` `[batch]` gives those that do the same number, and a
+    /// negative one to a sample that belongs to nothing but itself. The target of a row is spread evenly over all that
+    /// belong to it, as in supervised contrastive learning (UniCL, arXiv 2204.03610, equations 2 and 3). `present` is as
+    /// in [`Objective::loss`].
+    ///
+    /// ```
+    /// # use burn::tensor::{Device, Tensor};
+    /// use sensorium_train::{Contrastive, Pairs};
+    /// # let device = Device::flex();
+    /// // Two pictures of a cat and their texts, which say the same.
+    /// let rows = Tensor::<2>::from_data([[1.0, 0.0], [1.0, 0.0]], &device);
+    /// let contrastive = Contrastive::new(&device);
+    /// let pairs = Pairs::new(rows.clone(), rows);
+    /// let groups = Tensor::from_data([4, 4], &device);
+    /// let loss = contrastive.loss_of_groups(pairs, None, Some(groups)).total.into_scalar::<f32>();
+    /// assert!((loss - 2f32.ln()).abs() < 1e-6); // either is half of the answer: it cannot become less
+    /// ```
+    ///
+    /// # Panics
+    /// If shapes differ.
+    pub fn loss_of_groups(
+        &self,
+        pairs: Pairs,
+        present: Option<Tensor<1, Bool>>,
+        groups: Option<Tensor<1, Int>>,
+    ) -> Loss {
+        let [batch, d_embed] = pairs.first.dims();
+        assert_shape!(pairs.second, [batch, d_embed]);
+        let (first, second) = (unit(pairs.first), unit(pairs.second));
         let raw = self.logit_scale.val();
-        let fixed = constant(raw.clone());
-        let bounded = fixed.clone().clamp_max(MOST);
-        let factor = bounded.clone().exp().unsqueeze::<2>();
-        let logits = constant(cosines.clone()) * factor;
-        // dL/ds of a row: the logit the softmax expects, less the logit of the right answer.
-        let rows = |logits: Tensor<2>| {
-            let p = softmax(without_absent(logits.clone(), present), 1);
-            let expected = (p * logits.clone()).sum_dim(1).squeeze_dim(1);
-            mean_of_present(expected - diagonal(logits), present)
-        };
-        let slope = rows(logits.clone()) + rows(logits.transpose());
-        let open = fixed.clone().lower_equal_elem(MOST);
-        let open = open.bool_or(slope.greater_elem(0.0)).float();
-        bounded + (raw - fixed) * open
+        let learns = first.is_tracked() || second.is_tracked() || raw.is_tracked();
+        let fixed_raw = constant(raw.clone());
+        let scale = fixed_raw.clone().clamp_max(MOST).exp();
+        let rows = Rows::new([&first, &second], scale.clone(), present, groups);
+        let sums = rows.sums(self.block, learns);
+
+        let mut total = (sums.first.clone() + sums.second.clone()).mul_scalar(0.5);
+        if let Some(slopes) = sums.slopes {
+            let [first_slope, second_slope] = slopes.sides;
+            // Past the bound s is let through only where it leads back.
+            let open = fixed_raw.clone().lower_equal_elem(MOST);
+            let open = open.bool_or(slopes.scale.clone().greater_elem(0.0)).float();
+            total = total
+                + sloped(first, &rows.first, first_slope)
+                + sloped(second, &rows.second, second_slope)
+                + sloped(raw, &fixed_raw, slopes.scale * open);
+        }
+        let terms = [
+            ("first_to_second", sums.first),
+            ("second_to_first", sums.second),
+            ("scale", scale),
+        ];
+        Loss {
+            total,
+            terms: terms.map(|(name, term)| (name.to_owned(), term)).into(),
+        }
     }
 }
 
@@ -90,25 +147,7 @@ impl Objective for Contrastive {
     type Target = Option<Tensor<1, Bool>>;
 
     fn loss(&self, pairs: Pairs, present: Self::Target) -> Loss {
-        let [batch, d_embed] = pairs.first.dims();
-        assert_shape!(pairs.second, [batch, d_embed]);
-        if let Some(present) = &present {
-            assert_shape!(present, [batch]);
-        }
-        let cosines = unit(pairs.first).matmul(unit(pairs.second).transpose()); // [B, B]
-        let scale = self.scale(&cosines, &present).exp();
-        let logits = cosines * scale.clone().unsqueeze::<2>();
-        let first = to_the_diagonal(logits.clone(), &present);
-        let second = to_the_diagonal(logits.transpose(), &present);
-        let terms = [
-            ("first_to_second", first.clone()),
-            ("second_to_first", second.clone()),
-            ("scale", scale),
-        ];
-        Loss {
-            total: (first + second).mul_scalar(0.5),
-            terms: terms.map(|(name, term)| (name.to_owned(), term)).into(),
-        }
+        self.loss_of_groups(pairs, present, None)
     }
 }
 
@@ -175,6 +214,7 @@ mod tests {
                 let scale = Tensor::<1>::from_data([s], &device);
                 let objective = Contrastive {
                     logit_scale: Param::from_tensor(scale),
+                    ..Contrastive::new(&device)
                 };
                 let second = match turned {
                     true => rows.clone().neg() + 2.0, // each is least like its own

@@ -14,6 +14,7 @@ mod pairs;
 mod regression;
 mod semi;
 mod sigmoid_contrastive;
+mod softmax_rows;
 mod targets;
 
 pub use balanced::class_balanced_weights;

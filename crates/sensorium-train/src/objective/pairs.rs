@@ -1,7 +1,6 @@
 //! Embeddings that come in twos, and what all contrastive losses do with them.
 
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Bool, Int, Tensor};
+use burn::tensor::{Bool, Device, Int, Tensor};
 use sensorium_core::assert_shape;
 
 /// Embeddings of the same samples seen in two ways: row i of one belongs to row i of the other. Losses bring them to
@@ -49,13 +48,6 @@ pub(super) fn without_absent(logits: Tensor<2>, present: &Option<Tensor<1, Bool>
     logits.mask_fill(absent.expand(shape), OUT)
 }
 
-/// The entries of the diagonal: `[batch, batch]` → `[batch]`.
-pub(super) fn diagonal(square: Tensor<2>) -> Tensor<1> {
-    let [batch, _] = square.dims();
-    let places = Tensor::<1, Int>::arange(0..batch as i64, &square.device());
-    square.gather(1, places.unsqueeze_dim(1)).squeeze_dim(1)
-}
-
 /// The mean over rows that are there; 0 if none is.
 pub(super) fn mean_of_present(rows: Tensor<1>, present: &Option<Tensor<1, Bool>>) -> Tensor<1> {
     let Some(present) = present else {
@@ -65,8 +57,20 @@ pub(super) fn mean_of_present(rows: Tensor<1>, present: &Option<Tensor<1, Bool>>
     rows.mask_fill(present.clone().bool_not(), 0.0).sum() / count
 }
 
-/// Cross-entropy of each row with its own place on the diagonal as the class, over the rows that are there.
-pub(super) fn to_the_diagonal(logits: Tensor<2>, present: &Option<Tensor<1, Bool>>) -> Tensor<1> {
-    let log_p = log_softmax(without_absent(logits, present), 1);
-    mean_of_present(diagonal(log_p).neg(), present)
+/// True where a row of a block meets its own column, `[block, batch]`.
+pub(super) fn own_places(start: usize, shape: [usize; 2], device: &Device) -> Tensor<2, Bool> {
+    let [rows, batch] = shape;
+    let row = Tensor::<1, Int>::arange(start as i64..(start + rows) as i64, device);
+    let column = Tensor::<1, Int>::arange(0..batch as i64, device);
+    let row = row.unsqueeze_dim::<2>(1).expand(shape);
+    row.equal(column.unsqueeze_dim::<2>(0).expand(shape))
+}
+
+/// 0 to the last bit, with the gradient `slope` by `x`, of which `fixed` is the value: so a loss brings a gradient of its own.
+pub(super) fn sloped<const D: usize>(
+    x: Tensor<D>,
+    fixed: &Tensor<D>,
+    slope: Tensor<D>,
+) -> Tensor<1> {
+    ((x - fixed.clone()) * slope).sum()
 }

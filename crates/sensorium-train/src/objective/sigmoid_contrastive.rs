@@ -3,10 +3,10 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::{log_sigmoid, sigmoid};
-use burn::tensor::{Bool, Device, Int, Tensor};
+use burn::tensor::{Bool, Device, Tensor};
 use sensorium_core::assert_shape;
 
-use super::pairs::{constant, unit};
+use super::pairs::{constant, own_places, sloped, unit};
 use super::{Loss, Objective, Pairs};
 
 /// Contrastive loss with a sigmoid for each pair (SigLIP, arXiv 2303.15343, algorithm 1).
@@ -82,17 +82,13 @@ impl Objective for SigmoidContrastive {
 
         let mut total = sums.matched.clone() + sums.unmatched.clone();
         if let Some(Slopes { sides, numbers }) = sums.slopes {
-            // Each difference is 0 to the last bit, and its slope is what was summed up: the value stays as it is.
             let [first_slope, second_slope] = sides;
-            let side = |x: Tensor<2>, fixed: &Tensor<2>, slope: Tensor<2>| {
-                ((x - fixed.clone()) * slope).sum()
-            };
             let [scale_slope, bias_slope] = numbers;
             total = total
-                + side(first, &fixed.first, first_slope)
-                + side(second, &fixed.second, second_slope)
-                + (scale - fixed.scale.clone()) * scale_slope
-                + (bias - fixed.bias.clone()) * bias_slope;
+                + sloped(first, &fixed.first, first_slope)
+                + sloped(second, &fixed.second, second_slope)
+                + sloped(scale, &fixed.scale, scale_slope)
+                + sloped(bias, &fixed.bias, bias_slope);
         }
         let terms = [
             ("matched", sums.matched),
@@ -203,15 +199,6 @@ impl Fixed {
             }),
         }
     }
-}
-
-/// True where a row of a block meets its own column, `[block, batch]`.
-fn own_places(start: usize, shape: [usize; 2], device: &Device) -> Tensor<2, Bool> {
-    let [rows, batch] = shape;
-    let row = Tensor::<1, Int>::arange(start as i64..(start + rows) as i64, device);
-    let column = Tensor::<1, Int>::arange(0..batch as i64, device);
-    let row = row.unsqueeze_dim::<2>(1).expand(shape);
-    row.equal(column.unsqueeze_dim::<2>(0).expand(shape))
 }
 
 #[cfg(test)]
