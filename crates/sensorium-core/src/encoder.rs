@@ -31,6 +31,12 @@ pub trait Processor: Clone + Debug + Send + Sync + 'static {
         sample
     }
 
+    /// A much changed copy, for learning what stays the same (FixMatch, arXiv 2001.07685; SimCLR, arXiv 2002.05709). By
+    /// default it is changed as [`augment`](Processor::augment) does.
+    fn augment_strongly(&self, sample: Self::Sample, rng: &mut ChaCha8Rng) -> Self::Sample {
+        self.augment(sample, rng)
+    }
+
     /// Joins samples into a batch; `None` is a sample without this modality, and comes out of the
     /// encoder as padding.
     ///

@@ -175,6 +175,16 @@ macro_rules! modalities {
                 }
             }
 
+            /// A much changed copy of a sample, for learning what stays the same.
+            pub fn augment_strongly(&self, samples: Samples, rng: &mut SampleRng) -> Samples {
+                Samples {
+                    $($name: match (&self.$name, samples.$name) {
+                        (Some(processor), Some(sample)) => Some(processor.augment_strongly(sample, rng)),
+                        (_, sample) => sample,
+                    },)+
+                }
+            }
+
             /// Joins samples into a batch on a device. Samples without a modality are not encoded for it.
             pub fn collate(&self, samples: &[Samples], device: &Device) -> Batch {
                 Batch {
