@@ -1,54 +1,181 @@
 //! Random changes of images in training, each asked for by a number and off without one.
 
-use rand::RngExt;
-use sensorium_core::{SampleRng, need};
+mod colour;
+mod draw;
+mod focus;
+mod light;
+mod place;
+mod rand_augment;
+mod tone;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_parity;
+#[cfg(test)]
+mod tests_shapes;
+
+use sensorium_core::{Changes, SampleRng, changes_key, need};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, ImageSample};
+use draw::{Draw, More, stream};
+use place::{Motion, Part};
+
+pub use rand_augment::RandAugment;
 
 /// How much a training image may be changed. By default not at all; mild values are named at each.
 ///
 /// Amounts of light are in pixels of 0..1, whatever the normalisation. Where a changed image shows
 /// what lay outside of it, the pixels at its edge are repeated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+///
+/// An image is cropped, then sheared, turned, mirrored, made larger and moved in one go; then colours change, in the order of
+/// the keys from `saturation` on; then contrast, brightness and noise; and last a rectangle is erased. Each setting draws its
+/// own numbers: adding one leaves what the others do as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AugmentConfig {
+    /// A part of at least this share of the area, of 3:4 to 4:3, is cut out and made as large as the whole. SimCLR's
+    /// (arXiv 2002.05709, appendix A) and Inception's: 0.08; mild: 0.6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crop: Option<f32>,
     /// Moved in each direction by up to this share of the side; mild: 0.1.
     pub shift: f32,
     /// Made larger or smaller by up to this share; larger crops; mild: 0.1.
     pub zoom: f32,
     /// Turned by up to this many degrees either way; mild: 10.
     pub rotate_deg: f32,
+    /// Rows move against each other by up to so many columns for each row, and columns likewise; mild: 0.1.
+    pub shear: f32,
     /// Mirrored left to right for one in two. Wrong for digits, letters and road signs.
     pub flip: bool,
+    /// Chance that light and colour change at all as `brightness`, `contrast`, `saturation` and `hue` say. SimCLR's: 0.8.
+    pub jitter_chance: f32,
     /// Light added or taken, up to this much; mild: 0.1.
     pub brightness: f32,
     /// Contrast around the mean, raised or lowered by up to this share; mild: 0.2.
     pub contrast: f32,
+    /// Distance from grey, raised or lowered by up to this share; mild: 0.2. A grey image stays as it is.
+    pub saturation: f32,
+    /// Hues move along their circle by up to this part of it either way; mild: 0.05. A grey image stays as it is.
+    pub hue: f32,
+    /// Chance that a colour image becomes grey. SimCLR's: 0.2.
+    pub grayscale: f32,
+    /// Sharpness raised or lowered by up to this share; mild: 0.3.
+    pub sharpness: f32,
+    /// Chance that an image is blurred by a Gaussian over a tenth of its side, of 0.1 to 2 pixels. SimCLR's: 0.5.
+    pub blur: f32,
+    /// Chance that each channel is stretched to reach from 0 to 1.
+    pub autocontrast: f32,
+    /// Chance that the values of each channel are spread evenly over 0..1; with fewer than 256 pixels nothing happens.
+    pub equalize: f32,
+    /// Chance that only 4 bits are left of each value.
+    pub posterize: f32,
+    /// Chance that what is brighter than a half becomes its negative. BYOL's (arXiv 2006.07733), for one of two views: 0.2.
+    pub solarize: f32,
     /// Deviation of normal noise added to each pixel and channel; mild: 0.02.
     pub noise: f32,
     /// Chance that a rectangle of 2 to 20 % of the area is set to the mean (random erasing, arXiv 1708.04896); mild: 0.25.
     pub erase: f32,
+    /// So many changes out of fourteen, before contrast and brightness.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rand_augment: Option<RandAugment>,
+}
+
+impl Default for AugmentConfig {
+    fn default() -> Self {
+        Self {
+            crop: None,
+            shift: 0.0,
+            zoom: 0.0,
+            rotate_deg: 0.0,
+            shear: 0.0,
+            flip: false,
+            jitter_chance: 1.0,
+            brightness: 0.0,
+            contrast: 0.0,
+            saturation: 0.0,
+            hue: 0.0,
+            grayscale: 0.0,
+            sharpness: 0.0,
+            blur: 0.0,
+            autocontrast: 0.0,
+            equalize: 0.0,
+            posterize: 0.0,
+            solarize: 0.0,
+            noise: 0.0,
+            erase: 0.0,
+            rand_augment: None,
+        }
+    }
 }
 
 impl AugmentConfig {
+    /// As SimCLR changes photographs (arXiv 2002.05709, appendix A): crop, mirror, colour at full strength, grey, blur.
+    ///
+    /// # Differs from the paper
+    /// Light is added, by up to 0.4, and not multiplied by 0.2 to 1.8; jitter has one order.
+    pub fn simclr() -> Self {
+        Self {
+            crop: Some(0.08),
+            flip: true,
+            jitter_chance: 0.8,
+            brightness: 0.4,
+            contrast: 0.8,
+            saturation: 0.8,
+            hue: 0.2,
+            grayscale: 0.2,
+            blur: 0.5,
+            ..Self::default()
+        }
+    }
+
+    /// The strong changes that go with these where nobody names others, as in FixMatch (arXiv 2001.07685): these, two changes
+    /// of [`RandAugment`], and a rectangle erased. Mirrored is only what these mirror.
+    pub fn stronger(&self) -> Self {
+        Self {
+            rand_augment: Some(RandAugment::default()),
+            erase: 1.0,
+            ..*self
+        }
+    }
+
     /// Refuses what cannot work.
     ///
     /// # Errors
     /// [`Error::Config`] naming the key.
     pub fn validate(&self) -> Result<(), Error> {
-        let within = |key, value: f32, limit: f32| {
-            need((0.0..=limit).contains(&value), key, || {
-                format!("{value}; use 0 (off) to {limit}")
-            })
-        };
-        within("augment.shift", self.shift, 0.5)?;
-        within("augment.zoom", self.zoom, 0.9)?;
-        within("augment.rotate_deg", self.rotate_deg, 180.0)?;
-        within("augment.brightness", self.brightness, 1.0)?;
-        within("augment.contrast", self.contrast, 1.0)?;
-        within("augment.noise", self.noise, 1.0)?;
-        within("augment.erase", self.erase, 1.0)?;
+        self.validate_as(Changes::Usual)
+    }
+
+    /// The same of one of the two tables.
+    pub(crate) fn validate_as(&self, table: Changes) -> Result<(), Error> {
+        macro_rules! within {
+            ($($key:ident: $limit:literal),+) => {
+                $(need(
+                    (0.0..=$limit).contains(&self.$key),
+                    match table {
+                        Changes::Usual => concat!("augment.", stringify!($key)),
+                        Changes::Strong => concat!("strong.", stringify!($key)),
+                    },
+                    || format!("{}; use 0 (off) to {}", self.$key, $limit),
+                )?;)+
+            };
+        }
+        if let Some(share) = self.crop {
+            let fits = share > 0.0 && share <= 1.0;
+            need(fits, changes_key!(table, "crop"), || {
+                format!("{share}; use a share of the area above 0, to 1, or leave it out")
+            })?;
+        }
+        within!(
+            shift: 0.5, zoom: 0.9, rotate_deg: 180.0, shear: 0.5, jitter_chance: 1.0, brightness: 1.0, contrast: 1.0,
+            saturation: 1.0, hue: 0.5, grayscale: 1.0, sharpness: 1.0, blur: 1.0, autocontrast: 1.0, equalize: 1.0,
+            posterize: 1.0, solarize: 1.0, noise: 1.0, erase: 1.0
+        );
+        if let Some(rand_augment) = &self.rand_augment {
+            rand_augment.validate(table)?;
+        }
         Ok(())
     }
 
@@ -60,150 +187,104 @@ impl AugmentConfig {
         black_and_white: &[[f32; 2]],
         rng: &mut SampleRng,
     ) -> ImageSample {
-        if *self == Self::default() {
+        if *self == Self::default() || sample.pixels().is_empty() {
             return sample;
         }
+        let more = More::new(rng);
+        // Streams begin where the generator stands, before it is drawn from.
+        let (mut crop, mut few) = (stream(rng, 3), stream(rng, 4));
         let draw = Draw::new(rng);
-        if self.shift > 0.0 || self.zoom > 0.0 || self.rotate_deg > 0.0 || self.flip {
-            sample = self.place(&sample, &draw);
+        let config = self.jittered(more.jitter);
+        let [_, height, width] = sample.dims();
+        if let Some(least) = config.crop {
+            let part = Part::draw(height, width, least, &mut crop);
+            sample = place::resized(&sample, part);
         }
-        self.light(&mut sample, black_and_white, &draw, rng);
-        if draw.erase_chance < self.erase {
-            erase(&mut sample, &draw);
+        if config.moves() {
+            sample = Motion::of(&config, &draw, &more, sample.dims()).apply(&sample);
+        }
+        if config.colours() {
+            light::to_unit(&mut sample, black_and_white);
+            config.colour(&mut sample, &more, &mut few);
+            light::from_unit(&mut sample, black_and_white);
+        }
+        config.light(&mut sample, black_and_white, &draw, rng);
+        if draw.erase_chance < config.erase {
+            light::erase(&mut sample, &draw);
         }
         sample
     }
 
-    /// Shift, zoom, rotation and flip in one resampling.
-    fn place(&self, sample: &ImageSample, draw: &Draw) -> ImageSample {
-        let [channels, height, width] = sample.dims();
-        let (sin, cos) = (self.rotate_deg * draw.rotate).to_radians().sin_cos();
-        let zoom = 1.0 + self.zoom * draw.zoom;
-        let mirror = if self.flip && draw.flip { -1.0 } else { 1.0 };
-        let centre = [(width - 1) as f32 / 2.0, (height - 1) as f32 / 2.0];
-        let shift = [
-            self.shift * draw.shift[0] * width as f32,
-            self.shift * draw.shift[1] * height as f32,
+    /// The same without the changes of light and colour that a chance decides of together, unless it is met.
+    fn jittered(&self, drawn: f32) -> Self {
+        match drawn < self.jitter_chance {
+            true => *self,
+            false => Self {
+                brightness: 0.0,
+                contrast: 0.0,
+                saturation: 0.0,
+                hue: 0.0,
+                ..*self
+            },
+        }
+    }
+
+    /// Whether anything is moved.
+    fn moves(&self) -> bool {
+        let amounts = [self.shift, self.zoom, self.rotate_deg, self.shear];
+        self.flip || amounts.iter().any(|amount| *amount > 0.0)
+    }
+
+    /// Whether pixels of 0..1 are changed.
+    fn colours(&self) -> bool {
+        let amounts = [
+            self.saturation,
+            self.hue,
+            self.grayscale,
+            self.sharpness,
+            self.blur,
+            self.autocontrast,
+            self.equalize,
+            self.posterize,
+            self.solarize,
         ];
-        let mut out = Vec::with_capacity(sample.pixels().len());
-        for plane in sample.pixels().chunks_exact(height * width) {
-            for y in 0..height {
-                for x in 0..width {
-                    // Where this pixel comes from.
-                    let dx = (x as f32 - centre[0] - shift[0]) / zoom;
-                    let dy = (y as f32 - centre[1] - shift[1]) / zoom;
-                    let from_x = (cos * dx + sin * dy) * mirror + centre[0];
-                    let from_y = cos * dy - sin * dx + centre[1];
-                    out.push(bilinear(plane, width, height, from_x, from_y));
-                }
-            }
-        }
-        ImageSample::new(channels, height, width, out)
+        self.rand_augment.is_some() || amounts.iter().any(|amount| *amount > 0.0)
     }
 
-    /// Contrast, brightness and noise, kept within what a pixel can be.
-    fn light(
-        &self,
-        sample: &mut ImageSample,
-        black_and_white: &[[f32; 2]],
-        draw: &Draw,
-        rng: &mut SampleRng,
-    ) {
-        if self.contrast == 0.0 && self.brightness == 0.0 && self.noise == 0.0 {
-            return;
+    /// Changes pixels of 0..1.
+    fn colour(&self, sample: &mut ImageSample, more: &More, few: &mut SampleRng) {
+        if self.saturation > 0.0 {
+            colour::saturate(sample, 1.0 + self.saturation * more.saturation);
         }
-        let [_, height, width] = sample.dims();
-        let contrast = 1.0 + self.contrast * draw.contrast;
-        let planes = sample.pixels_mut().chunks_exact_mut(height * width);
-        for (plane, [black, white]) in planes.zip(black_and_white) {
-            let all_light = white - black;
-            let middle = plane.iter().sum::<f32>() / plane.len() as f32;
-            let brightness = self.brightness * draw.brightness * all_light;
-            for pixel in plane {
-                let mut value = (*pixel - middle) * contrast + middle + brightness;
-                if self.noise > 0.0 {
-                    value += normal(rng) * self.noise * all_light;
-                }
-                *pixel = value.clamp(*black, *white);
-            }
+        if self.hue > 0.0 {
+            colour::shift_hue(sample, self.hue * more.hue);
+        }
+        if more.grayscale < self.grayscale {
+            colour::grey_out(sample);
+        }
+        if self.sharpness > 0.0 {
+            focus::sharpen(sample, 1.0 + self.sharpness * more.sharpness);
+        }
+        if more.blur < self.blur {
+            let [_, height, width] = sample.dims();
+            // SimCLR's kernel of a tenth of the side, and at least the pixels beside each.
+            let radius = (height.min(width) / 20).max(1);
+            focus::blur(sample, radius, 0.1 + 1.9 * more.blur_sigma);
+        }
+        if more.autocontrast < self.autocontrast {
+            tone::autocontrast(sample);
+        }
+        if more.equalize < self.equalize {
+            tone::equalize(sample);
+        }
+        if more.posterize < self.posterize {
+            tone::posterize(sample, 4);
+        }
+        if more.solarize < self.solarize {
+            tone::solarize(sample, 0.5);
+        }
+        if let Some(rand_augment) = &self.rand_augment {
+            rand_augment.apply(sample, few);
         }
     }
 }
-
-/// All that is drawn for one image but its noise: always the same numbers in the same order.
-struct Draw {
-    shift: [f32; 2],
-    zoom: f32,
-    rotate: f32,
-    flip: bool,
-    brightness: f32,
-    contrast: f32,
-    erase_chance: f32,
-    erase_area: f32,
-    erase_aspect: f32,
-    erase_at: [f32; 2],
-}
-
-impl Draw {
-    fn new(rng: &mut SampleRng) -> Self {
-        let mut share = || rng.random_range(0.0..1.0f32);
-        let mut signed = || share() * 2.0 - 1.0;
-        Self {
-            shift: [signed(), signed()],
-            zoom: signed(),
-            rotate: signed(),
-            flip: signed() < 0.0,
-            brightness: signed(),
-            contrast: signed(),
-            erase_chance: share(),
-            erase_area: share(),
-            erase_aspect: share(),
-            erase_at: [share(), share()],
-        }
-    }
-}
-
-/// The pixel at a place between pixels; outside, that of the edge.
-fn bilinear(plane: &[f32], width: usize, height: usize, x: f32, y: f32) -> f32 {
-    let x = x.clamp(0.0, (width - 1) as f32);
-    let y = y.clamp(0.0, (height - 1) as f32);
-    let (left, top) = (x as usize, y as usize);
-    let (right, bottom) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
-    let (fx, fy) = (x - left as f32, y - top as f32);
-    let row = |y: usize| {
-        let (a, b) = (plane[y * width + left], plane[y * width + right]);
-        a + (b - a) * fx
-    };
-    let (a, b) = (row(top), row(bottom));
-    a + (b - a) * fy
-}
-
-/// Sets a rectangle to the mean of the normalisation, zero. Area and shape as in arXiv 1708.04896.
-fn erase(sample: &mut ImageSample, draw: &Draw) {
-    let [channels, height, width] = sample.dims();
-    let area = (0.02 + 0.18 * draw.erase_area) * (height * width) as f32;
-    // Between 3:10 and 10:3, as likely wide as tall.
-    let aspect = (0.3f32.ln() * (1.0 - 2.0 * draw.erase_aspect)).exp();
-    let tall = ((area * aspect).sqrt().round() as usize).clamp(1, height);
-    let wide = ((area / aspect).sqrt().round() as usize).clamp(1, width);
-    let top = ((height - tall + 1) as f32 * draw.erase_at[1]) as usize;
-    let left = ((width - wide + 1) as f32 * draw.erase_at[0]) as usize;
-    for c in 0..channels {
-        for y in top..top + tall {
-            let start = (c * height + y) * width + left;
-            sample.pixels_mut()[start..start + wide].fill(0.0);
-        }
-    }
-}
-
-/// A normal number by Box and Muller's transform (1958).
-fn normal(rng: &mut SampleRng) -> f32 {
-    // 1 - u lies in (0, 1], so that the logarithm is finite.
-    let radius = (-2.0 * (1.0 - rng.random_range(0.0..1.0f32)).ln()).sqrt();
-    let angle = core::f32::consts::TAU * rng.random_range(0.0..1.0f32);
-    radius * angle.cos()
-}
-
-#[cfg(test)]
-#[path = "augment_tests.rs"]
-mod tests;
