@@ -62,6 +62,10 @@ pub struct AudioConfig {
     pub drop_path: f64,
     /// Random changes in training.
     pub augment: AugmentConfig,
+    /// What a strongly changed copy is instead, where training compares such copies;
+    /// [`stronger`](AugmentConfig::stronger) than `augment` by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strong: Option<AugmentConfig>,
 }
 
 impl Default for AudioConfig {
@@ -88,6 +92,7 @@ impl Default for AudioConfig {
             dropout: 0.0,
             drop_path: 0.0,
             augment: AugmentConfig::default(),
+            strong: None,
         }
     }
 }
@@ -139,7 +144,8 @@ impl AudioConfig {
         }
         processor
             .with_normalize(normalize)?
-            .with_augment(self.augment)
+            .with_augment(self.augment)?
+            .with_strong(self.strong)
     }
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use burn::tensor::{Bool, Device, Tensor, TensorData};
-use sensorium_core::{HostBytes, Misfit, Processor, SampleRng, Source, need};
+use sensorium_core::{Changes, HostBytes, Misfit, Processor, SampleRng, Source, need};
 
-use crate::augment::AugmentConfig;
+use rand::RngExt;
+
+use crate::augment::{AugmentConfig, Tables};
 use crate::decode::decode_start;
 use crate::normalize::NormalizeConfig;
 use crate::resample::needed;
@@ -85,7 +87,7 @@ pub struct AudioProcessor {
     /// Batches are padded to a multiple of it: a whole number of patches.
     patch_frames: usize,
     normalize: NormalizeConfig,
-    augment: AugmentConfig,
+    augment: Tables,
 }
 
 impl AudioProcessor {
@@ -102,7 +104,7 @@ impl AudioProcessor {
             cepstra: None,
             patch_frames: patch_frames.max(1),
             normalize: NormalizeConfig::default(),
-            augment: AugmentConfig::default(),
+            augment: Tables::default(),
         })
     }
 
@@ -133,7 +135,19 @@ impl AudioProcessor {
     /// [`Error::Config`] naming the key that cannot work.
     pub fn with_augment(mut self, augment: AugmentConfig) -> Result<Self, Error> {
         augment.validate()?;
-        self.augment = augment;
+        self.augment.usual = augment;
+        Ok(self)
+    }
+
+    /// What a strongly changed copy is, instead of what is [`stronger`](AugmentConfig::stronger) than the usual changes.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key that cannot work.
+    pub fn with_strong(mut self, strong: Option<AugmentConfig>) -> Result<Self, Error> {
+        if let Some(strong) = &strong {
+            strong.validate_as(Changes::Strong)?;
+        }
+        self.augment.strong = strong;
         Ok(self)
     }
 
@@ -165,6 +179,30 @@ impl AudioProcessor {
         self.normalize.apply(&mut features, self.width());
         features
     }
+
+    /// A sample changed as a table says.
+    fn change(
+        &self,
+        config: &AugmentConfig,
+        mut sample: AudioSample,
+        rng: &mut SampleRng,
+    ) -> AudioSample {
+        let heard_anew = config.changes_waveform() && !sample.samples.is_empty();
+        if heard_anew {
+            let rate_hz = self.mel.config().sample_rate_hz;
+            let changed = config.waveform(&sample.samples, rate_hz, rng);
+            sample.features = self.features(&changed);
+        }
+        let width = self.width();
+        sample.features = config.paced(sample.features, width, rng);
+        sample.features.truncate(self.max_frames * width);
+        config.features(&mut sample.features, width, rng);
+        sample.frames = sample.features.len() / width;
+        if heard_anew {
+            go_on(rng);
+        }
+        sample
+    }
 }
 
 impl Processor for AudioProcessor {
@@ -186,23 +224,24 @@ impl Processor for AudioProcessor {
         })
     }
 
-    fn augment(&self, mut sample: AudioSample, rng: &mut SampleRng) -> AudioSample {
-        if self.augment.changes_waveform() && !sample.samples.is_empty() {
-            let rate_hz = self.mel.config().sample_rate_hz;
-            let changed = self.augment.waveform(&sample.samples, rate_hz, rng);
-            sample.features = self.features(&changed);
-        }
-        let width = self.width();
-        sample.features = self.augment.paced(sample.features, width, rng);
-        sample.features.truncate(self.max_frames * width);
-        self.augment.features(&mut sample.features, width, rng);
-        sample.frames = sample.features.len() / width;
-        sample
+    fn augment(&self, sample: AudioSample, rng: &mut SampleRng) -> AudioSample {
+        self.change(&self.augment.usual, sample, rng)
+    }
+
+    fn augment_strongly(&self, sample: AudioSample, rng: &mut SampleRng) -> AudioSample {
+        let stronger = || self.augment.usual.stronger(self.width());
+        let strong = self.augment.strong.unwrap_or_else(stronger);
+        self.change(&strong, sample, rng)
     }
 
     fn collate(&self, samples: &[Option<&AudioSample>], device: &Device) -> AudioBatch {
         AudioBatch::stack(samples, self.width(), self.patch_frames, 0.0, device)
     }
+}
+
+/// Lets the generator go on where numbers came from another stream of it, so that a second copy by it is another one.
+pub(crate) fn go_on(rng: &mut SampleRng) {
+    let _: u32 = rng.random();
 }
 
 /// Rows of whole frames, each with how many of them hold sound, in one tensor: `[batch, frames, width]`, filled at the

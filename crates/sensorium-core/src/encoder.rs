@@ -31,7 +31,8 @@ pub trait Processor: Clone + Debug + Send + Sync + 'static {
         sample
     }
 
-    /// A much changed copy, for learning what stays the same. By default it is [`augment`](Processor::augment).
+    /// A much changed copy, for learning what stays the same (FixMatch, arXiv 2001.07685; SimCLR, arXiv 2002.05709). By
+    /// default it is changed as [`augment`](Processor::augment) does.
     fn augment_strongly(&self, sample: Self::Sample, rng: &mut ChaCha8Rng) -> Self::Sample {
         self.augment(sample, rng)
     }

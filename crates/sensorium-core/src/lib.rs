@@ -20,7 +20,7 @@ mod tokens;
 pub use encoder::{Encoder, EncoderSet, HostBytes, Maskable, ModalityKit, Opened, Processor};
 pub use gathered::Gathered;
 pub use guard::quietly;
-pub use misfit::{Misfit, need};
+pub use misfit::{Changes, Misfit, need};
 pub use modality::Modality;
 pub use model::{Composite, Fusion, Head, Logits, Model};
 pub use source::{Source, SourceError};

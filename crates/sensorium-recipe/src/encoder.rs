@@ -159,6 +159,13 @@ where
         }
     }
 
+    fn augment_strongly(&self, sample: A::Sample, rng: &mut SampleRng) -> A::Sample {
+        match self {
+            Self::Own(own) => own.augment_strongly(sample, rng),
+            Self::Tower(tower) => tower.augment_strongly(sample, rng),
+        }
+    }
+
     fn collate(&self, samples: &[Option<&A::Sample>], device: &Device) -> A::Batch {
         match self {
             Self::Own(own) => own.collate(samples, device),

@@ -12,15 +12,15 @@ use serde::{Deserialize, Serialize};
 /// The keys that speak of a published encoder.
 const TOWER_KEYS: [&str; 4] = ["from", "output", "tune", "lora"];
 
-/// The one key of a modality's own table that counts for a published encoder too.
-const SHARED: &str = "augment";
+/// The keys of a modality's own table that count for a published encoder too.
+const SHARED: [&str; 2] = ["augment", "strong"];
 
 /// `[encoders.NAME]`
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EncoderTable<C> {
     /// The published encoder that is named with `from`.
     pub tower: Option<TowerConfig>,
-    /// The modality's own keys; with a published encoder only `augment` counts.
+    /// The modality's own keys; with a published encoder only `augment` and `strong` count.
     pub own: C,
 }
 
@@ -37,8 +37,10 @@ impl<C: Serialize> Serialize for EncoderTable<C> {
         map.serialize_entry("tune", &tower.tune)?;
         // Tables stand after values in TOML.
         map.serialize_entry("lora", &tower.lora)?;
-        if let Some(shared) = own.get(SHARED) {
-            map.serialize_entry(SHARED, shared)?;
+        for key in SHARED {
+            if let Some(shared) = own.get(key) {
+                map.serialize_entry(key, shared)?;
+            }
         }
         map.end()
     }
@@ -170,7 +172,7 @@ impl<'de, K: DeserializeSeed<'de>> DeserializeSeed<'de> for Key<'_, K> {
         if value.is_err() && crate::parse::nearest(&key, &TOWER_KEYS).is_some() {
             return Err(D::Error::unknown_field(&key, &TOWER_KEYS));
         }
-        if key != SHARED {
+        if !SHARED.contains(&key.as_str()) {
             self.own.get_or_insert(key);
         }
         value.map(Found::Own)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use sensorium_core::nn::NormOrder;
-use sensorium_core::{Modality, ModalityKit, Source, need};
+use sensorium_core::{Changes, Modality, ModalityKit, Source, need};
 use serde::{Deserialize, Serialize};
 
 use crate::processor::read;
@@ -43,6 +43,10 @@ pub struct TextConfig {
     pub drop_path: f64,
     /// Random changes in training.
     pub augment: AugmentConfig,
+    /// What a strongly changed copy is instead, where training compares such copies;
+    /// [`stronger`](AugmentConfig::stronger) than `augment` by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strong: Option<AugmentConfig>,
 }
 
 impl Default for TextConfig {
@@ -61,6 +65,7 @@ impl Default for TextConfig {
             dropout: 0.0,
             drop_path: 0.0,
             augment: AugmentConfig::default(),
+            strong: None,
         }
     }
 }
@@ -82,8 +87,10 @@ impl TextConfig {
         .with_drop_path(self.drop_path)
     }
 
-    fn processor(&self, tokenizer: Tokenizer) -> TextProcessor {
-        TextProcessor::new(tokenizer, self.max_tokens).with_augment(self.augment)
+    fn processor(&self, tokenizer: Tokenizer) -> Result<TextProcessor, Error> {
+        TextProcessor::new(tokenizer, self.max_tokens)
+            .with_augment(self.augment)?
+            .with_strong(self.strong)
     }
 }
 
@@ -110,10 +117,10 @@ impl ModalityKit for TextKit {
                 config.max_tokens
             )
         })?;
-        let drop = config.augment.drop_token;
-        need((0.0..1.0).contains(&drop), "augment.drop_token", || {
-            format!("{drop} must be at least 0 and below 1")
-        })?;
+        config.augment.validate()?;
+        if let Some(strong) = &config.strong {
+            strong.validate_as(Changes::Strong)?;
+        }
         config.encoder(config.vocab_size).validate()
     }
 
@@ -128,7 +135,7 @@ impl ModalityKit for TextKit {
                 Tokenizer::fit(texts.iter().map(String::as_str), config.vocab_size)?
             }
         };
-        Ok(config.processor(tokenizer))
+        config.processor(tokenizer)
     }
 
     fn save(processor: &TextProcessor, dir: &Path) -> Result<(), Error> {
@@ -136,7 +143,7 @@ impl ModalityKit for TextKit {
     }
 
     fn open(config: &TextConfig, dir: &Path) -> Result<TextProcessor, Error> {
-        Ok(config.processor(Tokenizer::open(&dir.join(FILE))?))
+        config.processor(Tokenizer::open(&dir.join(FILE))?)
     }
 
     fn encoder(

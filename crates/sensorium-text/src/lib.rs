@@ -24,6 +24,8 @@ mod published_tests;
 mod settings;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_augment;
 mod tokenizer;
 
 pub use encoder::{Positions, TextEncoder, TextEncoderConfig};

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use rand::RngExt;
-use sensorium_core::{HostBytes, Processor, SampleRng, Source, need};
+use sensorium_core::{Changes, HostBytes, Processor, SampleRng, Source, changes_key, need};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Side, TextSettings, Tokenizer};
@@ -10,12 +10,45 @@ use crate::{Error, Side, TextSettings, Tokenizer};
 /// The longest text that is read, in bytes.
 const LONGEST: u64 = 16 << 20;
 
-/// Random changes in training.
+/// Random changes in training. The first token and the last always stay, and what one setting draws, another does not alter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AugmentConfig {
-    /// The chance that a token is left out; the first and the last always stay.
+    /// The chance that a token is left out.
     pub drop_token: f64,
+    /// The chance that a token becomes the tokenizer's `[MASK]` or `<mask>`, if it has one. BERT's (arXiv 1810.04805): 0.15.
+    pub mask_token: f64,
+}
+
+impl AugmentConfig {
+    /// The strong changes that go with these where nobody names others: these, with at least a fifth of the tokens left out.
+    pub fn stronger(&self) -> Self {
+        Self {
+            drop_token: self.drop_token.max(0.2),
+            ..*self
+        }
+    }
+
+    /// Refuses what cannot work.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.validate_as(Changes::Usual)
+    }
+
+    /// The same of one of the two tables.
+    pub(crate) fn validate_as(&self, table: Changes) -> Result<(), Error> {
+        for (key, chance) in [
+            (changes_key!(table, "drop_token"), self.drop_token),
+            (changes_key!(table, "mask_token"), self.mask_token),
+        ] {
+            need((0.0..1.0).contains(&chance), key, || {
+                format!("{chance} must be at least 0 and below 1")
+            })?;
+        }
+        Ok(())
+    }
 }
 
 /// The ids of a text.
@@ -58,6 +91,7 @@ pub struct TextProcessor {
     truncation_side: Side,
     fixed_length: Option<usize>,
     augment: AugmentConfig,
+    strong: Option<AugmentConfig>,
 }
 
 impl TextProcessor {
@@ -70,6 +104,7 @@ impl TextProcessor {
             truncation_side: Side::Right,
             fixed_length: None,
             augment: AugmentConfig::default(),
+            strong: None,
         }
     }
 
@@ -140,9 +175,75 @@ impl TextProcessor {
     }
 
     /// Changes texts in training.
-    pub fn with_augment(mut self, augment: AugmentConfig) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key that cannot work, or not with this tokenizer.
+    pub fn with_augment(mut self, augment: AugmentConfig) -> Result<Self, Error> {
+        self.check(&augment, Changes::Usual)?;
         self.augment = augment;
-        self
+        Ok(self)
+    }
+
+    /// What a strongly changed copy is, instead of what is [`stronger`](AugmentConfig::stronger) than the usual changes.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key that cannot work, or not with this tokenizer.
+    pub fn with_strong(mut self, strong: Option<AugmentConfig>) -> Result<Self, Error> {
+        if let Some(strong) = &strong {
+            self.check(strong, Changes::Strong)?;
+        }
+        self.strong = strong;
+        Ok(self)
+    }
+
+    fn check(&self, config: &AugmentConfig, table: Changes) -> Result<(), Error> {
+        config.validate_as(table)?;
+        let masks = config.mask_token == 0.0 || self.mask_id().is_some();
+        need(masks, changes_key!(table, "mask_token"), || {
+            "the tokenizer has neither [MASK] nor <mask>: name one that has with `tokenizer`, or take drop_token"
+                .to_owned()
+        })?;
+        Ok(())
+    }
+
+    /// What a token is masked with.
+    fn mask_id(&self) -> Option<u32> {
+        let names = ["[MASK]", "<mask>"];
+        names.iter().find_map(|name| self.tokenizer.id(name))
+    }
+
+    /// A sample changed as a table says.
+    fn change(
+        &self,
+        config: &AugmentConfig,
+        mut sample: TextSample,
+        rng: &mut SampleRng,
+    ) -> TextSample {
+        // A stream of its own, which begins where the generator stands. Sounds have the first, images those from the second on.
+        let mut masking = rng.clone();
+        masking.set_stream(1 << 32);
+        let mask = self.mask_id().filter(|_| config.mask_token > 0.0);
+        let last = sample.ids.len().saturating_sub(1);
+        if let Some(mask) = mask {
+            for id in sample.ids.iter_mut().take(last).skip(1) {
+                if masking.random_bool(config.mask_token) {
+                    *id = mask;
+                }
+            }
+        }
+        if config.drop_token > 0.0 {
+            let mut place = 0;
+            sample.ids.retain(|_| {
+                let stays = place == 0 || place == last || !rng.random_bool(config.drop_token);
+                place += 1;
+                stays
+            });
+        }
+        if mask.is_some() {
+            // So that a second copy by this generator is another one.
+            let _: u32 = rng.random();
+        }
+        sample
     }
 
     /// What splits the texts.
@@ -190,18 +291,13 @@ impl Processor for TextProcessor {
         Ok(TextSample { ids })
     }
 
-    fn augment(&self, mut sample: TextSample, rng: &mut SampleRng) -> TextSample {
-        if self.augment.drop_token > 0.0 {
-            let last = sample.ids.len() - 1;
-            let mut place = 0;
-            sample.ids.retain(|_| {
-                let stays =
-                    place == 0 || place == last || !rng.random_bool(self.augment.drop_token);
-                place += 1;
-                stays
-            });
-        }
-        sample
+    fn augment(&self, sample: TextSample, rng: &mut SampleRng) -> TextSample {
+        self.change(&self.augment, sample, rng)
+    }
+
+    fn augment_strongly(&self, sample: TextSample, rng: &mut SampleRng) -> TextSample {
+        let strong = self.strong.unwrap_or_else(|| self.augment.stronger());
+        self.change(&strong, sample, rng)
     }
 
     fn collate(&self, samples: &[Option<&TextSample>], device: &Device) -> TextBatch {

@@ -181,7 +181,12 @@ transformer.norm.layer.beta [8]"
 
 #[test]
 fn dropped_tokens_are_drawn_by_the_sample_and_leave_the_frame() {
-    let processor = processor().with_augment(AugmentConfig { drop_token: 0.5 });
+    let processor = processor()
+        .with_augment(AugmentConfig {
+            drop_token: 0.5,
+            ..AugmentConfig::default()
+        })
+        .unwrap();
     let sample = processor.process(&Source::text("it is even")).unwrap();
     let draw = |n| processor.augment(sample.clone(), &mut seed::rng(1, &[n]));
     assert_eq!(draw(3), draw(3));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use sensorium_core::{Modality, ModalityKit, Source};
+use sensorium_core::{Changes, Modality, ModalityKit, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -53,6 +53,10 @@ pub struct ImageConfig {
     pub class_token: bool,
     /// Random changes in training.
     pub augment: AugmentConfig,
+    /// What a strongly changed copy is instead, where training compares such copies;
+    /// [`stronger`](AugmentConfig::stronger) than `augment` by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strong: Option<AugmentConfig>,
 }
 
 impl Default for ImageConfig {
@@ -86,6 +90,7 @@ impl Default for ImageConfig {
             drop_path: 0.0,
             class_token: true,
             augment: AugmentConfig::default(),
+            strong: None,
         }
     }
 }
@@ -139,7 +144,10 @@ impl ModalityKit for ImageKit {
     fn validate(config: &ImageConfig) -> Result<(), Error> {
         config.prepare().validate()?;
         config.vit().validate()?;
-        config.augment.validate()
+        config.augment.validate()?;
+        config
+            .strong
+            .map_or(Ok(()), |strong| strong.validate_as(Changes::Strong))
     }
 
     /// Nothing is learned from the images: the processor is the config's.
@@ -148,7 +156,9 @@ impl ModalityKit for ImageKit {
         _samples: &mut dyn Iterator<Item = &Source>,
     ) -> Result<ImageProcessor, Error> {
         Self::validate(config)?;
-        ImageProcessor::new(config.prepare())?.with_augment(config.augment)
+        ImageProcessor::new(config.prepare())?
+            .with_augment(config.augment)?
+            .with_strong(config.strong)
     }
 
     fn open(config: &ImageConfig, _dir: &Path) -> Result<ImageProcessor, Error> {

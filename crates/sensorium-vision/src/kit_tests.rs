@@ -49,6 +49,41 @@ fn a_table_makes_what_fits_each_other() {
 }
 
 #[test]
+fn a_strong_copy_is_what_its_table_says_or_stronger_than_the_usual() {
+    let usual = AugmentConfig {
+        flip: true,
+        ..AugmentConfig::default()
+    };
+    let noise = AugmentConfig {
+        noise: 0.1,
+        ..AugmentConfig::default()
+    };
+    let fit = |strong| {
+        let config = ImageConfig {
+            augment: usual,
+            strong,
+            ..ImageConfig::default()
+        };
+        ImageKit::fit(&config, &mut std::iter::empty()).expect("valid")
+    };
+    let sample = fit(None).process(&png()).expect("a sample");
+    let strongly = |processor: &ImageProcessor, n| {
+        processor.augment_strongly(sample.clone(), &mut seed::rng(1, &[n]))
+    };
+    let applied = |config: AugmentConfig, n| {
+        let ends = ImageConfig::default().prepare().black_and_white();
+        config.apply(sample.clone(), &ends, &mut seed::rng(1, &[n]))
+    };
+    for n in 0..10 {
+        // Instead of the usual changes, not on top of them.
+        assert_eq!(strongly(&fit(Some(noise)), n), applied(noise, n));
+        assert_eq!(strongly(&fit(None), n), applied(usual.stronger(), n));
+        assert_eq!(strongly(&fit(Some(AugmentConfig::default())), n), sample);
+        assert_ne!(strongly(&fit(None), n), sample);
+    }
+}
+
+#[test]
 fn the_default_table_is_valid() {
     ImageKit::validate(&ImageConfig::default()).expect("valid");
 }
@@ -99,9 +134,19 @@ fn what_cannot_work_is_refused_by_key() {
                     shift: 2.0,
                     ..AugmentConfig::default()
                 },
-                ..base
+                ..base.clone()
             },
             "augment.shift",
+        ),
+        (
+            ImageConfig {
+                strong: Some(AugmentConfig {
+                    crop: Some(1.5),
+                    ..AugmentConfig::default()
+                }),
+                ..base
+            },
+            "strong.crop",
         ),
     ];
     for (config, expected) in cases {
@@ -125,6 +170,11 @@ fn a_table_is_written_as_it_is_read_and_unknown_keys_are_refused() {
             noise: 0.5,
             ..AugmentConfig::default()
         },
+        strong: Some(AugmentConfig {
+            crop: Some(0.5),
+            rand_augment: Some(crate::RandAugment::default()),
+            ..AugmentConfig::default()
+        }),
         ..ImageConfig::default()
     };
     let text = toml::to_string(&config).expect("can be written");
@@ -132,6 +182,12 @@ fn a_table_is_written_as_it_is_read_and_unknown_keys_are_refused() {
         text.contains("filter = \"lanczos\"") && !text.contains("shortest_edge"),
         "{text}"
     );
+    let plain = toml::to_string(&ImageConfig::default()).expect("can be written");
+    assert!(!plain.contains("strong"), "{plain}");
+    let inline: ImageConfig =
+        toml::from_str("strong = { crop = 0.08, rand_augment = { n = 2, m = 10 } }").expect("read");
+    let few = inline.strong.expect("given").rand_augment;
+    assert_eq!(few, Some(crate::RandAugment::default()));
     assert_eq!(
         toml::from_str::<ImageConfig>(&text).expect("can be read"),
         config
@@ -140,7 +196,11 @@ fn a_table_is_written_as_it_is_read_and_unknown_keys_are_refused() {
         toml::from_str::<ImageConfig>("").expect("all defaults"),
         ImageConfig::default()
     );
-    for unknown in ["imagesize = 3", "[augment]\nshfit = 0.1"] {
+    for unknown in [
+        "imagesize = 3",
+        "[augment]\nshfit = 0.1",
+        "strong = { rand_augment = { k = 2 } }",
+    ] {
         let error = toml::from_str::<ImageConfig>(unknown)
             .expect_err("unknown")
             .to_string();

@@ -43,7 +43,7 @@ mod published;
 mod resize;
 mod vit;
 
-pub use augment::AugmentConfig;
+pub use augment::{AugmentConfig, RandAugment};
 pub use decode::{Limits, decode};
 pub use error::Error;
 pub use grid::{GridResample, resample_grid};

@@ -1,7 +1,7 @@
 //! Files to samples on the host, samples to batches on a device.
 
 use burn::tensor::{Bool, Device, Tensor, TensorData};
-use sensorium_core::{HostBytes, Processor, SampleRng, Source, assert_shape};
+use sensorium_core::{Changes, HostBytes, Processor, SampleRng, Source, assert_shape};
 
 use crate::augment::AugmentConfig;
 use crate::decode::{Limits, decode};
@@ -89,6 +89,7 @@ impl ImageBatch {
 pub struct ImageProcessor {
     prepare: PrepareConfig,
     augment: AugmentConfig,
+    strong: Option<AugmentConfig>,
     limits: Limits,
 }
 
@@ -102,6 +103,7 @@ impl ImageProcessor {
         Ok(Self {
             prepare,
             augment: AugmentConfig::default(),
+            strong: None,
             limits: Limits::default(),
         })
     }
@@ -113,6 +115,18 @@ impl ImageProcessor {
     pub fn with_augment(mut self, augment: AugmentConfig) -> Result<Self, Error> {
         augment.validate()?;
         self.augment = augment;
+        Ok(self)
+    }
+
+    /// What a strongly changed copy is, instead of what is [`stronger`](AugmentConfig::stronger) than the usual changes.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key that cannot work.
+    pub fn with_strong(mut self, strong: Option<AugmentConfig>) -> Result<Self, Error> {
+        if let Some(strong) = &strong {
+            strong.validate_as(Changes::Strong)?;
+        }
+        self.strong = strong;
         Ok(self)
     }
 
@@ -140,6 +154,11 @@ impl Processor for ImageProcessor {
     fn augment(&self, sample: ImageSample, rng: &mut SampleRng) -> ImageSample {
         self.augment
             .apply(sample, &self.prepare.black_and_white(), rng)
+    }
+
+    fn augment_strongly(&self, sample: ImageSample, rng: &mut SampleRng) -> ImageSample {
+        let strong = self.strong.unwrap_or_else(|| self.augment.stronger());
+        strong.apply(sample, &self.prepare.black_and_white(), rng)
     }
 
     fn collate(&self, samples: &[Option<&ImageSample>], device: &Device) -> ImageBatch {

@@ -4,12 +4,14 @@ mod wave;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_strong;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use rand::RngExt;
-use sensorium_core::{SampleRng, need};
+use sensorium_core::{Changes, SampleRng, changes_key, need};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -74,6 +76,35 @@ impl Default for AugmentConfig {
     }
 }
 
+/// The two tables of one modality.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Tables {
+    /// What training makes of every sound.
+    pub(crate) usual: AugmentConfig,
+    /// What a strongly changed copy is, if that is said.
+    pub(crate) strong: Option<AugmentConfig>,
+}
+
+impl Tables {
+    fn all(&self) -> impl Iterator<Item = &AugmentConfig> {
+        std::iter::once(&self.usual).chain(&self.strong)
+    }
+
+    /// How many samples are needed of a sound of which `most` are heard.
+    pub(crate) fn needed(&self, most: usize) -> usize {
+        let needed = self.all().map(|config| config.needed(most));
+        needed.max().unwrap_or(most)
+    }
+
+    /// What of a sound is kept to be changed, at most so many samples: nothing where features alone are.
+    pub(crate) fn kept(&self, samples: &[f32], most: usize) -> Arc<[f32]> {
+        match self.all().any(AugmentConfig::changes_waveform) {
+            true => samples[..samples.len().min(most)].into(),
+            false => [].into(),
+        }
+    }
+}
+
 /// How noise is spread over frequencies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -86,36 +117,82 @@ pub enum NoiseColour {
 }
 
 impl AugmentConfig {
+    /// The strong changes that go with these where nobody names others, for features of so many bands or coefficients: these,
+    /// and as SpecAugment blanks LibriSpeech (arXiv 1904.08779), two masks of up to a third of the bands and two of up to a
+    /// hundred frames, each at most `mask_share` of the sound, or a fifth where that is all of it.
+    pub fn stronger(&self, n_mels: usize) -> Self {
+        Self {
+            mask_frames: self.mask_frames.max(100),
+            n_frame_masks: self.n_frame_masks.max(2),
+            mask_share: match self.mask_share {
+                1.0 => 0.2,
+                share => share,
+            },
+            // The paper's 27 of 80.
+            mask_mels: self.mask_mels.max(n_mels / 3),
+            n_mel_masks: self.n_mel_masks.max(2),
+            ..*self
+        }
+    }
+
+    /// The same for a model that hears samples, and has no bands: these, moved by up to a tenth of a second, and in noise that
+    /// is 5 to 20 dB below the sound.
+    pub fn stronger_waveform(&self) -> Self {
+        let [least, most] = self.snr_db.unwrap_or([5.0, 20.0]);
+        Self {
+            shift_s: self.shift_s.max(0.1),
+            snr_db: Some([least.min(5.0), most.min(20.0)]),
+            ..*self
+        }
+    }
+
     /// Refuses what cannot work.
     ///
     /// # Errors
     /// [`Error::Config`] naming the key.
     pub fn validate(&self) -> Result<(), Error> {
+        self.validate_as(Changes::Usual)
+    }
+
+    /// The same of one of the two tables.
+    pub(crate) fn validate_as(&self, table: Changes) -> Result<(), Error> {
         let within = |key, value: f32, limit: f32| {
             need((0.0..=limit).contains(&value), key, || {
                 format!("{value}; use 0 (off) to {limit}")
             })
         };
-        within("augment.speed", self.speed, 0.5)?;
-        within("augment.tempo", self.tempo, 1.0)?;
-        within("augment.shift_s", self.shift_s, 3600.0)?;
-        within("augment.gain_db", self.gain_db, 60.0)?;
-        within("augment.noise", self.noise, 10.0)?;
-        within("augment.mask_share", self.mask_share, 1.0)?;
+        within(changes_key!(table, "speed"), self.speed, 0.5)?;
+        within(changes_key!(table, "tempo"), self.tempo, 1.0)?;
+        within(changes_key!(table, "shift_s"), self.shift_s, 3600.0)?;
+        within(changes_key!(table, "gain_db"), self.gain_db, 60.0)?;
+        within(changes_key!(table, "noise"), self.noise, 10.0)?;
+        within(changes_key!(table, "mask_share"), self.mask_share, 1.0)?;
         if let Some([least, most]) = self.snr_db {
             let fits = least <= most && least >= -40.0 && most <= 120.0;
-            need(fits, "augment.snr_db", || {
+            need(fits, changes_key!(table, "snr_db"), || {
                 format!(
                     "[{least}, {most}] must be the least and the most decibels, within -40 and 120"
                 )
             })?;
         }
         for (key, value, most) in [
-            ("augment.shift_frames", self.shift_frames, 1 << 20),
-            ("augment.mask_frames", self.mask_frames, 1 << 20),
-            ("augment.mask_mels", self.mask_mels, 1 << 20),
-            ("augment.n_frame_masks", self.n_frame_masks, 100),
-            ("augment.n_mel_masks", self.n_mel_masks, 100),
+            (
+                changes_key!(table, "shift_frames"),
+                self.shift_frames,
+                1 << 20,
+            ),
+            (
+                changes_key!(table, "mask_frames"),
+                self.mask_frames,
+                1 << 20,
+            ),
+            (changes_key!(table, "mask_mels"), self.mask_mels, 1 << 20),
+            (
+                changes_key!(table, "n_frame_masks"),
+                self.n_frame_masks,
+                100,
+            ),
+            (changes_key!(table, "n_mel_masks"), self.n_mel_masks, 100),
         ] {
             need(value <= most, key, || {
                 format!("{value} must be at most {most}")
@@ -143,16 +220,8 @@ impl AugmentConfig {
     }
 
     /// How many samples are needed of a sound of which `most` are heard: what is played faster ends earlier.
-    pub(crate) fn needed(&self, most: usize) -> usize {
+    fn needed(&self, most: usize) -> usize {
         (most as f64 * (1.0 + f64::from(self.speed))).ceil() as usize
-    }
-
-    /// What of a sound is kept to be changed, at most so many samples: nothing where features alone are.
-    pub(crate) fn kept(&self, samples: &[f32], most: usize) -> Arc<[f32]> {
-        match self.changes_waveform() {
-            true => samples[..samples.len().min(most)].into(),
-            false => [].into(),
-        }
     }
 
     /// Changed samples of the same rate. The same generator makes the same change; the features' draws do not depend on it, as

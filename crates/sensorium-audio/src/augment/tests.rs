@@ -8,9 +8,9 @@ use super::*;
 use crate::tests::float_wav;
 use crate::{AudioConfig, AudioKit, AudioProcessor, AudioSample};
 
-const RATE_HZ: u32 = 8000;
+pub(super) const RATE_HZ: u32 = 8000;
 
-fn rng(n: u64) -> SampleRng {
+pub(super) fn rng(n: u64) -> SampleRng {
     seed::rng(11, &[n])
 }
 
@@ -30,7 +30,7 @@ fn decibels(ratio: f64) -> f64 {
     10.0 * ratio.log10()
 }
 
-fn processor(augment: AugmentConfig) -> AudioProcessor {
+pub(super) fn processor(augment: AugmentConfig) -> AudioProcessor {
     let config = AudioConfig {
         sample_rate_hz: RATE_HZ,
         max_seconds: 1.0,
@@ -42,7 +42,7 @@ fn processor(augment: AugmentConfig) -> AudioProcessor {
 }
 
 /// Half a second of a tone, prepared.
-fn prepared(processor: &AudioProcessor) -> AudioSample {
+pub(super) fn prepared(processor: &AudioProcessor) -> AudioSample {
     let wav = float_wav(&tone(440.0, 4000), RATE_HZ);
     processor.process(&Source::bytes("tone.wav", wav)).unwrap()
 }
@@ -169,7 +169,7 @@ fn loudness_and_place_change_as_far_as_asked_and_no_further() {
 }
 
 /// Which frames, and which bands, are blanked in features that are 1 throughout.
-fn blanked(config: &AugmentConfig, n: u64) -> (Vec<usize>, Vec<usize>) {
+pub(super) fn blanked(config: &AugmentConfig, n: u64) -> (Vec<usize>, Vec<usize>) {
     const FRAMES: usize = 50;
     const MELS: usize = 20;
     let mut features = vec![1.0; FRAMES * MELS];

@@ -1,11 +1,12 @@
 //! A published model's sounds in a recipe, whose samples and batches are those of the modality's own encoder.
 
 use burn::tensor::Device;
-use sensorium_core::{Processor, SampleRng, Source, need};
+use sensorium_core::{Changes, Processor, SampleRng, Source, changes_key, need};
 
 use super::{SoundFeatures, SoundProcessor, SoundSample};
+use crate::augment::Tables;
 use crate::normalize::moments;
-use crate::processor::check_seconds;
+use crate::processor::{check_seconds, go_on};
 use crate::{AudioBatch, AudioSample, AugmentConfig, Error};
 
 /// Prepares sounds as a published model's file says, and changes them in training.
@@ -14,7 +15,7 @@ pub struct TrainingSounds {
     processor: SoundProcessor,
     /// Samples of a sound that the model hears, at most.
     most: usize,
-    augment: AugmentConfig,
+    augment: Tables,
 }
 
 impl SoundProcessor {
@@ -28,34 +29,102 @@ impl SoundProcessor {
         max_seconds: f64,
         augment: AugmentConfig,
     ) -> Result<TrainingSounds, Error> {
-        augment.validate()?;
         check_seconds(max_seconds)?;
-        let waveform = matches!(self.features, SoundFeatures::Waveform(_));
-        need(!(waveform && augment.changes_features()), "augment", || {
-            "this model hears samples, not bands: only speed, shift_s, gain_db and snr_db can \
-             change them"
-                .to_owned()
-        })?;
-        need(augment.tempo == 0.0, "augment.tempo", || {
-            "this model hears a set number of frames: take speed instead".to_owned()
-        })?;
-        let most = match waveform {
+        self.check(&augment, Changes::Usual)?;
+        let most = match self.hears_samples() {
             true => (max_seconds * f64::from(self.sample_rate_hz())).ceil() as usize,
             false => self.most_samples(),
         };
         Ok(TrainingSounds {
             processor: self,
             most,
-            augment,
+            augment: Tables {
+                usual: augment,
+                strong: None,
+            },
         })
+    }
+
+    /// Whether a model hears samples, and not bands.
+    fn hears_samples(&self) -> bool {
+        matches!(self.features, SoundFeatures::Waveform(_))
+    }
+
+    /// Refuses changes that cannot be made of what the model hears.
+    fn check(&self, config: &AugmentConfig, table: Changes) -> Result<(), Error> {
+        config.validate_as(table)?;
+        let name = match table {
+            Changes::Usual => "augment",
+            Changes::Strong => "strong",
+        };
+        let fits = !(self.hears_samples() && config.changes_features());
+        need(fits, name, || {
+            "this model hears samples, not bands: only speed, shift_s, gain_db and snr_db can \
+             change them"
+                .to_owned()
+        })?;
+        need(config.tempo == 0.0, changes_key!(table, "tempo"), || {
+            "this model hears a set number of frames: take speed instead".to_owned()
+        })?;
+        Ok(())
     }
 }
 
 impl TrainingSounds {
+    /// What a strongly changed copy is, instead of what is stronger than the usual changes: [`AugmentConfig::stronger`], or
+    /// [`AugmentConfig::stronger_waveform`] where the model hears samples.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key that cannot work, for features of this kind or at all.
+    pub fn with_strong(mut self, strong: Option<AugmentConfig>) -> Result<Self, Error> {
+        if let Some(strong) = &strong {
+            self.processor.check(strong, Changes::Strong)?;
+        }
+        self.augment.strong = strong;
+        Ok(self)
+    }
+
+    /// What is stronger than the usual changes.
+    fn stronger(&self) -> AugmentConfig {
+        match self.processor.hears_samples() {
+            true => self.augment.usual.stronger_waveform(),
+            false => self.augment.usual.stronger(self.processor.width()),
+        }
+    }
+
     /// What the model hears of samples.
     fn hear(&self, samples: &[f32]) -> SoundSample {
         self.processor
             .prepare(&samples[..samples.len().min(self.most)])
+    }
+
+    /// A sample changed as a table says.
+    fn change(
+        &self,
+        config: &AugmentConfig,
+        mut sample: AudioSample,
+        rng: &mut SampleRng,
+    ) -> AudioSample {
+        // Who hears samples has them in any case, normalised, which changes no ratio.
+        let kept = match sample.samples.is_empty() && self.processor.hears_samples() {
+            true => &sample.features[..sample.frames],
+            false => &sample.samples,
+        };
+        let heard_anew = config.changes_waveform() && !kept.is_empty();
+        if heard_anew {
+            let rate_hz = self.processor.sample_rate_hz();
+            let heard = self.hear(&config.waveform(kept, rate_hz, rng));
+            (sample.features, sample.frames) = (heard.features, heard.heard);
+        }
+        if config.changes_features() {
+            let width = self.processor.width();
+            let heard = &mut sample.features[..sample.frames * width];
+            at_mean_zero(heard, |heard| config.features(heard, width, rng));
+        }
+        if heard_anew {
+            go_on(rng);
+        }
+        sample
     }
 }
 
@@ -75,19 +144,13 @@ impl Processor for TrainingSounds {
         })
     }
 
-    fn augment(&self, mut sample: AudioSample, rng: &mut SampleRng) -> AudioSample {
-        if self.augment.changes_waveform() && !sample.samples.is_empty() {
-            let rate_hz = self.processor.sample_rate_hz();
-            let changed = self.augment.waveform(&sample.samples, rate_hz, rng);
-            let heard = self.hear(&changed);
-            (sample.features, sample.frames) = (heard.features, heard.heard);
-        }
-        if self.augment.changes_features() {
-            let width = self.processor.width();
-            let heard = &mut sample.features[..sample.frames * width];
-            at_mean_zero(heard, |heard| self.augment.features(heard, width, rng));
-        }
-        sample
+    fn augment(&self, sample: AudioSample, rng: &mut SampleRng) -> AudioSample {
+        self.change(&self.augment.usual, sample, rng)
+    }
+
+    fn augment_strongly(&self, sample: AudioSample, rng: &mut SampleRng) -> AudioSample {
+        let strong = self.augment.strong.unwrap_or_else(|| self.stronger());
+        self.change(&strong, sample, rng)
     }
 
     fn collate(&self, samples: &[Option<&AudioSample>], device: &Device) -> AudioBatch {
@@ -234,6 +297,65 @@ mod tests {
             .collect();
         assert!(blanked.len() > width, "{}", blanked.len());
         assert!(blanked.iter().all(|v| (v - mean).abs() < 1e-4), "{mean}");
+    }
+
+    #[test]
+    fn a_strong_copy_is_stronger_than_the_usual_or_what_its_table_says() {
+        for extractor in ALL {
+            let sounds = trained(extractor, AugmentConfig::default());
+            let sample = sounds.process(&tone(0.3)).expect("a tone");
+            assert!(
+                sample.samples.is_empty(),
+                "{extractor} keeps nothing for it"
+            );
+            let strongly = |n| sounds.augment_strongly(sample.clone(), &mut seed::rng(1, &[n]));
+            assert_eq!(strongly(1), strongly(1), "{extractor}");
+            assert_ne!(strongly(1).features, strongly(2).features, "{extractor}");
+            let changed = (0..20).filter(|n| strongly(*n) != sample).count();
+            assert!(changed > 15, "{extractor}: {changed} of 20");
+            assert!(strongly(1).features.iter().all(|v| v.is_finite()));
+            assert_eq!(strongly(1).features.len(), sample.features.len());
+
+            let gain = AugmentConfig {
+                gain_db: 6.0,
+                ..AugmentConfig::default()
+            };
+            let said = trained(extractor, AugmentConfig::default());
+            let said = said.with_strong(Some(gain)).expect("can be made");
+            let usual = trained(extractor, gain);
+            let sample = said.process(&tone(0.3)).expect("a tone");
+            let rate_hz = f64::from(said.processor.sample_rate_hz());
+            assert_eq!(sample.samples.len() as f64, 0.3 * rate_hz, "{extractor}");
+            let mut rng = seed::rng(1, &[1]);
+            let found = said.augment_strongly(sample.clone(), &mut rng.clone());
+            assert_eq!(found, usual.augment(sample.clone(), &mut rng));
+            assert_eq!(said.augment(sample.clone(), &mut rng), sample);
+        }
+    }
+
+    #[test]
+    fn strong_changes_that_cannot_be_made_are_refused_by_key() {
+        let check = |extractor, strong, expected: &str| {
+            let sounds = trained(extractor, AugmentConfig::default());
+            let error = sounds.with_strong(Some(strong)).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        };
+        let base = AugmentConfig::default;
+        let tempo = AugmentConfig {
+            tempo: 0.1,
+            ..base()
+        };
+        check(ALL[0], tempo, "strong.tempo: this model hears a set");
+        let masks = AugmentConfig {
+            mask_mels: 3,
+            ..base()
+        };
+        check(ALL[3], masks, "strong: this model hears samples");
+        let speed = AugmentConfig {
+            speed: 0.9,
+            ..base()
+        };
+        check(ALL[1], speed, "strong.speed: 0.9; use 0 (off) to 0.5");
     }
 
     #[test]

@@ -124,6 +124,10 @@ impl<P: Processor> Processor for OfCheckpoint<P> {
         self.processor.augment(sample, rng)
     }
 
+    fn augment_strongly(&self, sample: P::Sample, rng: &mut SampleRng) -> P::Sample {
+        self.processor.augment_strongly(sample, rng)
+    }
+
     fn collate(&self, samples: &[Option<&P::Sample>], device: &Device) -> P::Batch {
         self.processor.collate(samples, device)
     }
@@ -142,7 +146,8 @@ impl TowerKit for ImageTowers {
         own: &ImageConfig,
         checkpoint: &Checkpoint,
     ) -> Result<PublishedImageProcessor, Error> {
-        Ok(ImageTower::processor(checkpoint)?.with_augment(own.augment)?)
+        let images = ImageTower::processor(checkpoint)?.with_augment(own.augment)?;
+        Ok(images.with_strong(own.strong)?)
     }
 }
 
@@ -156,7 +161,8 @@ impl TowerKit for TextTowers {
     type Encoder = TextTower;
 
     fn processor(own: &TextConfig, checkpoint: &Checkpoint) -> Result<TextPreparation, Error> {
-        Ok(TextTower::processor(checkpoint)?.with_augment(own.augment))
+        let texts = TextTower::processor(checkpoint)?.with_augment(own.augment)?;
+        Ok(texts.with_strong(own.strong)?)
     }
 }
 
@@ -171,6 +177,7 @@ impl TowerKit for SoundTowers {
 
     fn processor(own: &AudioConfig, checkpoint: &Checkpoint) -> Result<TrainingSounds, Error> {
         let sounds = SoundTower::processor(checkpoint)?;
-        Ok(sounds.for_training(own.max_seconds, own.augment)?)
+        let sounds = sounds.for_training(own.max_seconds, own.augment)?;
+        Ok(sounds.with_strong(own.strong)?)
     }
 }

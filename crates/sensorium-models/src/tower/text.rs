@@ -229,11 +229,25 @@ pub enum TextPreparation {
 
 impl TextPreparation {
     /// Changes texts in training.
-    pub fn with_augment(self, augment: AugmentConfig) -> Self {
-        match self {
-            Self::Sentence(processor) => Self::Sentence(processor.with_augment(augment)),
-            Self::Plain(processor) => Self::Plain(processor.with_augment(augment)),
-        }
+    ///
+    /// # Errors
+    /// As [`TextProcessor::with_augment`].
+    pub fn with_augment(self, augment: AugmentConfig) -> Result<Self, sensorium_text::Error> {
+        Ok(match self {
+            Self::Sentence(processor) => Self::Sentence(processor.with_augment(augment)?),
+            Self::Plain(processor) => Self::Plain(processor.with_augment(augment)?),
+        })
+    }
+
+    /// What a strongly changed copy is.
+    ///
+    /// # Errors
+    /// As [`TextProcessor::with_strong`].
+    pub fn with_strong(self, strong: Option<AugmentConfig>) -> Result<Self, sensorium_text::Error> {
+        Ok(match self {
+            Self::Sentence(processor) => Self::Sentence(processor.with_strong(strong)?),
+            Self::Plain(processor) => Self::Plain(processor.with_strong(strong)?),
+        })
     }
 }
 
@@ -253,6 +267,13 @@ impl Processor for TextPreparation {
         match self {
             Self::Sentence(processor) => processor.augment(sample, rng),
             Self::Plain(processor) => processor.augment(sample, rng),
+        }
+    }
+
+    fn augment_strongly(&self, sample: TextSample, rng: &mut SampleRng) -> TextSample {
+        match self {
+            Self::Sentence(processor) => processor.augment_strongly(sample, rng),
+            Self::Plain(processor) => processor.augment_strongly(sample, rng),
         }
     }
 

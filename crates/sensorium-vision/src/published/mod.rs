@@ -7,7 +7,7 @@ mod steps;
 mod tests;
 
 use burn::tensor::Device;
-use sensorium_core::{Processor, SampleRng, Source};
+use sensorium_core::{Changes, Processor, SampleRng, Source};
 
 use crate::decode::{Limits, decode};
 use crate::processor::stack;
@@ -53,6 +53,7 @@ pub struct PublishedImageProcessor {
     values: [[f32; 256]; 3],
     limits: Limits,
     augment: AugmentConfig,
+    strong: Option<AugmentConfig>,
     source: String,
 }
 
@@ -71,6 +72,7 @@ impl PublishedImageProcessor {
             values,
             limits: Limits::default(),
             augment: AugmentConfig::default(),
+            strong: None,
             source: json.to_owned(),
         })
     }
@@ -91,10 +93,27 @@ impl PublishedImageProcessor {
         Ok(self)
     }
 
+    /// What a strongly changed copy is, instead of what is [`stronger`](AugmentConfig::stronger) than the usual changes.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key that cannot work.
+    pub fn with_strong(mut self, strong: Option<AugmentConfig>) -> Result<Self, Error> {
+        if let Some(strong) = &strong {
+            strong.validate_as(Changes::Strong)?;
+        }
+        self.strong = strong;
+        Ok(self)
+    }
+
     /// `[channels, height, width]` of every sample.
     pub fn dims(&self) -> [usize; 3] {
         let [height, width] = self.steps.output();
         [3, height, width]
+    }
+
+    /// The least and the greatest number of a pixel, by channel.
+    fn black_and_white(&self) -> [[f32; 2]; 3] {
+        self.values.map(|v| [v[0].min(v[255]), v[0].max(v[255])])
     }
 
     /// The text it was read from, unchanged, so that a model is saved with its own file.
@@ -128,8 +147,12 @@ impl Processor for PublishedImageProcessor {
     }
 
     fn augment(&self, sample: ImageSample, rng: &mut SampleRng) -> ImageSample {
-        let ends = self.values.map(|v| [v[0].min(v[255]), v[0].max(v[255])]);
-        self.augment.apply(sample, &ends, rng)
+        self.augment.apply(sample, &self.black_and_white(), rng)
+    }
+
+    fn augment_strongly(&self, sample: ImageSample, rng: &mut SampleRng) -> ImageSample {
+        let strong = self.strong.unwrap_or_else(|| self.augment.stronger());
+        strong.apply(sample, &self.black_and_white(), rng)
     }
 
     fn collate(&self, samples: &[Option<&ImageSample>], device: &Device) -> ImageBatch {

@@ -33,9 +33,21 @@ impl SentenceProcessor {
     }
 
     /// Changes texts in training.
-    pub fn with_augment(mut self, augment: AugmentConfig) -> Self {
-        self.text = self.text.with_augment(augment);
-        self
+    ///
+    /// # Errors
+    /// As [`TextProcessor::with_augment`].
+    pub fn with_augment(mut self, augment: AugmentConfig) -> Result<Self, Error> {
+        self.text = self.text.with_augment(augment)?;
+        Ok(self)
+    }
+
+    /// What a strongly changed copy is.
+    ///
+    /// # Errors
+    /// As [`TextProcessor::with_strong`].
+    pub fn with_strong(mut self, strong: Option<AugmentConfig>) -> Result<Self, Error> {
+        self.text = self.text.with_strong(strong)?;
+        Ok(self)
     }
 
     /// What splits the texts.
@@ -65,6 +77,10 @@ impl Processor for SentenceProcessor {
 
     fn augment(&self, sample: TextSample, rng: &mut SampleRng) -> TextSample {
         self.text.augment(sample, rng)
+    }
+
+    fn augment_strongly(&self, sample: TextSample, rng: &mut SampleRng) -> TextSample {
+        self.text.augment_strongly(sample, rng)
     }
 
     fn collate(&self, samples: &[Option<&TextSample>], device: &Device) -> TextBatch {

@@ -35,9 +35,9 @@ fn difference(a: &ImageSample, b: &ImageSample) -> f32 {
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-fn every() -> [AugmentConfig; 8] {
+fn every() -> Vec<AugmentConfig> {
     let off = AugmentConfig::default();
-    [
+    vec![
         AugmentConfig { shift: 0.2, ..off },
         AugmentConfig { zoom: 0.2, ..off },
         AugmentConfig {
@@ -55,7 +55,47 @@ fn every() -> [AugmentConfig; 8] {
         },
         AugmentConfig { noise: 0.1, ..off },
         AugmentConfig { erase: 1.0, ..off },
+        AugmentConfig {
+            crop: Some(0.3),
+            ..off
+        },
+        AugmentConfig { shear: 0.2, ..off },
+        AugmentConfig {
+            saturation: 0.5,
+            ..off
+        },
+        AugmentConfig { hue: 0.2, ..off },
+        AugmentConfig {
+            grayscale: 0.5,
+            ..off
+        },
+        AugmentConfig {
+            sharpness: 0.5,
+            ..off
+        },
+        AugmentConfig { blur: 0.5, ..off },
+        AugmentConfig {
+            autocontrast: 0.5,
+            ..off
+        },
+        AugmentConfig {
+            posterize: 0.5,
+            ..off
+        },
+        AugmentConfig {
+            solarize: 0.5,
+            ..off
+        },
+        AugmentConfig {
+            rand_augment: Some(RandAugment::default()),
+            ..off
+        },
     ]
+}
+
+fn motion(config: &AugmentConfig, draw: &Draw) -> Motion {
+    let more = More::new(&seed::rng(1, &[]));
+    Motion::of(config, draw, &more, [3, SIZE, SIZE])
 }
 
 #[test]
@@ -132,7 +172,7 @@ fn a_shift_moves_every_channel_alike_and_repeats_the_edge() {
         shift: 0.25,
         ..AugmentConfig::default()
     };
-    let (out, original) = (config.place(&sample(), &draw), sample());
+    let (out, original) = (motion(&config, &draw).apply(&sample()), sample());
     let at = |s: &ImageSample, c: usize, x: usize, y: usize| s.pixels()[(c * SIZE + y) * SIZE + x];
     for c in 0..3 {
         for y in 0..SIZE {
@@ -154,7 +194,7 @@ fn a_quarter_turn_is_a_quarter_turn() {
         rotate_deg: 90.0,
         ..AugmentConfig::default()
     };
-    let (out, original) = (config.place(&sample(), &draw), sample());
+    let (out, original) = (motion(&config, &draw).apply(&sample()), sample());
     for y in 0..SIZE {
         for x in 0..SIZE {
             // Clockwise: what stood at the left end of a row stands at its top.
