@@ -57,6 +57,12 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Make(MakeCommand::ScenesQa(args))) => {
             commands::data::make_drawn("scenes-qa", &args.out, common)
         }
+        Command::Data(DataCommand::Make(MakeCommand::ScenesPairs(args))) => {
+            commands::data::make_drawn("scenes-pairs", &args.out, common)
+        }
+        Command::Data(DataCommand::Make(MakeCommand::ScenesDigits(args))) => {
+            commands::data::make_drawn("scenes-digits", &args.out, common)
+        }
         Command::Data(DataCommand::Manifest(args)) => commands::data::manifest(&args, common),
         Command::Devices => commands::devices::run(common),
     };

@@ -51,10 +51,12 @@ pub type Maker = fn() -> Result<Table, Error>;
 
 /// The data sets that come with the program, by name.
 #[cfg(feature = "av-digits")]
-pub const BUILT_IN: [(&str, Maker); 3] = [
+pub const BUILT_IN: [(&str, Maker); 5] = [
     ("av-digits", av_digits::embedded),
     ("scenes", scenes::captions),
     ("scenes-qa", scenes::questions),
+    ("scenes-pairs", scenes::pairs),
+    ("scenes-digits", scenes::digits),
 ];
 
 /// What makes the data set of this name, if one comes with the program.

@@ -132,7 +132,16 @@ impl TwoViews {
     /// # Panics
     /// If they are not as many.
     pub fn loss<E: Encoder>(&self, encoder: &E, first: E::Batch, second: E::Batch) -> Loss {
-        let views = [first, second].map(|view| encoder.encode(view));
+        let [first, second] = [first, second].map(|view| encoder.encode(view));
+        self.loss_of_tokens(first, second)
+    }
+
+    /// The loss of what an encoder made of two views of the same samples: `[batch, tokens, d_model]` each.
+    ///
+    /// # Panics
+    /// If they are not as many.
+    pub fn loss_of_tokens(&self, first: Tokens, second: Tokens) -> Loss {
+        let views = [first, second];
         let [a, b] = views.each_ref().map(Tokens::present);
         let [first, second] = views.map(|view| self.head.forward(view));
         let both = a.bool_and(b);

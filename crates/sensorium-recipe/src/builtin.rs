@@ -5,7 +5,11 @@ use sensorium_hub::{Checkpoint, Error, RemoteOptions};
 const RECIPES: &[(&str, &str)] = &[
     ("av-digits", include_str!("../recipes/av-digits.toml")),
     ("clip-digits", include_str!("../recipes/clip-digits.toml")),
+    ("contrastive", include_str!("../recipes/contrastive.toml")),
+    ("mae", include_str!("../recipes/mae.toml")),
+    ("mlm", include_str!("../recipes/mlm.toml")),
     ("semi", include_str!("../recipes/semi.toml")),
+    ("simclr", include_str!("../recipes/simclr.toml")),
     (
         "spoken-digits",
         include_str!("../recipes/spoken-digits.toml"),

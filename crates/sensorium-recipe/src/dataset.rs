@@ -20,8 +20,8 @@ pub struct Dataset {
     pub also: Vec<Row>,
     /// Rows left out.
     pub bad: Vec<BadRow>,
-    /// The classes.
-    pub labels: Labels,
+    /// The classes; none where nothing is learned of them.
+    pub labels: Option<Labels>,
     /// Which rows are for what; nothing for anything before [`split`](Self::split).
     pub splits: Splits,
     /// What a person should know of it, a line each.
@@ -57,8 +57,9 @@ impl Dataset {
             }
         };
         let labels = match labels.or_else(|| data.labels.clone()) {
-            Some(names) => Labels::given(names)?,
-            None => Labels::from_rows(&table.rows)?,
+            _ if !recipe.objective.kind.has_classes() => None,
+            Some(names) => Some(Labels::given(names)?),
+            None => Some(Labels::from_rows(&table.rows)?),
         };
         Ok(Self {
             name,
@@ -104,6 +105,13 @@ impl Dataset {
             }));
         }
         Ok(())
+    }
+
+    /// The classes' names in their order.
+    pub fn class_names(&self) -> Vec<String> {
+        self.labels
+            .as_ref()
+            .map_or_else(Vec::new, |labels| labels.names().to_vec())
     }
 
     /// Parts the rows as the recipe asks.

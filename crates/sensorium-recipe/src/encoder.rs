@@ -185,6 +185,26 @@ pub enum EncoderOrTower<A, B> {
 
 one_of!(EncoderOrTower<A: Encoder, B: Encoder> { Own, Tower });
 
+impl<A, B> EncoderOrTower<A, B> {
+    /// The modality's own, if it is that.
+    pub fn own(&self) -> Option<&A> {
+        match self {
+            Self::Own(own) => Some(own),
+            Self::Tower(_) => None,
+        }
+    }
+}
+
+impl<A, B> OwnOrTower<A, B> {
+    /// The modality's own, if it is that.
+    pub fn own(&self) -> Option<&A> {
+        match self {
+            Self::Own(own) => Some(own),
+            Self::Tower(_) => None,
+        }
+    }
+}
+
 impl<A: Encoder, B: Encoder<Batch = A::Batch>> Encoder for EncoderOrTower<A, B> {
     const MODALITY: Modality = A::MODALITY;
     type Batch = A::Batch;

@@ -4,14 +4,13 @@ use burn::module::Module;
 
 use crate::folder::{MODEL_TYPE, ModelConfig, RunFolder};
 use crate::modalities::Processors;
-use crate::model::RecipeModel;
 use crate::{Error, Recipe};
 
 /// Writes `model/` beside, and puts it into its place once all of it is on the disk.
 pub(crate) fn export(
     folder: &RunFolder,
     recipe: &Recipe,
-    model: &RecipeModel,
+    model: &impl Module,
     processors: &Processors,
     classes: &[String],
 ) -> Result<(), Error> {

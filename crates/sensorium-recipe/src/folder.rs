@@ -43,10 +43,13 @@ impl ModelConfig {
             let reason = format!("model_type is {:?}, not {MODEL_TYPE:?}", self.model_type);
             return Err(Error::folder(path, reason));
         }
-        let labels = Labels::given(self.labels.clone());
-        labels.map_err(|error| Error::folder(path, format!("labels: {error}")))?;
         let recipe = self.recipe.validate();
-        recipe.map_err(|message| Error::folder(path, format!("recipe: {message}")))
+        recipe.map_err(|message| Error::folder(path, format!("recipe: {message}")))?;
+        if self.recipe.objective.kind.has_classes() {
+            let labels = Labels::given(self.labels.clone());
+            labels.map_err(|error| Error::folder(path, format!("labels: {error}")))?;
+        }
+        Ok(())
     }
 }
 

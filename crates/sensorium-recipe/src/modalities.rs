@@ -5,8 +5,10 @@ use sensorium_models::tower::{ImageTowers, SoundTowers, TextTowers};
 use crate::encoder::OrTower;
 use crate::registry::modalities;
 
+// What can be hidden of a modality's tokens, `as maskable`, masked modelling can learn from.
+
 modalities! {
     text: OrTower<TextTowers>,
-    image: OrTower<ImageTowers>,
-    audio: OrTower<SoundTowers>,
+    image: OrTower<ImageTowers> as maskable,
+    audio: OrTower<SoundTowers> as maskable,
 }

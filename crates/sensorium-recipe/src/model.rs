@@ -53,12 +53,15 @@ fn draw(
     let d_fused = sensorium_core::Fusion::d_output(&fusion);
     let head = recipe.head.build(d_fused, classes, host);
     let model = Composite::new(encoders, fusion, head);
-    model.visit(&mut Draw);
+    draw_all(&model);
     Ok(model)
 }
 
-/// Parameters are drawn when first looked at; looking at all of them in their order makes the draw
-/// depend on the seed alone, not on which layer runs first.
+/// Draws all parameters in their order: they are drawn when first looked at, which would depend on which layer runs first.
+pub(crate) fn draw_all(module: &impl Module) {
+    module.visit(&mut Draw);
+}
+
 struct Draw;
 
 impl ModuleVisitor for Draw {

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::maker;
 use crate::folder::read_text;
 use crate::modalities::EncoderConfigs;
-use crate::objective::ObjectiveConfig;
+use crate::objective::{ObjectiveConfig, Task};
 use crate::parse::{nearest, parse};
 use crate::place::place;
 use crate::prepare::Room;
-use crate::validate::METRICS;
+use crate::pretext::ZeroShotConfig;
 use crate::variations::Stage;
 use crate::{Error, builtin};
 
@@ -52,6 +52,9 @@ pub struct Recipe {
     /// How the model learns.
     #[serde(default)]
     pub train: TrainConfig,
+    /// Which classes are told by their descriptions, for what brings words and others into one space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zero_shot: Option<ZeroShotConfig>,
     /// Encoders that go on from another run of theirs: its folder, by modality.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub start: BTreeMap<String, PathBuf>,
@@ -162,7 +165,7 @@ impl Recipe {
 
     /// The recipe as TOML, every default written out that has an effect.
     pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).expect("a recipe is a table of plain values")
+        toml::to_string_pretty(&self.table()).expect("a recipe is a table of plain values")
     }
 
     /// Refuses what does not fit together; the message begins with the key.
@@ -180,17 +183,29 @@ impl Recipe {
         self.data.validate(&self.encoders.modalities())?;
         self.batch.validate()?;
         self.objective.validate()?;
+        self.objective.validate_for(&self.encoders)?;
         self.encoders
             .validate()
             .map_err(|(table, reason)| format!("encoders.{table}: {reason}"))?;
         self.validate_fusion().map_err(|e| format!("fusion: {e}"))?;
         self.head.validate().map_err(|e| format!("head: {e}"))?;
         self.validate_others()?;
+        match (&self.zero_shot, self.objective.kind.task()) {
+            (None, _) => {}
+            (Some(config), Task::Alignment) => config.validate(self)?,
+            (Some(_), _) => {
+                return Err(format!(
+                    "zero_shot has no effect with objective.kind = {:?}: remove it, or use \"contrastive\"",
+                    self.objective.kind.name()
+                ));
+            }
+        }
+        let metrics = self.objective.kind.metrics();
         match &self.train.metric {
-            Some(metric) if !METRICS.contains(&metric.as_str()) => Err(format!(
+            Some(metric) if !metrics.contains(&metric.as_str()) => Err(format!(
                 "train.metric = {metric:?}: validation measures {}{}",
-                METRICS.join(", "),
-                nearest(metric, &METRICS)
+                metrics.join(", "),
+                nearest(metric, metrics)
                     .map(|near| format!("; did you mean {near:?}?"))
                     .unwrap_or_default()
             )),

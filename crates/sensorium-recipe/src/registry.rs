@@ -17,7 +17,7 @@ pub(crate) type BatchOf<K> = <<K as ModalityKit>::Processor as Processor>::Batch
 pub type Width = (Modality, usize);
 
 macro_rules! modalities {
-    ($($name:ident: $kit:ty),+ $(,)?) => {
+    ($($name:ident: $kit:ty $(as $maskable:ident)?),+ $(,)?) => {
         use std::collections::{BTreeMap, BTreeSet};
         use std::path::{Path, PathBuf};
 
@@ -25,14 +25,22 @@ macro_rules! modalities {
         use burn::tensor::Device;
         use sensorium_core::tap::in_layer;
         use sensorium_core::{
-            Encoder, EncoderSet, Gathered, HostBytes, Modality, ModalityKit, Parts, Processor, SampleRng, Source, Tap,
+            Encoder, EncoderSet, Gathered, HostBytes, Maskable, Modality, ModalityKit, Parts, Processor, SampleRng, Source, Tap,
         };
+        use sensorium_pretrain::{MaskedAutoencoder, MaskedAutoencoderConfig};
+        use sensorium_train::Learned;
         use serde::{Deserialize, Serialize};
 
         use crate::registry::{BatchOf, Refusal, SampleOf, Width};
 
         /// Every modality a recipe can name.
         pub const KNOWN: &[Modality] = &[$(<$kit as ModalityKit>::MODALITY),+];
+
+        /// Those whose own encoders can be given a part of their tokens alone.
+        pub const MASKABLE: &[&str] = &[$($({
+            let _ = stringify!($maskable);
+            stringify!($name)
+        },)?)+];
 
         /// The recipe's tables `[encoders.NAME]`: a modality takes part if its table is there.
         #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -148,6 +156,15 @@ macro_rules! modalities {
         }
 
         impl Processors {
+            /// What they prepare.
+            pub fn modalities(&self) -> BTreeSet<Modality> {
+                let mut found = BTreeSet::new();
+                $(if self.$name.is_some() {
+                    found.insert(<$kit as ModalityKit>::MODALITY);
+                })+
+                found
+            }
+
             /// Saves what the processors learned into a model's folder.
             ///
             /// # Errors
@@ -272,6 +289,39 @@ macro_rules! modalities {
                         false => self.$name,
                     },)+
                 }
+            }
+
+            /// What paints the hidden tokens of the one encoder there is, with a share hidden and a decoder of so many
+            /// features and layers; none, if it cannot be masked.
+            pub fn painter(
+                &self,
+                share: f64,
+                d_decoder: usize,
+                n_layers: usize,
+            ) -> Option<MaskedAutoencoderConfig> {
+                $($(if let Some(encoder) = self.$name.as_ref().and_then(|encoder| encoder.own()) {
+                    let _ = stringify!($maskable);
+                    let painter = MaskedAutoencoderConfig::new(encoder, d_decoder, n_layers, 4);
+                    return Some(painter.with_share(share));
+                })?)+
+                None
+            }
+
+            /// What a batch teaches the one encoder there is, by painting what is hidden of it; none, if it cannot be
+            /// masked.
+            pub fn paint(
+                &self,
+                head: &MaskedAutoencoder,
+                batch: Batch,
+                rngs: impl Iterator<Item = SampleRng>,
+            ) -> Option<Learned> {
+                $($(if let (Some(encoder), Some(batch)) = (self.$name.as_ref().and_then(|encoder| encoder.own()), batch.$name.clone()) {
+                    let _ = stringify!($maskable);
+                    let pad = encoder.open(batch.batch.clone()).tokens.pad;
+                    let masks = head.masks(pad, rngs);
+                    return Some(Learned::new(head.loss(encoder, batch.batch, &masks)));
+                })?)+
+                None
             }
 
             /// The modalities and the widths of their tokens, for the fusion.

@@ -38,7 +38,7 @@ pub(crate) fn html(
         parameters: Some(metrics.parameters as u64),
         duration_s: Some(metrics.train_seconds),
         backend: Some(metrics.backend.clone()),
-        facts: Vec::new(),
+        facts: facts(metrics),
         test: metrics.test.clone(),
         curves: curves(&folder.path().join("metrics.jsonl"))?,
         ablation: metrics.ablation.clone(),
@@ -105,7 +105,7 @@ fn curves(path: &Path) -> Result<Vec<Curve>, Error> {
 
 /// The most confident mistakes, and right answers spread over the test rows.
 fn examples(data: &Dataset, test: &Prepared, answers: &[Answer]) -> Vec<Example> {
-    let names = data.labels.names();
+    let names = data.class_names();
     let mut wrong = Vec::new();
     let mut right = Vec::new();
     for answer in answers {
@@ -181,6 +181,21 @@ fn media(source: &Source) -> Option<Media> {
         "txt" => Some(Media::Text(String::from_utf8(bytes()?).ok()?)),
         _ => None,
     }
+}
+
+/// What was measured besides classes, and what the variations came to.
+fn facts(metrics: &RunMetrics) -> Vec<KeyValue> {
+    let scores = metrics.scores.iter();
+    let mut facts: Vec<KeyValue> = scores
+        .map(|(name, value)| KeyValue::new(name, format!("{value:.3}")))
+        .collect();
+    for other in &metrics.beside {
+        if let Some(accuracy) = other.accuracy {
+            let value = format!("accuracy {:.1} %", 100.0 * accuracy);
+            facts.push(KeyValue::new(format!("beside: {}", other.name), value));
+        }
+    }
+    facts
 }
 
 fn summary(recipe: &Recipe, data: &Dataset) -> DataSummary {

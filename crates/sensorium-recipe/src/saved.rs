@@ -103,6 +103,15 @@ impl SavedModel {
         }
         let config: ModelConfig = read_json(&dir.join("config.json"), LARGEST)?;
         config.check(&dir.join("config.json"))?;
+        if !config.recipe.objective.kind.has_classes() {
+            return Err(Error::folder(
+                run,
+                format!(
+                    "learned without labels ({}), and answers with no class; go on from its encoders with [start]",
+                    config.recipe.objective.kind.name()
+                ),
+            ));
+        }
         let processors = config
             .recipe
             .encoders
@@ -168,13 +177,11 @@ impl SavedModel {
             threads: recipe.batch.n_threads(),
             room: recipe.batch.room(),
         };
-        let done = prepare(
-            rows,
-            &self.processors,
-            Wanted::Label(&set.labels),
-            how,
-            observer,
-        )?;
+        let labels = set
+            .labels
+            .as_ref()
+            .expect("a model of classes has their names");
+        let done = prepare(rows, &self.processors, Wanted::Label(labels), how, observer)?;
         for bad in set.bad.iter().chain(&done.bad) {
             observer.note(&format!("left out: {bad}"));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::objective::Task;
+use crate::objective::{ObjectiveKind, Task};
 use crate::parse::nearest;
 use crate::{Error, Recipe};
 
@@ -123,9 +123,16 @@ impl Recipe {
         };
         recipe.validate()?;
         match recipe.objective.kind.task() {
-            Task::Classes | Task::Semi => Err(format!(
-                "objective.kind = {:?} learns from labels: name one that does not",
-                recipe.objective.kind.name()
+            Task::Pretext => Ok(recipe),
+            _ => Err(format!(
+                "objective.kind = {:?} does not make one encoder without labels: use {}",
+                recipe.objective.kind.name(),
+                ObjectiveKind::ALL
+                    .into_iter()
+                    .filter(|kind| kind.task() == Task::Pretext)
+                    .map(ObjectiveKind::name)
+                    .collect::<Vec<_>>()
+                    .join(" or ")
             )),
         }
     }
@@ -163,9 +170,16 @@ impl Recipe {
         Self::parse(&self.name, &text, sets)
     }
 
-    fn table(&self) -> Table {
+    /// What stands in its file, without what has no say.
+    pub(crate) fn table(&self) -> Table {
         match Value::try_from(self) {
-            Ok(Value::Table(table)) => table,
+            Ok(Value::Table(mut table)) => {
+                if matches!(self.objective.kind.task(), Task::Pretext | Task::Alignment) {
+                    table.remove("fusion");
+                    table.remove("head");
+                }
+                table
+            }
             _ => unreachable!("a recipe is a table of plain values"),
         }
     }

@@ -235,6 +235,37 @@ impl Tokenizer {
         self.pad_id
     }
 
+    /// The id that stands for a hidden token: that of `[MASK]` or `<mask>`, or of the unknown token in a vocabulary that has
+    /// neither, such as a learned one.
+    pub fn mask_id(&self) -> u32 {
+        let known = ["[MASK]", "<mask>", "[UNK]", "<unk>"];
+        let id = known.iter().find_map(|token| self.id(token));
+        id.unwrap_or(self.pad_id)
+    }
+
+    /// The ids that stand for no text.
+    pub fn special_ids(&self) -> Vec<u32> {
+        let added = self.inner.get_added_tokens_decoder();
+        let special = added.into_iter().filter(|(_, token)| token.special);
+        let mut ids: Vec<u32> = special.map(|(id, _)| id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Of each id, whether its token begins a word, as far as its own spelling tells: not `##s`, and not one without the mark
+    /// for a space where others have it.
+    pub fn word_starts(&self) -> Vec<bool> {
+        let ids: Vec<u32> = (0..self.vocab_size as u32).collect();
+        let tokens = self.tokens(&ids);
+        let marked = |token: &String| token.starts_with(['\u{120}', '\u{2581}']);
+        let by_mark = tokens.iter().any(marked);
+        let starts = |token: &String| match by_mark {
+            true => marked(token),
+            false => !token.starts_with("##"),
+        };
+        tokens.iter().map(starts).collect()
+    }
+
     /// The tokens of ids, for people.
     pub fn tokens(&self, ids: &[u32]) -> Vec<String> {
         let token = |id: &u32| self.inner.id_to_token(*id);

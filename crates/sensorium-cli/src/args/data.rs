@@ -38,9 +38,18 @@ pub enum MakeCommand {
     #[command(after_help = "Examples:
   sensorium data make scenes-qa --out scenes-qa")]
     ScenesQa(MakeDrawn),
+    /// Two captions each, of one scene or of two that differ in one thing.
+    #[command(after_help = "Examples:
+  sensorium data make scenes-pairs --out scenes-pairs
+  sensorium train mlm --data scenes-pairs")]
+    ScenesPairs(MakeDrawn),
+    /// Scenes of one digit, labelled.
+    #[command(after_help = "Examples:
+  sensorium data make scenes-digits --out scenes-digits")]
+    ScenesDigits(MakeDrawn),
 }
 
-/// `sensorium data make scenes` and `scenes-qa`
+/// `sensorium data make scenes` and its kin
 #[derive(Clone, Debug, Args)]
 pub struct MakeDrawn {
     /// The data set's folder; must not exist, or be empty.

@@ -1,10 +1,12 @@
-//! `scenes` and `scenes-qa`: coloured handwritten digits on a dark canvas, told in a caption, spoken, and asked about.
+//! `scenes` and what is made of them: coloured handwritten digits on a dark canvas, told in a caption, spoken, asked about,
+//! told twice, or alone.
 //!
 //! A scene has one to three digits, each with a colour and a place. Which colour, digit and place stand together in validation
 //! or testing is never seen in training, and neither is who writes or speaks there: what has only learned combinations by heart
 //! fails. All is drawn from a seed out of the handwriting and voices that come with the program.
 
 mod draw;
+mod pairs;
 mod questions;
 mod words;
 
@@ -34,6 +36,8 @@ const SCENES: [(Split, &str, usize); 3] = [
     (Split::Valid, "valid", 400),
     (Split::Test, "test", 800),
 ];
+/// How often each combination stands alone.
+const TIMES_ALONE: usize = 12;
 /// The most digits of a scene; one place stays free.
 const MOST_THINGS: usize = 3;
 /// Combinations of colour, digit and place that only validation, and only testing, sees, of all 240.
@@ -108,6 +112,54 @@ pub fn questions() -> Result<Table, Error> {
         row
     });
     Ok(table("scenes-qa", rows.collect()))
+}
+
+/// Each scene told twice in one text, in other words and another order: `text`, and as the label whether both say the `same`, or
+/// one thing has become `another`.
+///
+/// # Errors
+/// As [`captions`].
+pub fn pairs() -> Result<Table, Error> {
+    let (glyphs, clips) = embedded_parts()?;
+    let scenes = scenes(&glyphs, &clips);
+    let known = |split| (split, combinations(split));
+    let known: Vec<(Split, Vec<Combination>)> =
+        SCENES.iter().map(|(split, ..)| known(*split)).collect();
+    let rows = scenes.iter().enumerate().map(|(i, scene)| {
+        let of_part = known.iter().find(|(split, _)| *split == scene.split);
+        let of_part = of_part.map_or(&[][..], |(_, known)| known);
+        let told = pairs::pair(&scene.all(), of_part, &mut scene.rng("pairs"));
+        let inputs = BTreeMap::from([("text".to_owned(), Source::text(told.text))]);
+        let label = if told.same { "same" } else { "another" };
+        let mut row = scene.row("scenes-pairs", i, inputs, Some(label.to_owned()));
+        row.group = None;
+        row
+    });
+    Ok(table("scenes-pairs", rows.collect()))
+}
+
+/// Scenes of one digit each, written by several and spoken: `image`, `audio`, and the digit's name as the label. Nobody who writes or
+/// speaks here, and no combination, is in a part of [`captions`] of another name.
+///
+/// # Errors
+/// As [`captions`].
+pub fn digits() -> Result<Table, Error> {
+    let (glyphs, clips) = embedded_parts()?;
+    let scenes = alone(&glyphs, &clips);
+    let rows = scenes.par_iter().enumerate().map(|(i, scene)| {
+        let audio = draw::spoken(&scene.spoken, &mut scene.rng("digits"));
+        let mut inputs = scene.picture();
+        inputs.insert(
+            "audio".to_owned(),
+            Source::bytes(format!("{}.wav", scene.id), audio),
+        );
+        let label = scene
+            .things
+            .first()
+            .map(|thing| thing.is.digit().to_owned());
+        scene.row("scenes-digits", i, inputs, label)
+    });
+    Ok(table("scenes-digits", rows.collect()))
 }
 
 fn table(name: &str, rows: Vec<Row>) -> Table {
@@ -187,11 +239,7 @@ fn combinations(split: Split) -> Vec<Combination> {
 /// The scenes of all parts.
 fn scenes<'a>(glyphs: &'a [Glyph], clips: &'a [Clip]) -> Vec<Scene<'a>> {
     let mut rng = seed::rng(SEED, &[seed::of_name("scenes")]);
-    let mut by_digit: Vec<Vec<&Glyph>> = vec![Vec::new(); 10];
-    for glyph in glyphs {
-        by_digit[usize::from(glyph.digit)].push(glyph);
-    }
-    by_digit.iter_mut().for_each(|own| own.shuffle(&mut rng));
+    let by_digit = written(glyphs, &mut rng);
     let mut scenes = Vec::new();
     for (split, name, count) in SCENES {
         let known = combinations(split);
@@ -230,6 +278,47 @@ fn scenes<'a>(glyphs: &'a [Glyph], clips: &'a [Clip]) -> Vec<Scene<'a>> {
         }
     }
     scenes
+}
+
+/// Each combination as a scene of its own, several times.
+fn alone<'a>(glyphs: &'a [Glyph], clips: &'a [Clip]) -> Vec<Scene<'a>> {
+    let mut rng = seed::rng(SEED, &[seed::of_name("alone")]);
+    // The same people write for each part as in all other scenes.
+    let by_digit = written(glyphs, &mut seed::rng(SEED, &[seed::of_name("scenes")]));
+    let mut scenes = Vec::new();
+    for (split, name, _) in SCENES {
+        let mut known = combinations(split);
+        known.sort();
+        let mut clips: Vec<&Clip> = clips.iter().filter(|clip| clip.split == split).collect();
+        clips.shuffle(&mut rng);
+        for (n, is) in known.iter().flat_map(|is| [is; TIMES_ALONE]).enumerate() {
+            let own = part_of(&by_digit[is.digit], split);
+            let glyph = own[rng.random_range(0..own.len())];
+            let says = |clip: &&&Clip| usize::from(clip.digit) == is.digit;
+            let spoken: Vec<&&Clip> = clips.iter().filter(says).collect();
+            scenes.push(Scene {
+                id: format!("{name}-digit-{n:04}"),
+                split,
+                things: vec![Thing { is: *is, glyph }],
+                spoken: spoken
+                    .choose(&mut rng)
+                    .map(|clip| **clip)
+                    .into_iter()
+                    .collect(),
+            });
+        }
+    }
+    scenes
+}
+
+/// What is written of each digit, in an order of its own, of which each part has its share.
+fn written<'a>(glyphs: &'a [Glyph], rng: &mut SampleRng) -> Vec<Vec<&'a Glyph>> {
+    let mut by_digit: Vec<Vec<&Glyph>> = vec![Vec::new(); 10];
+    for glyph in glyphs {
+        by_digit[usize::from(glyph.digit)].push(glyph);
+    }
+    by_digit.iter_mut().for_each(|own| own.shuffle(rng));
+    by_digit
 }
 
 /// One to three of them, each at a place of its own.

@@ -251,3 +251,73 @@ fn the_picture_of_a_scene_is_the_same_for_captions_and_questions() {
         }
     }
 }
+
+/// What a caption says, in any order: digit, colour and place of each thing.
+fn said(caption: &str) -> BTreeSet<[&str; 3]> {
+    let all = |words: &[&'static str]| -> Vec<(usize, &'static str)> {
+        let mut found: Vec<_> = words
+            .iter()
+            .flat_map(|word| caption.match_indices(*word).map(|(at, _)| (at, *word)))
+            .collect();
+        found.sort();
+        found
+    };
+    let colours = all(&super::words::COLOURS.map(|(name, _)| name));
+    let digits = all(&super::words::DIGITS);
+    let places = all(&super::words::PLACES);
+    assert_eq!(
+        (colours.len(), places.len()),
+        (digits.len(), digits.len()),
+        "{caption}"
+    );
+    let named = colours.into_iter().zip(digits).zip(places);
+    named
+        .map(|((colour, digit), place)| [colour.1, digit.1, place.1])
+        .collect()
+}
+
+#[test]
+fn a_pair_says_the_same_or_differs_in_one_thing_as_often() {
+    let table = pairs().unwrap();
+    assert_eq!(table.rows.len(), TOLD.rows.len());
+    let mut same = 0;
+    for row in &table.rows {
+        let (first, second) = text(row).split_once(". ").unwrap();
+        let (first, second) = (said(first), said(second));
+        let differing: Vec<_> = first.symmetric_difference(&second).collect();
+        match row.label.as_deref() {
+            Some("same") => {
+                same += 1;
+                assert!(differing.is_empty(), "{}", text(row));
+            }
+            _ => {
+                let [one, other] = differing[..] else {
+                    panic!("{}", text(row));
+                };
+                let alike = one.iter().zip(other).filter(|(a, b)| a == b).count();
+                assert_eq!(alike, 2, "{}", text(row));
+            }
+        }
+    }
+    let share = f64::from(same) / table.rows.len() as f64;
+    // Some things have nothing known that they could become.
+    assert!((0.47..0.6).contains(&share), "{share}");
+}
+
+#[test]
+fn a_digit_alone_is_of_its_part_and_its_name() {
+    let table = digits().unwrap();
+    assert_eq!(table.rows.len(), 240 * TIMES_ALONE);
+    for split in [Split::Train, Split::Valid, Split::Test] {
+        let known: BTreeSet<String> = combinations(split)
+            .iter()
+            .map(|is| listing(&[*is]))
+            .collect();
+        for row in by_part(&table, split) {
+            assert!(known.contains(&row.meta["things"]), "{}", row.id);
+            let digit = row.meta["things"].split(' ').nth(1);
+            assert_eq!(row.label.as_deref(), digit);
+            assert!(row.inputs.contains_key("image") && row.inputs.contains_key("audio"));
+        }
+    }
+}

@@ -43,6 +43,8 @@ pub(crate) enum View {
     Again,
     /// As `strong` says, with modalities dropped.
     Strong,
+    /// The same once more, with other luck.
+    StrongAgain,
 }
 
 impl View {
@@ -53,6 +55,7 @@ impl View {
             Self::Whole => "augment whole",
             Self::Again => "augment again",
             Self::Strong => "augment strongly",
+            Self::StrongAgain => "augment strongly again",
         }
     }
 }
@@ -88,7 +91,7 @@ impl Learning {
         }
         let processors = &self.rows.processors;
         Ok(Some(match view {
-            View::Strong => processors.augment_strongly(samples, &mut rng),
+            View::Strong | View::StrongAgain => processors.augment_strongly(samples, &mut rng),
             _ => processors.augment(samples, &mut rng),
         }))
     }

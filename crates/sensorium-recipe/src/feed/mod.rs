@@ -3,6 +3,7 @@
 
 mod labelled;
 mod learning;
+mod pretext;
 mod semi;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use crate::prepare::Prepared;
 pub use labelled::Labelled;
 pub use learning::Learning;
 pub(crate) use learning::{Draw, View};
+pub(crate) use pretext::Unlabelled;
 pub(crate) use semi::Semi;
 
 /// Rows prepared on the host, ready to be collated.

@@ -9,6 +9,10 @@ pub(crate) use semi::{SemiBatch, SemiLearner, strong};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::modalities::{EncoderConfigs, MASKABLE};
+use crate::parse::nearest;
+use crate::validate::METRICS;
+
 /// `[objective]`: what is minimised. A key that is left out is as the kind's paper has it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -40,6 +44,27 @@ pub struct ObjectiveConfig {
     /// How much of the teacher stays at each step, 0.99 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decay: Option<f64>,
+    /// The share that is hidden: 0.15 of a text's tokens, 0.75 of a picture's or a sound's patches by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// Whether words are hidden whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whole_words: Option<bool>,
+    /// How wide the decoder is that paints what is hidden, 64 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub d_decoder: Option<usize>,
+    /// How many layers it has, 1 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoder_layers: Option<usize>,
+    /// How many features the vectors have that are compared, 64 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub d_embed: Option<usize>,
+    /// What their likeness is divided by: 0.5 for two views, 0.07 for modalities to begin with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// The modality that each other is compared with; by default each is with each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<String>,
 }
 
 /// Which objective.
@@ -59,6 +84,16 @@ pub enum ObjectiveKind {
     FixMatch,
     /// The same, with lower thresholds for classes that are learned late (arXiv 2110.08263).
     FlexMatch,
+    /// Hidden words of a text (BERT, arXiv 1810.04805).
+    MaskedLanguage,
+    /// Hidden patches of a picture or a sound (MAE, arXiv 2111.06377).
+    MaskedAutoencoder,
+    /// Which two views are of one sample (arXiv 2002.05709).
+    SimClr,
+    /// Which picture, sound and text belong together (CLIP, arXiv 2103.00020).
+    Contrastive,
+    /// The same, asked of each pair alone (SigLIP, arXiv 2303.15343).
+    SigmoidContrastive,
 }
 
 /// What a run is about.
@@ -68,17 +103,26 @@ pub(crate) enum Task {
     Classes,
     /// Classes, from labelled rows and others.
     Semi,
+    /// One encoder, from rows alone.
+    Pretext,
+    /// Encoders of several modalities, from what stands in a row together.
+    Alignment,
 }
 
 impl ObjectiveKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::CrossEntropy,
         Self::Focal,
         Self::PseudoLabels,
         Self::MeanTeacher,
         Self::FixMatch,
         Self::FlexMatch,
+        Self::MaskedLanguage,
+        Self::MaskedAutoencoder,
+        Self::SimClr,
+        Self::Contrastive,
+        Self::SigmoidContrastive,
     ];
 
     /// As it stands in a recipe.
@@ -89,6 +133,20 @@ impl ObjectiveKind {
     /// The keys beside `kind` that have an effect with it.
     pub fn keys(self) -> &'static [&'static str] {
         self.entry().2
+    }
+
+    /// What validation measures, the first of which chooses the best weights.
+    pub(crate) fn metrics(self) -> &'static [&'static str] {
+        match (self.task(), self) {
+            (Task::Classes | Task::Semi, _) => &METRICS,
+            (_, Self::MaskedLanguage) => &["loss", "accuracy"],
+            _ => &["loss"],
+        }
+    }
+
+    /// Whether a model of it answers with a class.
+    pub(crate) fn has_classes(self) -> bool {
+        matches!(self.task(), Task::Classes | Task::Semi)
     }
 
     pub(crate) fn task(self) -> Task {
@@ -130,6 +188,23 @@ impl ObjectiveKind {
                 Task::Semi,
                 &["label_smoothing", "unlabelled", "threshold", "weight"],
             ),
+            Self::MaskedLanguage => ("masked-language", Task::Pretext, &["share", "whole_words"]),
+            Self::MaskedAutoencoder => (
+                "masked-autoencoder",
+                Task::Pretext,
+                &["share", "d_decoder", "decoder_layers"],
+            ),
+            Self::SimClr => ("sim-clr", Task::Pretext, &["d_embed", "temperature"]),
+            Self::Contrastive => (
+                "contrastive",
+                Task::Alignment,
+                &["d_embed", "temperature", "anchor"],
+            ),
+            Self::SigmoidContrastive => (
+                "sigmoid-contrastive",
+                Task::Alignment,
+                &["d_embed", "anchor"],
+            ),
             Self::FlexMatch => (
                 "flex-match",
                 Task::Semi,
@@ -154,6 +229,78 @@ impl ObjectiveConfig {
         self.unlabelled.unwrap_or(4)
     }
 
+    pub(crate) fn d_decoder(&self) -> usize {
+        self.d_decoder.unwrap_or(64)
+    }
+
+    pub(crate) fn decoder_layers(&self) -> usize {
+        self.decoder_layers.unwrap_or(1)
+    }
+
+    pub(crate) fn d_embed(&self) -> usize {
+        self.d_embed.unwrap_or(64)
+    }
+
+    pub(crate) fn temperature(&self) -> f64 {
+        self.temperature.unwrap_or(match self.kind {
+            ObjectiveKind::SimClr => 0.5,
+            _ => 0.07,
+        })
+    }
+
+    /// Refuses an objective that cannot do with the encoders of a recipe.
+    pub(crate) fn validate_for(&self, encoders: &EncoderConfigs) -> Result<(), String> {
+        let kind = self.kind.name();
+        let modalities = encoders.modalities();
+        let names: Vec<&str> = modalities.iter().map(|m| m.name()).collect();
+        let tables = serde_json::to_value(encoders).unwrap_or_default();
+        let own = |name: &str| tables[name].get("from").is_none();
+        let wrong = |what: String| Err(format!("objective.kind = {kind:?} {what}"));
+        match self.kind {
+            ObjectiveKind::MaskedLanguage if names != ["text"] => wrong(format!(
+                "learns from texts alone: it needs [encoders.text] and no other, not {}",
+                names.join(", ")
+            )),
+            ObjectiveKind::MaskedAutoencoder
+                if names.len() != 1 || !MASKABLE.contains(&names[0]) =>
+            {
+                wrong(format!(
+                    "needs one encoder, of {}, not {}",
+                    MASKABLE.join(" or "),
+                    names.join(", ")
+                ))
+            }
+            ObjectiveKind::MaskedLanguage | ObjectiveKind::MaskedAutoencoder if !own(names[0]) => {
+                wrong(format!(
+                    "needs an encoder that is the recipe's own: take encoders.{}.from away",
+                    names[0]
+                ))
+            }
+            ObjectiveKind::SimClr if names.len() != 1 => wrong(format!(
+                "compares two views of one modality, and the recipe has {}",
+                names.join(", ")
+            )),
+            ObjectiveKind::Contrastive | ObjectiveKind::SigmoidContrastive if names.len() < 2 => {
+                wrong(format!(
+                    "compares modalities: it needs two encoders at least, and the recipe has {}",
+                    names.join(", ")
+                ))
+            }
+            _ => match &self.anchor {
+                Some(anchor) if !names.contains(&anchor.as_str()) => {
+                    let near =
+                        nearest(anchor, &names).map(|near| format!("; did you mean {near:?}?"));
+                    Err(format!(
+                        "objective.anchor = {anchor:?} is none of the recipe's modalities, {}{}",
+                        names.join(", "),
+                        near.unwrap_or_default()
+                    ))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
     pub(crate) fn validate(&self) -> Result<(), String> {
         self.check_keys()?;
         let within = |key: &str, value: Option<f64>, below: f64| match value {
@@ -168,6 +315,26 @@ impl ObjectiveConfig {
         within("threshold", self.threshold, 1.0)?;
         within("weight", self.weight, 1e6)?;
         within("decay", self.decay, 1.0)?;
+        within("share", self.share, 1.0)?;
+        if self.share == Some(0.0) {
+            return Err(
+                "objective.share = 0 hides nothing: there would be nothing to learn".to_owned(),
+            );
+        }
+        if let Some(t) = self.temperature.filter(|t| !(0.01..=100.0).contains(t)) {
+            return Err(format!("objective.temperature = {t} must be 0.01 to 100"));
+        }
+        for (key, value) in [("d_decoder", self.d_decoder), ("d_embed", self.d_embed)] {
+            if let Some(n) = value.filter(|n| !(1..=65_536).contains(n)) {
+                return Err(format!("objective.{key} = {n} must be 1 to 65536"));
+            }
+        }
+        if let Some(n) = self.decoder_layers.filter(|n| !(1..=256).contains(n)) {
+            return Err(format!("objective.decoder_layers = {n} must be 1 to 256"));
+        }
+        if let Some(d) = self.d_decoder.filter(|d| !d.is_multiple_of(4)) {
+            return Err(format!("objective.d_decoder = {d} must be a multiple of 4"));
+        }
         match self.unlabelled {
             Some(n) if !(1..=1024).contains(&n) => {
                 Err(format!("objective.unlabelled = {n} must be 1 to 1024"))
@@ -216,12 +383,15 @@ mod tests {
 
     #[test]
     fn a_key_without_effect_is_refused_for_every_kind() {
-        let keys =
-            "label_smoothing gamma class_balance unlabelled threshold weight ramp_steps decay";
+        let keys = "label_smoothing gamma class_balance unlabelled threshold weight ramp_steps decay share whole_words \
+            d_decoder decoder_layers d_embed temperature anchor";
         for kind in ObjectiveKind::ALL {
             for key in keys.split(' ') {
                 let value = match key {
-                    "unlabelled" | "ramp_steps" => "3",
+                    "unlabelled" | "ramp_steps" | "d_embed" | "decoder_layers" => "3",
+                    "d_decoder" => "8",
+                    "whole_words" => "true",
+                    "anchor" => "\"text\"",
                     _ => "0.5",
                 };
                 let text = format!("kind = {:?}\n{key} = {value}", kind.name());

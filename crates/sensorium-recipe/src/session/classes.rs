@@ -31,7 +31,7 @@ pub(super) fn finish(
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Finished, Error> {
-    let classes = run.data.labels.names().to_vec();
+    let classes = run.data.class_names();
     let Learned {
         model,
         steps,
@@ -87,7 +87,8 @@ fn learn(
 ) -> Result<Learned, Error> {
     let recipe = &run.recipe;
     let model = build(recipe, &run.processors, classes.len(), device)?;
-    let model = run.begun(model)?;
+    let mut model = run.begun(model)?;
+    model.encoders = model.encoders.frozen(&recipe.frozen);
     let rows = &run.parts.train;
     let learning = run.learning();
     match recipe.objective.kind.task() {
@@ -106,7 +107,7 @@ fn learn(
                 device,
             )
         }
-        Task::Semi => {
+        _ => {
             let (learner, detector) =
                 SemiLearner::new(model, &recipe.objective, rows.len(), classes.len(), device);
             let other = match strong(recipe.objective.kind) {
@@ -162,7 +163,7 @@ fn train<L: Classifies, F: Feed<Batch = L::Batch>>(
 
 impl Run {
     /// What is learned from.
-    fn learning(&self) -> Learning {
+    pub(super) fn learning(&self) -> Learning {
         let recipe = &self.recipe;
         Learning {
             rows: self.parts.train.clone(),
@@ -172,7 +173,7 @@ impl Run {
         }
     }
 
-    fn feed<B>(&self, batching: B, device: &Device) -> TrainFeed<B> {
+    pub(super) fn feed<B>(&self, batching: B, device: &Device) -> TrainFeed<B> {
         TrainFeed {
             batching,
             threads: self.recipe.batch.n_threads(),
@@ -180,14 +181,13 @@ impl Run {
         }
     }
 
-    /// A model whose encoders begin where others have come to, and of which some do not learn.
-    fn begun(&self, mut model: RecipeModel) -> Result<RecipeModel, Error> {
+    /// A model whose encoders begin where those of other runs have come to.
+    pub(super) fn begun<M: Module>(&self, mut model: M) -> Result<M, Error> {
         for (name, path) in &self.starts {
             let file = path.join("model").join("model.safetensors");
             let part = format!("encoders.{name}.");
             model = sensorium_train::import_part(&model, &file, &part)?;
         }
-        model.encoders = model.encoders.frozen(&self.recipe.frozen);
         Ok(model)
     }
 }

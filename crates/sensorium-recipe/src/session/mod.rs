@@ -4,6 +4,7 @@
 mod beside;
 mod classes;
 mod metrics;
+mod pretext;
 mod read;
 mod stages;
 
@@ -20,6 +21,7 @@ use crate::claim::Claim;
 use crate::dataset::Dataset;
 use crate::folder::{LARGEST, RunFolder, read_json};
 use crate::modalities::Processors;
+use crate::objective::Task;
 use crate::{Error, Observer, Recipe, report};
 pub use beside::Beside;
 pub use metrics::{Finished, RunMetrics};
@@ -170,5 +172,8 @@ pub(crate) fn run_within(
 }
 
 fn finish(run: Run, options: &Options<'_>, observer: &mut dyn Observer) -> Result<Finished, Error> {
-    classes::finish(run, options, observer)
+    match run.recipe.objective.kind.task() {
+        Task::Classes | Task::Semi => classes::finish(run, options, observer),
+        Task::Pretext | Task::Alignment => pretext::finish(run, options, observer),
+    }
 }

@@ -51,13 +51,15 @@ pub(super) fn read(
     let without =
         recipe.objective.kind.task() == Task::Semi || recipe.data.labels_per_class.is_some();
     let mut part = |name: &str, rows: Vec<Row>| {
-        let wanted = match name == "training" && without {
-            true => Wanted::MaybeLabel(&data.labels),
-            false => Wanted::Label(&data.labels),
+        let wanted = match &data.labels {
+            None => Wanted::Nothing,
+            Some(labels) if name == "training" && without => Wanted::MaybeLabel(labels),
+            Some(labels) => Wanted::Label(labels),
         };
         let done = prepare(rows, &processors, wanted, how, observer)?;
         how.room = done.room;
-        if done.prepared.is_empty() && name != "validation" {
+        let needed = name == "training" || (name == "test" && data.labels.is_some());
+        if done.prepared.is_empty() && needed {
             return Err(Error::Empty {
                 what: format!("the {name} part of {}", data.name),
                 why: match recipe.data.on_error {
@@ -73,7 +75,7 @@ pub(super) fn read(
         Ok((done.prepared, done.bad))
     };
     let (train, bad_train) = part("training", data.training().cloned().collect())?;
-    if train.labelled().is_empty() {
+    if data.labels.is_some() && train.labelled().is_empty() {
         return Err(Error::Empty {
             what: format!("the training part of {}", data.name),
             why: " with a label: at least one of each class is needed".to_owned(),

@@ -1,0 +1,143 @@
+//! Classes nobody has shown a picture of: told by what they are called.
+
+use std::sync::Arc;
+
+use sensorium_core::Source;
+use sensorium_data::{Labels, OnError, Row, Split};
+use serde::{Deserialize, Serialize};
+
+use super::PretextModel;
+use super::search::{Pace, Vectors, dot, vectors};
+use crate::dataset::maker;
+use crate::modalities::Processors;
+use crate::prepare::{How, Room, Wanted, prepare};
+use crate::{Error, Observer, Recipe};
+
+/// The modality that classes are described in.
+const WORDS: &str = "text";
+
+/// `[zero_shot]`: tells classes by their descriptions alone, once the towers are in one space.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ZeroShotConfig {
+    /// A labelled data set that comes with the program, whose test rows are to be told; by default the recipe's own data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set: Option<String>,
+    /// What a class may be described as; `{}` stands for its name. A class is the mean of all.
+    pub templates: Vec<String>,
+}
+
+impl ZeroShotConfig {
+    pub(crate) fn validate(&self, recipe: &Recipe) -> Result<(), String> {
+        let modalities = recipe.encoders.modalities();
+        if !modalities.iter().any(|m| m.name() == WORDS) {
+            return Err(
+                "zero_shot describes classes in words: it needs [encoders.text]".to_owned(),
+            );
+        }
+        if self.templates.is_empty() {
+            return Err(
+                "zero_shot.templates is empty: give at least one, such as \"a {}\"".to_owned(),
+            );
+        }
+        match self.templates.iter().find(|text| !text.contains("{}")) {
+            Some(text) => Err(format!(
+                "zero_shot.templates: {text:?} has no {{}} for the class's name"
+            )),
+            None => match &self.set {
+                Some(set) => maker(set)
+                    .map(|_| ())
+                    .map_err(|message| message.replace("data.set", "zero_shot.set")),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+/// How many of the test rows each other modality tells right, by modality.
+pub(crate) fn zero_shot(
+    model: &PretextModel,
+    config: &ZeroShotConfig,
+    own_test: Vec<Row>,
+    processors: &Arc<Processors>,
+    pace: Pace<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<(String, usize, usize)>, Error> {
+    let rows = match &config.set {
+        Some(name) => {
+            let make = maker(name).map_err(|message| Error::Recipe {
+                place: "zero_shot.set".to_owned(),
+                message,
+            })?;
+            let mut rows = make()?.rows;
+            rows.retain(|row| row.split.is_none_or(|split| split == Split::Test));
+            rows
+        }
+        None => own_test,
+    };
+    let labels = Labels::from_rows(&rows)?;
+    let how = How {
+        on_error: OnError::Fail,
+        threads: pace.threads,
+        room: Room::ENDLESS,
+    };
+    let rows: Vec<Row> = rows.into_iter().filter(|row| row.label.is_some()).collect();
+    let told = prepare(rows, processors, Wanted::Label(&labels), how, observer)?.prepared;
+    let described = describe(config, labels.names());
+    let described = prepare(described, processors, Wanted::Label(&labels), how, observer)?.prepared;
+    let words = vectors(model, &described, pace, observer)?;
+    let classes = class_vectors(&words, &described, labels.names().len());
+    let found = vectors(model, &told, pace, observer)?;
+    Ok(found
+        .iter()
+        .filter(|(modality, _)| modality.name() != WORDS)
+        .map(|(modality, own)| {
+            let right = own.iter().filter(|(row, vector)| {
+                let mut best = (f32::NEG_INFINITY, 0);
+                for (class, words) in classes.iter().enumerate() {
+                    let likeness = dot(vector, words);
+                    if likeness > best.0 {
+                        best = (likeness, class);
+                    }
+                }
+                best.1 == told.class(*row)
+            });
+            (modality.to_string(), right.count(), own.len())
+        })
+        .collect())
+}
+
+/// Every description of every class, as rows of text.
+fn describe(config: &ZeroShotConfig, names: &[String]) -> Vec<Row> {
+    let texts = names.iter().flat_map(|name| {
+        let told = config.templates.iter();
+        told.map(move |template| (name, template.replace("{}", name)))
+    });
+    texts
+        .map(|(name, text)| Row {
+            id: text.clone(),
+            label: Some(name.clone()),
+            split: None,
+            group: None,
+            inputs: [(WORDS.to_owned(), Source::text(text))].into(),
+            meta: Default::default(),
+            place: Default::default(),
+        })
+        .collect()
+}
+
+/// Each class's mean description, of length 1.
+fn class_vectors(words: &Vectors, rows: &crate::Prepared, classes: usize) -> Vec<Vec<f32>> {
+    let own = words.iter().find(|(modality, _)| modality.name() == WORDS);
+    let mut sums = vec![Vec::new(); classes];
+    for (row, vector) in own.into_iter().flat_map(|(_, own)| own) {
+        let sum: &mut Vec<f32> = &mut sums[rows.class(*row)];
+        sum.resize(vector.len(), 0.0);
+        sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum += x);
+    }
+    for sum in &mut sums {
+        let norm = dot(sum, sum).sqrt().max(1e-12);
+        sum.iter_mut().for_each(|x| *x /= norm);
+    }
+    sums
+}

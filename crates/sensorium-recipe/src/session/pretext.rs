@@ -1,0 +1,204 @@
+//! Runs that learn without labels: one encoder by itself, or several towards one space.
+
+use std::collections::BTreeMap;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use sensorium_core::seed;
+use sensorium_train::{BoxError, Learned, Learner, Outcome, Scores, Trainer, Validate};
+
+use super::read::{note_lost, settings};
+use super::{Finished, Options, Run, RunMetrics, beside};
+use crate::export::export;
+use crate::feed::{HostBatch, Learning, Unlabelled, batches_of};
+use crate::objective::Task;
+use crate::observer::Watching;
+use crate::prepare::Prepared;
+use crate::pretext::{Pace, PretextModel, search, vectors, zero_shot};
+use crate::{Error, Observer, report};
+
+/// Trains, measures, and writes all there is to know.
+pub(super) fn finish(
+    mut run: Run,
+    options: &Options<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Finished, Error> {
+    let device = options.device;
+    let outcome = learn(&run, device, observer)?;
+    let model = outcome.learner.materialize();
+    let calm = Calm::of(&run, run.parts.test.clone(), device);
+    observer.phase("testing", run.parts.test.len());
+    let mut scores = calm.scores(&model)?;
+    observer.phase_end();
+    if run.recipe.objective.kind.task() == Task::Alignment {
+        compare(&run, &model, device, &mut scores, observer)?;
+    }
+    let (recipe, folder) = (&run.recipe, &run.folder);
+    export(folder, recipe, &model, &run.processors, &[])?;
+    note_lost(&run.parts, &mut run.data, folder, observer)?;
+    let mut metrics = RunMetrics {
+        recipe: recipe.name.clone(),
+        backend: options.backend.clone(),
+        parameters: model.num_params(),
+        steps: outcome.steps,
+        train_seconds: outcome.seconds,
+        total_seconds: 0.0,
+        skipped_rows: run.data.bad.len(),
+        test: None,
+        ablation: None,
+        scores,
+        beside: Vec::new(),
+    };
+    metrics.beside = beside::run(recipe, folder, outcome.steps, options, observer)?;
+    metrics.total_seconds = run.started.elapsed().as_secs_f64();
+    let html = report::html(recipe, folder, &run.data, &run.parts.test, &[], &metrics)?;
+    folder.write("report.html", html.as_bytes())?;
+    // Last, because its presence says that the run is complete.
+    folder.write_json("metrics.json", &metrics)?;
+    Ok(Finished {
+        folder: run.folder,
+        metrics,
+    })
+}
+
+fn learn(
+    run: &Run,
+    device: &Device,
+    observer: &mut dyn Observer,
+) -> Result<Outcome<PretextModel>, Error> {
+    let recipe = &run.recipe;
+    let model = PretextModel::build(recipe, &run.processors, device)?;
+    let mut model = run.begun(model)?;
+    model.encoders = model.encoders.frozen(&recipe.frozen);
+    let feed = Unlabelled::new(run.learning(), &recipe.objective);
+    let feed = run.feed(feed, device);
+    let mut valid = Calm::of(run, run.parts.valid.clone(), device);
+    Ok(Trainer::new(recipe.train.clone(), run.folder.path())
+        .resume(run.resume)
+        .with_settings(settings(run, &[])?)
+        .with_lock(run.lock.clone())
+        .run(model, &feed, &mut valid, &mut Watching(observer), device)?)
+}
+
+/// How well each modality finds the others, and classes are told by their descriptions.
+fn compare(
+    run: &Run,
+    model: &PretextModel,
+    device: &Device,
+    scores: &mut BTreeMap<String, f64>,
+    observer: &mut dyn Observer,
+) -> Result<(), Error> {
+    let recipe = &run.recipe;
+    let pace = Pace {
+        device,
+        batch_size: recipe.batch.eval_size,
+        threads: recipe.batch.n_threads(),
+    };
+    let test = vectors(model, &run.parts.test, pace, observer)?;
+    for found in search(&test)? {
+        let name = format!("{}_to_{}", found.from, found.to);
+        for recall in &found.report.recall {
+            scores.insert(format!("{name}.recall_at_{}", recall.k), recall.recall);
+        }
+        let others = [
+            ("median_rank", found.report.median_rank),
+            ("mrr", found.report.mrr),
+            ("candidates", Some(found.report.n as f64)),
+        ];
+        for (key, value) in others {
+            scores.extend(value.map(|value| (format!("{name}.{key}"), value)));
+        }
+    }
+    if let Some(config) = &recipe.zero_shot {
+        let own = run.data.part(&run.data.splits.test).cloned().collect();
+        let told = zero_shot(model, config, own, &run.processors, pace, observer)?;
+        for (modality, right, n) in told {
+            let share = right as f64 / n.max(1) as f64;
+            scores.insert(format!("zero_shot_{modality}.accuracy"), share);
+            scores.insert(format!("zero_shot_{modality}.n"), n as f64);
+        }
+    }
+    Ok(())
+}
+
+/// Measures the loss on rows as they are, the same things hidden each time.
+struct Calm {
+    rows: Prepared,
+    feed: Unlabelled,
+    device: Device,
+    batch_size: usize,
+    threads: usize,
+}
+
+impl Calm {
+    fn of(run: &Run, rows: Prepared, device: &Device) -> Self {
+        let learning = Learning {
+            rows: rows.clone(),
+            size: run.recipe.batch.size,
+            modality_dropout: 0.0,
+            seed: seed::derive(run.recipe.train.seed, &[seed::of_name("measure")]),
+        };
+        Self {
+            rows,
+            feed: Unlabelled::new(learning, &run.recipe.objective),
+            device: device.clone(),
+            // What is compared within a batch is as hard as in training.
+            batch_size: run.recipe.batch.size,
+            threads: run.recipe.batch.n_threads(),
+        }
+    }
+
+    /// The loss and its parts, and the share of right answers where there are such.
+    fn scores(&self, model: &PretextModel) -> Result<BTreeMap<String, f64>, Error> {
+        let order = (0..self.rows.len()).collect();
+        let keep = self.rows.processors.modalities();
+        let batches = batches_of(&self.rows, order, self.batch_size, self.threads, keep);
+        let (mut sums, mut seen) = (BTreeMap::<String, f64>::new(), 0.0);
+        let (mut right, mut counted) = (0.0, 0.0);
+        for batch in batches {
+            let batch: HostBatch = batch?;
+            if batch.rows.is_empty() {
+                continue;
+            }
+            let n = batch.rows.len() as f64;
+            let Learned { loss, tally } = model.learn(self.feed.calm(batch, &self.device));
+            let mut add =
+                |name: &str, value: f64| *sums.entry(name.to_owned()).or_default() += n * value;
+            add("loss", number(loss.total));
+            loss.terms
+                .into_iter()
+                .for_each(|(name, term)| add(&name, number(term)));
+            seen += n;
+            if let Some(tally) = tally {
+                right += number(tally.correct);
+                counted += number(tally.counted);
+            }
+        }
+        let mut scores: BTreeMap<String, f64> = sums
+            .into_iter()
+            .map(|(name, sum)| (name, sum / seen))
+            .collect();
+        if counted > 0.0 {
+            scores.insert("accuracy".to_owned(), right / counted);
+        }
+        Ok(scores)
+    }
+}
+
+fn number(tensor: burn::tensor::Tensor<1>) -> f64 {
+    f64::from(tensor.into_scalar::<f32>())
+}
+
+impl Validate<PretextModel> for Calm {
+    fn validate(&mut self, model: &PretextModel, _epoch: usize) -> Result<Scores, BoxError> {
+        let mut measured = self.scores(model)?;
+        let Some(loss) = measured.remove("loss") else {
+            return Ok(Scores::default());
+        };
+        let scores = Scores::default().lower("loss", loss);
+        Ok(match measured.get("accuracy") {
+            Some(accuracy) => scores.higher("accuracy", *accuracy),
+            None => scores,
+        })
+    }
+}
