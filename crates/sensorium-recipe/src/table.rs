@@ -195,9 +195,10 @@ mod tests {
         let own = read("d_model = 48\nn_heads = 6").unwrap();
         assert_eq!((own.tower, own.own.d_model), (None, 48));
 
-        let text =
-            "tune = \"lora\"\nfrom = \"a/b\"\nlora = { rank = 4 }\naugment = { shift = 0.1 }";
+        let text = "tune = \"lora\"\nfrom = \"a/b\"\nlora = { rank = 4 }\naugment = { shift = 0.1 }\n\
+             strong = { crop = 0.5, rand_augment = { n = 2, m = 10 } }";
         let table = read(text).unwrap();
+        assert_eq!(table.own.strong.unwrap().crop, Some(0.5));
         let tower = table.tower.clone().unwrap();
         assert_eq!((tower.from.as_str(), tower.tune), ("a/b", Tune::Lora));
         assert_eq!((tower.lora.rank, tower.lora.alpha), (4, 16.0));

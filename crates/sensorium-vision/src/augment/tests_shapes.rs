@@ -274,71 +274,32 @@ fn rand_augment_never_mirrors_and_reaches_every_change() {
 
 #[test]
 fn what_is_strong_is_named() {
-    let base = AugmentConfig::default;
-    let bad = [
-        (
-            AugmentConfig {
-                crop: Some(0.0),
-                ..base()
-            },
-            "strong.crop",
-        ),
-        (
-            AugmentConfig {
-                crop: Some(f32::NAN),
-                ..base()
-            },
-            "strong.crop",
-        ),
-        (
-            AugmentConfig {
-                shear: 0.6,
-                ..base()
-            },
-            "strong.shear",
-        ),
-        (AugmentConfig { hue: 0.6, ..base() }, "strong.hue"),
-        (
-            AugmentConfig {
-                blur: -0.1,
-                ..base()
-            },
-            "strong.blur",
-        ),
-        (
-            AugmentConfig {
-                jitter_chance: 1.1,
-                ..base()
-            },
-            "strong.jitter_chance",
-        ),
-        (
-            AugmentConfig {
-                rand_augment: Some(RandAugment { n: 0, m: 10.0 }),
-                ..base()
-            },
-            "strong.rand_augment.n",
-        ),
-        (
-            AugmentConfig {
-                rand_augment: Some(RandAugment { n: 2, m: 31.0 }),
-                ..base()
-            },
-            "strong.rand_augment.m",
-        ),
-    ];
-    for (config, key) in bad {
-        match config.validate_as(Changes::Strong) {
-            Err(Error::Config(misfit)) => assert_eq!(misfit.key, key),
+    let check = |config: AugmentConfig, key: &str| {
+        let named = |error: Result<(), Error>| match error {
+            Err(Error::Config(misfit)) => misfit.key,
             other => panic!("{key}: {other:?}"),
-        }
-        match config.validate() {
-            Err(Error::Config(misfit)) => {
-                assert_eq!(misfit.key, key.replace("strong", "augment"));
-            }
-            other => panic!("{key}: {other:?}"),
-        }
-    }
+        };
+        let usual = key.replace("strong", "augment");
+        assert_eq!(named(config.validate_as(Changes::Strong)), key);
+        assert_eq!(named(config.validate()), usual);
+    };
+    let few = |n, m| AugmentConfig {
+        rand_augment: Some(RandAugment { n, m }),
+        ..AugmentConfig::default()
+    };
+    let changed = |change: fn(&mut AugmentConfig)| {
+        let mut config = AugmentConfig::default();
+        change(&mut config);
+        config
+    };
+    check(changed(|c| c.crop = Some(0.0)), "strong.crop");
+    check(changed(|c| c.crop = Some(f32::NAN)), "strong.crop");
+    check(changed(|c| c.shear = 0.6), "strong.shear");
+    check(changed(|c| c.hue = 0.6), "strong.hue");
+    check(changed(|c| c.blur = -0.1), "strong.blur");
+    check(changed(|c| c.jitter_chance = 1.1), "strong.jitter_chance");
+    check(few(0, 10.0), "strong.rand_augment.n");
+    check(few(2, 31.0), "strong.rand_augment.m");
     AugmentConfig::simclr().validate().expect("a preset");
     all().stronger().validate().expect("as large as can be");
 }
