@@ -6,8 +6,9 @@ use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Bool, Device, Int, Tensor};
 use sensorium_core::nn::{Pool, PoolConfig, PoolKind, linear};
-use sensorium_core::{Modality, Parts, Tokens, need};
-use sensorium_train::{Contrastive, Loss, Objective, Pairs, SigmoidContrastive};
+use sensorium_core::tap::in_layer;
+use sensorium_core::{EncoderSet, Losses, Modality, Parts, Tokens, need};
+use sensorium_train::{Contrastive, Learned, Learner, Loss, Objective, Pairs, SigmoidContrastive};
 
 use crate::{ByModality, Error};
 
@@ -229,6 +230,13 @@ impl Alignment {
             let mut terms = found.terms.into_iter();
             scale = scale.or_else(|| terms.find(|(name, _)| name == "scale"));
         }
+        if loss.terms.is_empty() {
+            // A loss of 0 that a gradient can be asked of, as that of a pair which no sample has both sides of.
+            let nothing = vectors
+                .into_values()
+                .map(|v| v.vectors.sum().mul_scalar(0.0));
+            loss.total = nothing.fold(loss.total, |total, zero| total + zero);
+        }
         loss.terms.extend(scale);
         loss
     }
@@ -247,5 +255,37 @@ impl Alignment {
             }
             (None, None) => unreachable!("an alignment is by one of the two"),
         }
+    }
+}
+
+/// Encoders and the space they are to share: a [`Learner`], of batches and the samples of them that belong together. Parameter
+/// paths begin with `encoders` and `alignment`.
+#[derive(Module, Debug)]
+pub struct Aligning<E: EncoderSet> {
+    /// One encoder per modality.
+    pub encoders: E,
+    /// What they learn from.
+    pub alignment: Alignment,
+}
+
+impl<E: EncoderSet> Aligning<E> {
+    /// Puts both together.
+    pub fn new(encoders: E, alignment: Alignment) -> Self {
+        Self {
+            encoders,
+            alignment,
+        }
+    }
+}
+
+impl<E: EncoderSet> Learner for Aligning<E> {
+    type Batch = (E::Batch, Option<Tensor<1, Int>>);
+
+    fn learn(&self, (batch, positives): Self::Batch) -> Learned {
+        let mut losses = Losses::default();
+        let parts = in_layer(&mut losses, "encoders", |tap| {
+            self.encoders.encode_with(batch, tap)
+        });
+        Learned::new(self.alignment.loss(parts, positives).and(losses))
     }
 }

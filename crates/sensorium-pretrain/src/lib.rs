@@ -2,7 +2,7 @@
 //!
 //! [`MaskedAutoencoder`] hides most of a picture or a sound and paints it, [`LanguageHead`] guesses hidden words, [`TwoViews`]
 //! tells two views of a sample from those of others, and [`Alignment`] brings any number of modalities into one space. The first
-//! three are a [`Pretext`]: with an encoder, [`Pretraining`] is what the trainer takes.
+//! three are a [`Pretext`]: with an encoder, [`Pretraining`] is what the trainer takes; [`Aligning`] is that of several encoders.
 //!
 //! This crate must never know a concrete encoder, a modality or a recipe.
 //!
@@ -33,7 +33,7 @@ mod projection;
 #[cfg(test)]
 mod tests;
 
-pub use alignment::{AlignBy, Alignment, AlignmentConfig, Embedded};
+pub use alignment::{AlignBy, Aligning, Alignment, AlignmentConfig, Embedded};
 pub use autoencoder::{MaskedAutoencoder, MaskedAutoencoderConfig, Painted};
 pub use by_modality::ByModality;
 pub use error::Error;

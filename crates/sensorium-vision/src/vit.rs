@@ -223,6 +223,21 @@ pub struct Vit {
 }
 
 impl Vit {
+    /// Patches as [`open`](Maskable::open) gives them, or as they were painted, as images again: `[batch, patches, d_content]` →
+    /// `[batch, channels, image_size, image_size]`.
+    ///
+    /// # Panics
+    /// If there are not as many patches, or numbers in one, as the model was made for.
+    pub fn images(&self, contents: Tensor<3>) -> Tensor<4> {
+        let [batch, _, _] = contents.dims();
+        let ([rows, columns], p, c) = (self.grid(), self.patch_size, self.channels);
+        assert_shape!(contents, [batch, rows * columns, self.d_content()]);
+        contents
+            .reshape([batch, rows, columns, c, p, p]) // [B, R*S, C*P*P] -> [B, R, S, C, P, P]
+            .permute([0, 3, 1, 4, 2, 5]) // [B, C, R, P, S, P]
+            .reshape([batch, c, rows * p, columns * p])
+    }
+
     /// The class token in its place, before tokens that have theirs: `[B, T, D]` → `[B, 1 + T, D]`; padding where all are.
     fn with_class(&self, tokens: Tokens) -> Tokens {
         let Some(class) = &self.class else {

@@ -316,7 +316,11 @@ fn opening_and_closing_is_encoding_to_the_last_bit() {
             assert_eq!(opened.tokens.dims(), [3, config.n_patches(), 8]);
             assert_eq!(vit.grid().iter().product::<usize>(), config.n_patches());
             assert_eq!(opened.contents.dims(), [3, 4, vit.d_content()]);
-            assert_eq!(floats(&opened.contents), floats(&unfold(pixels, [4; 2])));
+            assert_eq!(
+                floats(&opened.contents),
+                floats(&unfold(pixels.clone(), [4; 2]))
+            );
+            assert_eq!(floats(&vit.images(opened.contents)), floats(&pixels));
             for found in [vit.encode(batch), vit.close(opened.tokens)] {
                 assert_eq!(found.dims()[1], vit.n_extra() + 4);
                 assert_eq!(floats(&found.embeds), floats(&expected.embeds));

@@ -6,7 +6,7 @@ use sensorium_core::nn::PoolKind;
 use sensorium_testkit::{
     assert_close, bools, check_gradients, devices, floats, max_difference, parameter_snapshot,
 };
-use sensorium_train::{Contrastive, Objective, Pairs};
+use sensorium_train::{Contrastive, Learner, Objective, Pairs};
 
 use super::*;
 use crate::*;
@@ -153,6 +153,61 @@ fn samples_that_belong_together_are_no_wrong_answers() {
         );
         let expected = Contrastive::new(&device).loss(pairs, None).total;
         assert_close(&loss(None), &expected, 1e-5);
+    }
+}
+
+#[test]
+fn a_batch_without_a_pair_has_a_loss_of_zero_that_can_be_differentiated() {
+    for device in devices().into_iter().map(Device::autodiff) {
+        for config in configs() {
+            let alignment = config.init(&device).train();
+            let given = parts([&[4, 2], &[0, 0], &[0, 0]], &device);
+            let text = given.get(TEXT).unwrap().clone();
+            for parts in [given, Parts::new().with(TEXT, text)] {
+                let loss = alignment.loss(parts, None).total;
+                assert_eq!(loss.clone().into_scalar::<f32>(), 0.0);
+                let weight = alignment.projections.get(TEXT).unwrap().weight.val();
+                let grad = weight.grad(&loss.backward());
+                assert!(grad.is_none_or(|grad| floats(&grad).iter().all(|g| *g == 0.0)));
+            }
+        }
+    }
+}
+
+/// Another encoder, of another modality.
+#[derive(Module, Debug)]
+struct Columns {
+    rows: Rows,
+}
+
+impl Encoder for Columns {
+    const MODALITY: Modality = Modality("columns");
+    type Batch = Tokens;
+
+    fn d_output(&self) -> usize {
+        self.rows.d_output()
+    }
+
+    fn encode_with<T: Tap>(&self, batch: Tokens, tap: &mut T) -> Tokens {
+        self.rows.encode_with(batch, tap)
+    }
+}
+
+#[test]
+fn several_encoders_learn_from_it_in_every_parameter() {
+    for device in devices().into_iter().map(Device::autodiff) {
+        let rows = |d| Rows::new(d, [4, 1], true, &device).trainable();
+        let widths = [(Rows::MODALITY, 8), (Columns::MODALITY, 8)];
+        let alignment = AlignmentConfig::new(&widths, 5).init(&device);
+        let both = Aligning::new((rows(3), Columns { rows: rows(2) }), alignment);
+        let first = ragged(&[4, 2, 3, 0], 4, 3, &device);
+        let second = ragged(&[3, 3, 4, 4], 4, 2, &device);
+        let groups = Tensor::from_data([1, 1, -1, -1], &device);
+        check_gradients(both, |both| {
+            let loss = both.learn(((Some(first), Some(second)), Some(groups))).loss;
+            assert_eq!(loss.terms[0].0, "columns_rows");
+            loss.total
+        });
     }
 }
 

@@ -201,6 +201,25 @@ mod tests {
     }
 
     #[test]
+    fn whether_masks_and_groups_know_of_gradients_does_not_matter() {
+        for device in devices() {
+            let on = device.clone().autodiff();
+            let rows = |seed| random::<2>([4, 3], seed, &on).require_grad();
+            let (first, second) = (rows(1), rows(2));
+            let loss = |device: &Device| {
+                let present = Tensor::from_data([true, true, false, true], device);
+                let groups = Tensor::from_data([1, 0, 1, 1], device);
+                let pairs = Pairs::new(first.clone(), second.clone());
+                let objective = Contrastive::new(&on);
+                objective
+                    .loss_of_groups(pairs, Some(present), Some(groups))
+                    .total
+            };
+            assert_eq!(number(&loss(&on)), number(&loss(&device)));
+        }
+    }
+
+    #[test]
     fn the_scale_has_a_bound_that_it_can_come_back_from() {
         for device in devices().into_iter().map(|device| device.autodiff()) {
             // Nearly one direction, so that a hundredfold cosine still leaves doubt.
