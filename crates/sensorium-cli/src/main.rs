@@ -57,8 +57,8 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Make(MakeCommand::ScenesQa(args))) => {
             commands::data::make_drawn("scenes-qa", &args.out, common)
         }
-        Command::Data(DataCommand::Make(MakeCommand::ScenesPairs(args))) => {
-            commands::data::make_drawn("scenes-pairs", &args.out, common)
+        Command::Data(DataCommand::Make(MakeCommand::ScenesReading(args))) => {
+            commands::data::make_drawn("scenes-reading", &args.out, common)
         }
         Command::Data(DataCommand::Make(MakeCommand::ScenesDigits(args))) => {
             commands::data::make_drawn("scenes-digits", &args.out, common)

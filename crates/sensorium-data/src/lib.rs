@@ -55,7 +55,7 @@ pub const BUILT_IN: [(&str, Maker); 5] = [
     ("av-digits", av_digits::embedded),
     ("scenes", scenes::captions),
     ("scenes-qa", scenes::questions),
-    ("scenes-pairs", scenes::pairs),
+    ("scenes-reading", scenes::reading),
     ("scenes-digits", scenes::digits),
 ];
 

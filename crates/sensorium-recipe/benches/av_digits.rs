@@ -42,11 +42,14 @@ impl Bench {
             .collect();
         let processors = recipe
             .encoders
-            .fit(|modality| {
-                train
-                    .iter()
-                    .filter_map(move |row| row.inputs.get(modality.name()))
-            })
+            .fit(
+                |_| None,
+                |modality| {
+                    train
+                        .iter()
+                        .filter_map(move |row| row.inputs.get(modality.name()))
+                },
+            )
             .expect("hints make a vocabulary");
         let how = How {
             on_error: OnError::Fail,

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sensorium_core::{Modality, Source, seed};
-use sensorium_data::{BadRow, Labels, OnError, Place, Row, in_order};
+use sensorium_data::{BadRow, OnError, Place, Row, in_order};
 use sha2::{Digest, Sha256};
 
+use crate::how::{How, Room, Wanted};
 use crate::modalities::{KNOWN, Processors, Samples};
 use crate::registry::Refusal;
 use crate::{Error, Observer};
@@ -46,63 +47,6 @@ pub struct Preparing {
     pub bad: Vec<BadRow>,
     /// The memory that is left for other rows.
     pub room: Room,
-}
-
-/// How rows are prepared.
-#[derive(Clone, Copy, Debug)]
-pub struct How {
-    /// What a bad row leads to.
-    pub on_error: OnError,
-    /// Threads that decode.
-    pub threads: usize,
-    /// What may be kept in memory.
-    pub room: Room,
-}
-
-/// Memory that prepared rows may take, shared by the parts of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
-    /// How many rows.
-    pub rows: usize,
-    /// How many bytes.
-    pub bytes: usize,
-}
-
-impl Room {
-    /// Without a limit.
-    pub const ENDLESS: Self = Self {
-        rows: usize::MAX,
-        bytes: usize::MAX,
-    };
-
-    /// The samples, if there is room for them, which they then take.
-    fn keep(&mut self, samples: Samples) -> Option<Samples> {
-        let rows = self.rows.checked_sub(1)?;
-        let bytes = self.bytes.checked_sub(samples.host_bytes())?;
-        *self = Self { rows, bytes };
-        Some(samples)
-    }
-}
-
-/// Which class a row is of.
-#[derive(Clone, Copy, Debug)]
-pub enum Wanted<'a> {
-    /// One of these; a row without a label is bad.
-    Label(&'a Labels),
-    /// One of these, or none; a label that is no class is bad.
-    MaybeLabel(&'a Labels),
-    /// None, whatever the row says.
-    Nothing,
-}
-
-impl Wanted<'_> {
-    fn of(self, row: &Row) -> Result<Option<usize>, sensorium_data::Error> {
-        match self {
-            Self::Label(labels) => labels.index_of(row).map(Some),
-            Self::MaybeLabel(labels) if row.label.is_some() => labels.index_of(row).map(Some),
-            Self::MaybeLabel(_) | Self::Nothing => Ok(None),
-        }
-    }
 }
 
 /// Decodes and prepares rows in parallel.
@@ -366,6 +310,8 @@ impl Prepared {
 mod tests {
     use super::*;
     use crate::Silent;
+    use sensorium_core::HostBytes;
+    use sensorium_data::Labels;
     use sensorium_text::TextSample;
 
     fn row(n: u64) -> Row {

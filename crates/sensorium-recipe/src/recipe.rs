@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::maker;
 use crate::folder::read_text;
+use crate::how::Room;
 use crate::modalities::EncoderConfigs;
 use crate::objective::{ObjectiveConfig, Task};
 use crate::parse::{nearest, parse};
 use crate::place::place;
-use crate::prepare::Room;
 use crate::pretext::ZeroShotConfig;
 use crate::variations::Stage;
 use crate::{Error, builtin};

@@ -14,9 +14,10 @@ use serde::Serialize;
 use crate::dataset::Dataset;
 use crate::evaluate::{Answer, Measure};
 use crate::folder::{LARGEST, ModelConfig, RunFolder, read_json};
+use crate::how::{How, Wanted};
 use crate::modalities::{KNOWN, Processors};
 use crate::model::{RecipeModel, build};
-use crate::prepare::{How, NOTHING, Prepared, Wanted, prepare};
+use crate::prepare::{NOTHING, Prepared, prepare};
 use crate::{Error, Observer};
 
 /// A trained model with all it needs to answer.

@@ -38,11 +38,10 @@ pub enum MakeCommand {
     #[command(after_help = "Examples:
   sensorium data make scenes-qa --out scenes-qa")]
     ScenesQa(MakeDrawn),
-    /// Two captions each, of one scene or of two that differ in one thing.
+    /// Captions, with the digit they place at the top left.
     #[command(after_help = "Examples:
-  sensorium data make scenes-pairs --out scenes-pairs
-  sensorium train mlm --data scenes-pairs")]
-    ScenesPairs(MakeDrawn),
+  sensorium data make scenes-reading --out scenes-reading")]
+    ScenesReading(MakeDrawn),
     /// Scenes of one digit, labelled.
     #[command(after_help = "Examples:
   sensorium data make scenes-digits --out scenes-digits")]

@@ -1,12 +1,11 @@
 //! `scenes` and what is made of them: coloured handwritten digits on a dark canvas, told in a caption, spoken, asked about,
-//! told twice, or alone.
+//! read, or alone.
 //!
 //! A scene has one to three digits, each with a colour and a place. Which colour, digit and place stand together in validation
 //! or testing is never seen in training, and neither is who writes or speaks there: what has only learned combinations by heart
 //! fails. All is drawn from a seed out of the handwriting and voices that come with the program.
 
 mod draw;
-mod pairs;
 mod questions;
 mod words;
 
@@ -114,28 +113,22 @@ pub fn questions() -> Result<Table, Error> {
     Ok(table("scenes-qa", rows.collect()))
 }
 
-/// Each scene told twice in one text, in other words and another order: `text`, and as the label whether both say the `same`, or
-/// one thing has become `another`.
+/// The captions of those scenes that have a digit at the top left: `text`, and that digit's name as the label. To know it, one has
+/// to read which word belongs to which.
 ///
 /// # Errors
 /// As [`captions`].
-pub fn pairs() -> Result<Table, Error> {
+pub fn reading() -> Result<Table, Error> {
     let (glyphs, clips) = embedded_parts()?;
     let scenes = scenes(&glyphs, &clips);
-    let known = |split| (split, combinations(split));
-    let known: Vec<(Split, Vec<Combination>)> =
-        SCENES.iter().map(|(split, ..)| known(*split)).collect();
-    let rows = scenes.iter().enumerate().map(|(i, scene)| {
-        let of_part = known.iter().find(|(split, _)| *split == scene.split);
-        let of_part = of_part.map_or(&[][..], |(_, known)| known);
-        let told = pairs::pair(&scene.all(), of_part, &mut scene.rng("pairs"));
-        let inputs = BTreeMap::from([("text".to_owned(), Source::text(told.text))]);
-        let label = if told.same { "same" } else { "another" };
-        let mut row = scene.row("scenes-pairs", i, inputs, Some(label.to_owned()));
-        row.group = None;
-        row
+    let rows = scenes.iter().enumerate().filter_map(|(i, scene)| {
+        let there = scene.things.iter().find(|thing| thing.is.place == 0)?;
+        let told = caption(&scene.all(), &mut scene.rng("reading"));
+        let inputs = BTreeMap::from([("text".to_owned(), Source::text(told))]);
+        let digit = there.is.digit().to_owned();
+        Some(scene.row("scenes-reading", i, inputs, Some(digit)))
     });
-    Ok(table("scenes-pairs", rows.collect()))
+    Ok(table("scenes-reading", rows.collect()))
 }
 
 /// Scenes of one digit each, written by several and spoken: `image`, `audio`, and the digit's name as the label. Nobody who writes or

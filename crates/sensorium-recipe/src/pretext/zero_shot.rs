@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::PretextModel;
 use super::search::{Pace, Vectors, dot, vectors};
 use crate::dataset::maker;
+use crate::how::{How, Room, Wanted};
 use crate::modalities::Processors;
-use crate::prepare::{How, Room, Wanted, prepare};
+use crate::prepare::prepare;
 use crate::{Error, Observer, Recipe};
 
 /// The modality that classes are described in.

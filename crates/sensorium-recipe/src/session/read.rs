@@ -11,9 +11,10 @@ use sensorium_train::Weights;
 use super::Run;
 use crate::dataset::Dataset;
 use crate::folder::RunFolder;
+use crate::how::{How, Wanted};
 use crate::modalities::Processors;
 use crate::objective::Task;
-use crate::prepare::{How, Prepared, Wanted, prepare};
+use crate::prepare::{Prepared, prepare};
 use crate::{Error, Observer, Recipe, report};
 
 /// The parts of a data set, prepared.

@@ -1,0 +1,62 @@
+//! How rows are prepared, and what is wanted of them.
+
+use sensorium_data::{Labels, OnError, Row};
+
+use crate::modalities::Samples;
+
+/// How rows are prepared.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// What a bad row leads to.
+    pub on_error: OnError,
+    /// Threads that decode.
+    pub threads: usize,
+    /// What may be kept in memory.
+    pub room: Room,
+}
+
+/// Memory that prepared rows may take, shared by the parts of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// How many rows.
+    pub rows: usize,
+    /// How many bytes.
+    pub bytes: usize,
+}
+
+impl Room {
+    /// Without a limit.
+    pub const ENDLESS: Self = Self {
+        rows: usize::MAX,
+        bytes: usize::MAX,
+    };
+
+    /// The samples, if there is room for them, which they then take.
+    pub(crate) fn keep(&mut self, samples: Samples) -> Option<Samples> {
+        let rows = self.rows.checked_sub(1)?;
+        let bytes = self.bytes.checked_sub(samples.host_bytes())?;
+        *self = Self { rows, bytes };
+        Some(samples)
+    }
+}
+
+/// Which class a row is of.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// One of these; a row without a label is bad.
+    Label(&'a Labels),
+    /// One of these, or none; a label that is no class is bad.
+    MaybeLabel(&'a Labels),
+    /// None, whatever the row says.
+    Nothing,
+}
+
+impl Wanted<'_> {
+    pub(crate) fn of(self, row: &Row) -> Result<Option<usize>, sensorium_data::Error> {
+        match self {
+            Self::Label(labels) => labels.index_of(row).map(Some),
+            Self::MaybeLabel(labels) if row.label.is_some() => labels.index_of(row).map(Some),
+            Self::MaybeLabel(_) | Self::Nothing => Ok(None),
+        }
+    }
+}
