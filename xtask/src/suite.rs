@@ -1,10 +1,13 @@
 //! `suite`: one recipe with one thing changed at a time, each with several seeds, and a table of what came of it.
 //!
 //! A suite is a file `suites/NAME.toml`: a `recipe`, what is `set` for all, `seeds`, and under `[runs]` a name and what is set for
-//! each. Runs that are complete are kept, so that a suite that was stopped goes on.
+//! each; or instead of these several `recipes`, each beside its own variations. Runs that are complete are kept, so that a suite that
+//! was stopped goes on.
 
+mod reached;
 mod table;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -40,8 +43,11 @@ pub(crate) struct Options {
 /// What a suite's file says.
 struct Suite {
     title: String,
-    recipe: String,
+    /// What is changed one thing at a time; none, if recipes are told side by side.
+    recipe: Option<String>,
     set: Vec<String>,
+    /// What is set besides with `--short`, by run: what two steps do not end soon.
+    short: BTreeMap<String, Vec<String>>,
     seeds: Vec<i64>,
     runs: Vec<(String, Vec<String>)>,
 }
@@ -56,8 +62,14 @@ impl Suite {
     fn parse(text: &str) -> Result<Self> {
         let file: DocumentMut = text.parse()?;
         for (key, _) in file.iter() {
-            if !["title", "recipe", "set", "seeds", "runs"].contains(&key) {
-                bail!("{key} is no key of a suite: title, recipe, set, seeds, [runs]");
+            if ![
+                "title", "recipe", "recipes", "set", "short", "seeds", "runs",
+            ]
+            .contains(&key)
+            {
+                bail!(
+                    "{key} is no key of a suite: title, recipe or recipes, set, short, seeds, [runs]"
+                );
             }
         }
         let word = |key: &str| {
@@ -70,23 +82,44 @@ impl Suite {
         let seeds: Vec<i64> = seeds
             .map(|seeds| seeds.iter().filter_map(|seed| seed.as_integer()).collect())
             .unwrap_or_default();
-        let runs = file.get("runs").and_then(Item::as_table);
-        let runs = runs.context("[runs] is missing")?;
-        let runs: Vec<(String, Vec<String>)> = runs
-            .iter()
-            .map(|(name, set)| Ok((name.to_owned(), texts(name, Some(set))?)))
-            .collect::<Result<_>>()?;
+        let recipes = texts("recipes", file.get("recipes"))?;
+        let runs: Vec<(String, Vec<String>)> = match recipes.is_empty() {
+            true => {
+                let runs = file.get("runs").and_then(Item::as_table);
+                let runs = runs.context("[runs] is missing")?;
+                let run =
+                    |(name, set): (&str, &Item)| Ok((name.to_owned(), texts(name, Some(set))?));
+                runs.iter().map(run).collect::<Result<_>>()?
+            }
+            false => recipes
+                .iter()
+                .map(|name| (name.clone(), Vec::new()))
+                .collect(),
+        };
         if seeds.is_empty() || runs.is_empty() {
             bail!("there are no seeds, or no runs");
         }
         Ok(Self {
             title: word("title")?,
-            recipe: word("recipe")?,
+            recipe: match recipes.is_empty() {
+                true => Some(word("recipe")?),
+                false => None,
+            },
             set: texts("set", file.get("set"))?,
+            short: short(&file)?,
             seeds,
             runs,
         })
     }
+}
+
+/// `[short]`
+fn short(file: &DocumentMut) -> Result<BTreeMap<String, Vec<String>>> {
+    let table = file.get("short").and_then(Item::as_table);
+    let entries = table.into_iter().flat_map(|table| table.iter());
+    entries
+        .map(|(name, set)| Ok((name.to_owned(), texts(name, Some(set))?)))
+        .collect()
 }
 
 /// A list of texts; nothing, if it is not there.
@@ -126,7 +159,20 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
-    let table = table::markdown(&rows(&workspace, &suite, options, &folder)?);
+    let all = trained(&workspace, &suite, options, &folder)?;
+    let all = all
+        .iter()
+        .map(|(name, metrics)| (name.as_str(), metrics.as_slice()));
+    let table = match suite.recipe {
+        Some(_) => {
+            let rows = all.map(|(name, metrics)| table::Row::of(name, metrics));
+            table::markdown(&rows.collect::<Result<Vec<_>>>()?)
+        }
+        None => {
+            let rows = all.map(|(name, metrics)| reached::Row::of(name, metrics));
+            reached::markdown(&rows.collect::<Result<Vec<_>>>()?)
+        }
+    };
     println!("{table}");
     if options.short {
         fs::remove_dir_all(&folder)?;
@@ -140,13 +186,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the runs that are asked for came to, once they are all trained in `folder`.
-fn rows(
+/// What the runs that are asked for came to, each with its seeds, once they are all trained in `folder`.
+fn trained(
     workspace: &Workspace,
     suite: &Suite,
     options: &Options,
     folder: &Path,
-) -> Result<Vec<table::Row>> {
+) -> Result<Vec<(String, Vec<Value>)>> {
     let seeds = match options.short {
         true => &suite.seeds[..1],
         false => &suite.seeds,
@@ -169,14 +215,21 @@ fn rows(
                 .get_envs()
                 .filter_map(|(key, value)| Some((key, value?)));
             train.envs(variables).current_dir(&workspace.root);
-            train.args(["train", &suite.recipe, "--backend", options.backend.name()]);
+            train.args([
+                "train",
+                suite.recipe.as_ref().unwrap_or(name),
+                "--backend",
+                options.backend.name(),
+            ]);
             train.args(["--set", &format!("train.seed={seed}")]);
-            for set in suite.set.iter().chain(set).chain(more) {
+            let short = suite.short.get(name).filter(|_| options.short);
+            let short = short.into_iter().flatten();
+            for set in suite.set.iter().chain(set).chain(more).chain(short) {
                 train.args(["--set", set]);
             }
             metrics.push(metrics_of(train, &folder.join(format!("{name}-{seed}")))?);
         }
-        rows.push(table::Row::of(name, &metrics)?);
+        rows.push((name.clone(), metrics));
     }
     Ok(rows)
 }
@@ -189,12 +242,21 @@ fn page(suite: &Suite, options: &Options, table: &str) -> String {
     let backend = options.backend.name();
     let seeds: Vec<String> = suite.seeds.iter().map(i64::to_string).collect();
     format!(
-        "# {}\n\nMade by `cargo xtask suite {}`: the recipe `{}`{set}, on {backend}. Accuracy in per cent on the test rows, the mean over \
-         the seeds {} and how far the farthest is from it.\n\n{table}",
+        "# {}\n\nMade by `cargo xtask suite {}`: {}{set}, on {backend}. In per cent on the test rows, the mean over the seeds {} and how far \
+         the farthest is from it. {}\n\n{table}",
         suite.title,
         options.name,
-        suite.recipe,
+        match &suite.recipe {
+            Some(recipe) => format!("the recipe `{recipe}`"),
+            None => "each recipe as it is".to_owned(),
+        },
         seeds.join(", "),
+        match &suite.recipe {
+            Some(_) =>
+                "A step's time is that of the fastest tenth on two cores, which other work on the machine disturbs least.",
+            None =>
+                "Points are those of each seed; seconds are of the whole run, with all that stands beside it.",
+        },
     )
 }
 
@@ -214,7 +276,31 @@ fn metrics_of(mut train: Command, out: &Path) -> Result<Value> {
         }
     }
     let text = fs::read(&file).with_context(|| format!("{} is not there", file.display()))?;
-    serde_json::from_slice(&text).with_context(|| file.display().to_string())
+    let mut metrics: Value =
+        serde_json::from_slice(&text).with_context(|| file.display().to_string())?;
+    metrics["step_ms"] = step_ms(&out.join("metrics.jsonl"))?.into();
+    Ok(metrics)
+}
+
+/// Milliseconds of a step, as the fastest tenth of them took.
+fn step_ms(log: &Path) -> Result<Option<f64>> {
+    let text =
+        fs::read_to_string(log).with_context(|| format!("{} is not there", log.display()))?;
+    let lines = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut steps: Vec<(u64, f64)> = lines
+        .filter_map(|line| Some((line["samples"].as_u64()?, line["samples_per_s"].as_f64()?)))
+        .collect();
+    // The last batch of an epoch may be smaller.
+    let most = steps.iter().map(|(samples, _)| *samples).max();
+    steps.retain(|(samples, _)| Some(*samples) == most);
+    let mut times: Vec<f64> = steps
+        .iter()
+        .map(|(n, per_s)| 1000.0 * *n as f64 / per_s)
+        .collect();
+    times.sort_by(f64::total_cmp);
+    Ok(times.get(times.len() / 10).copied())
 }
 
 #[cfg(test)]
@@ -248,6 +334,10 @@ mod tests {
         for (text, expected) in [
             (good.replace("title", "titel"), "titel is no key of a suite"),
             (good.replace("recipe = 'b'\n", ""), "recipe is missing"),
+            (
+                good.replace("recipe = 'b'", "recipes = 'b'"),
+                "recipes is no list of texts",
+            ),
             (good.replace("['k=1']", "'k=1'"), "x is no list of texts"),
             (good.replace("[1]", "[]"), "there are no seeds"),
             (good.replace("[runs]", "[walks]"), "walks is no key"),

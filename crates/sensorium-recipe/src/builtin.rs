@@ -6,6 +6,7 @@ const RECIPES: &[(&str, &str)] = &[
     ("av-digits", include_str!("../recipes/av-digits.toml")),
     ("clip-digits", include_str!("../recipes/clip-digits.toml")),
     ("contrastive", include_str!("../recipes/contrastive.toml")),
+    ("joint", include_str!("../recipes/joint.toml")),
     ("mae", include_str!("../recipes/mae.toml")),
     ("mlm", include_str!("../recipes/mlm.toml")),
     ("semi", include_str!("../recipes/semi.toml")),

@@ -217,7 +217,10 @@ fn what_cannot_be_is_refused_before_any_data_is_read() {
             "beside.x=[\"train.epoch=3\"]",
             "beside.x: --set train.epoch=3: unknown key `epoch`; did you mean `epochs`?",
         ),
-        ("beside.\"a/b\"=[]", "becomes a folder's name: use letters, digits, - and _"),
+        (
+            "beside.\"a/b\"=[]",
+            "becomes a folder's name: use letters, digits, - and _",
+        ),
         (
             "pretrain.text={}",
             "pretrain.text: objective.kind = \"cross-entropy\" does not make one encoder without labels: use masked-language",

@@ -8,19 +8,19 @@ use serde_json::Value;
 
 /// A mean, and how far the farthest is from it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
-    mean: f64,
+pub(super) struct Spread {
+    pub(super) mean: f64,
     farthest: f64,
 }
 
 impl Spread {
-    fn of(values: &[f64]) -> Self {
+    pub(super) fn of(values: &[f64]) -> Self {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let farthest = values.iter().map(|v| (v - mean).abs()).fold(0.0, f64::max);
         Self { mean, farthest }
     }
 
-    fn percent(self) -> String {
+    pub(super) fn percent(self) -> String {
         format!("{:.1} ± {:.1}", 100.0 * self.mean, 100.0 * self.farthest)
     }
 }
@@ -32,7 +32,8 @@ pub(super) struct Row {
     /// By the modality that is missing.
     without: BTreeMap<String, Spread>,
     parameters: u64,
-    seconds: f64,
+    /// Milliseconds of a step.
+    step_ms: f64,
 }
 
 impl Row {
@@ -43,14 +44,14 @@ impl Row {
     pub(super) fn of(name: &str, metrics: &[Value]) -> Result<Self> {
         let mut all = Vec::new();
         let mut without: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        let mut seconds = Vec::new();
+        let mut step_ms = f64::INFINITY;
         for one in metrics {
             let number = |value: &Value, what: &str| {
                 let number = value.as_f64();
                 number.with_context(|| format!("{name}: its metrics have no {what}"))
             };
             all.push(number(&one["test"]["accuracy"], "test.accuracy")?);
-            seconds.push(number(&one["train_seconds"], "train_seconds")?);
+            step_ms = step_ms.min(number(&one["step_ms"], "step_ms")?);
             let modalities = names(&one["ablation"]["modalities"]);
             for row in one["ablation"]["rows"].as_array().into_iter().flatten() {
                 let there = names(&row["modalities"]);
@@ -75,7 +76,7 @@ impl Row {
                 .collect(),
             parameters: parameters
                 .with_context(|| format!("{name}: its metrics have no parameters"))?,
-            seconds: Spread::of(&seconds).mean,
+            step_ms,
         })
     }
 }
@@ -100,7 +101,7 @@ pub(super) fn markdown(rows: &[Row]) -> String {
     missing.iter().for_each(|name| {
         let _ = write!(text, " without {name} |");
     });
-    text += " parameters | seconds |\n|---|---|";
+    text += " parameters | ms a step |\n|---|---|";
     text += &"---|".repeat(missing.len() + 2);
     text.push('\n');
     for row in rows {
@@ -112,7 +113,7 @@ pub(super) fn markdown(rows: &[Row]) -> String {
                 .map_or_else(String::new, |spread| spread.percent());
             let _ = write!(text, " {spread} |");
         }
-        let _ = writeln!(text, " {} | {:.0} |", row.parameters, row.seconds);
+        let _ = writeln!(text, " {} | {:.0} |", row.parameters, row.step_ms);
     }
     text
 }
@@ -124,7 +125,7 @@ mod tests {
 
     fn metrics(all: f64, alone: f64) -> Value {
         json!({
-            "parameters": 5, "train_seconds": 2.0, "test": { "accuracy": all },
+            "parameters": 5, "step_ms": 2.0, "test": { "accuracy": all },
             "ablation": { "modalities": ["audio", "text"], "rows": [
                 { "modalities": ["audio", "text"], "accuracy": all },
                 { "modalities": ["audio"], "accuracy": alone },
@@ -141,7 +142,7 @@ mod tests {
             &[metrics(0.8, 0.5), metrics(0.9, 0.6), metrics(0.85, 0.4)],
         )
         .unwrap();
-        let expected = "| | all | without audio | without text | parameters | seconds |\n\
+        let expected = "| | all | without audio | without text | parameters | ms a step |\n\
             |---|---|---|---|---|---|\n\
             | `b` | 85.0 ± 5.0 | 25.0 ± 0.0 | 50.0 ± 10.0 | 5 | 2 |\n\
             | `a` | 50.0 ± 0.0 | 25.0 ± 0.0 | 40.0 ± 0.0 | 5 | 2 |\n";

@@ -12,8 +12,11 @@ use super::{ObjectiveConfig, ObjectiveKind};
 use crate::modalities::Batch;
 use crate::model::RecipeModel;
 
-/// Over how many batches a model's answers are watched for being all the same.
-const WATCHED: usize = 50;
+/// Over how many batches a model's answers are watched for being all the same: a tenth of the run, so that it has learned
+/// something before it is judged, and at least so many.
+fn watched(steps: usize) -> usize {
+    (steps / 10).max(50)
+}
 
 /// Labelled samples, and two views of samples without a label.
 #[derive(Clone, Debug)]
@@ -81,15 +84,16 @@ pub(crate) fn strong(kind: ObjectiveKind) -> bool {
 }
 
 impl SemiLearner {
-    /// A learner for so many training rows and classes, and what watches it for collapse.
+    /// A learner for so many training rows, classes and steps, and what watches it for collapse.
     pub(crate) fn new(
         model: RecipeModel,
         config: &ObjectiveConfig,
         rows: usize,
         n_classes: usize,
+        steps: usize,
         device: &Device,
     ) -> (Self, CollapseDetector) {
-        let detector = CollapseDetector::new(WATCHED);
+        let detector = CollapseDetector::new(watched(steps));
         let learner = Self {
             teacher: (config.kind == ObjectiveKind::MeanTeacher)
                 .then(|| MeanTeacher::new(model.clone()).teacher),

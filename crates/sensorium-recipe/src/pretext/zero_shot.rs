@@ -1,5 +1,6 @@
 //! Classes nobody has shown a picture of: told by what they are called.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sensorium_core::Source;
@@ -89,23 +90,43 @@ pub(crate) fn zero_shot(
     let words = vectors(model, &described, pace, observer)?;
     let classes = class_vectors(&words, &described, labels.names().len());
     let found = vectors(model, &told, pace, observer)?;
-    Ok(found
-        .iter()
+    let mut asked: Vec<(String, Vec<(usize, Vec<f32>)>)> = found
+        .into_iter()
         .filter(|(modality, _)| modality.name() != WORDS)
-        .map(|(modality, own)| {
-            let right = own.iter().filter(|(row, vector)| {
-                let mut best = (f32::NEG_INFINITY, 0);
-                for (class, words) in classes.iter().enumerate() {
-                    let likeness = dot(vector, words);
-                    if likeness > best.0 {
-                        best = (likeness, class);
-                    }
-                }
-                best.1 == told.class(*row)
-            });
-            (modality.to_string(), right.count(), own.len())
-        })
+        .map(|(modality, own)| (modality.to_string(), own))
+        .collect();
+    if asked.len() > 1 {
+        asked.push(together(&asked));
+    }
+    let right =
+        |(row, vector): &&(usize, Vec<f32>)| likeliest(vector, &classes) == told.class(*row);
+    Ok(asked
+        .iter()
+        .map(|(name, own)| (name.clone(), own.iter().filter(right).count(), own.len()))
         .collect())
+}
+
+/// What a row's modalities say together: the sum of their vectors.
+fn together(asked: &[(String, Vec<(usize, Vec<f32>)>)]) -> (String, Vec<(usize, Vec<f32>)>) {
+    let mut sums = BTreeMap::<usize, Vec<f32>>::new();
+    for (row, vector) in asked.iter().flat_map(|(_, own)| own) {
+        let sum = sums.entry(*row).or_insert_with(|| vec![0.0; vector.len()]);
+        sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum += x);
+    }
+    let names: Vec<&str> = asked.iter().map(|(name, _)| name.as_str()).collect();
+    (names.join("+"), sums.into_iter().collect())
+}
+
+/// The class whose description a vector is most like.
+fn likeliest(vector: &[f32], classes: &[Vec<f32>]) -> usize {
+    let mut best = (f32::NEG_INFINITY, 0);
+    for (class, words) in classes.iter().enumerate() {
+        let likeness = dot(vector, words);
+        if likeness > best.0 {
+            best = (likeness, class);
+        }
+    }
+    best.1
 }
 
 /// Every description of every class, as rows of text.

@@ -108,14 +108,15 @@ fn learn(
             )
         }
         _ => {
-            let (learner, detector) =
-                SemiLearner::new(model, &recipe.objective, rows.len(), classes.len(), device);
-            let other = match strong(recipe.objective.kind) {
+            let objective = &recipe.objective;
+            let other = match strong(objective.kind) {
                 true => View::Strong,
                 false => View::Again,
             };
-            let feed = Semi::new(learning, recipe.objective.unlabelled(), other);
-            let feed = run.feed(feed, device);
+            let feed = run.feed(Semi::new(learning, objective.unlabelled(), other), device);
+            let steps = recipe.train.total_steps(feed.batches_per_epoch());
+            let (learner, detector) =
+                SemiLearner::new(model, objective, rows.len(), classes.len(), steps, device);
             let mut watch = StopOnCollapse::new(Watching(observer), detector.clone());
             let learned = train(run, classes, learner, &feed, &mut watch, device)?;
             collapsed(&detector)?;

@@ -114,8 +114,8 @@ fn compare(
         let told = zero_shot(model, config, own, &run.processors, pace, observer)?;
         for (modality, right, n) in told {
             let share = right as f64 / n.max(1) as f64;
-            scores.insert(format!("zero_shot_{modality}.accuracy"), share);
-            scores.insert(format!("zero_shot_{modality}.n"), n as f64);
+            scores.insert(format!("zero_shot.{modality}"), share);
+            scores.insert("zero_shot.rows".to_owned(), n as f64);
         }
     }
     Ok(())

@@ -1,0 +1,153 @@
+//! What recipes came to, each beside its variations, as a table in Markdown.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::table::Spread;
+
+/// A recipe with all its seeds.
+pub(super) struct Row {
+    recipe: String,
+    /// What was measured, and how much of it.
+    measured: Vec<(String, Spread)>,
+    /// What a variation came to, and how far the recipe is above it, in points of each seed.
+    beside: Vec<(String, Spread, Vec<f64>)>,
+    seconds: f64,
+}
+
+impl Row {
+    /// Of the `metrics.json` of each seed.
+    ///
+    /// # Errors
+    /// If one of them lacks what the others have.
+    pub(super) fn of(recipe: &str, metrics: &[Value]) -> Result<Self> {
+        let mut measured: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        let mut beside: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
+        let mut seconds = Vec::new();
+        for one in metrics {
+            seconds.push(
+                one["total_seconds"]
+                    .as_f64()
+                    .with_context(|| format!("{recipe}: no total_seconds"))?,
+            );
+            if let Some(own) = one["test"]["accuracy"].as_f64() {
+                measured.entry("accuracy".to_owned()).or_default().push(own);
+                for other in one["beside"].as_array().into_iter().flatten() {
+                    let (Some(name), Some(accuracy)) =
+                        (other["name"].as_str(), other["accuracy"].as_f64())
+                    else {
+                        bail!("{recipe}: a variation has no name, or no accuracy");
+                    };
+                    beside
+                        .entry(name.to_owned())
+                        .or_default()
+                        .push((own, accuracy));
+                }
+            }
+            for (name, value) in one["scores"].as_object().into_iter().flatten() {
+                let recall = ["recall_at_1", "recall_at_5"]
+                    .iter()
+                    .any(|end| name.ends_with(end));
+                let told = recall || (name.starts_with("zero_shot.") && !name.ends_with(".rows"));
+                if let (true, Some(value)) = (told, value.as_f64()) {
+                    measured.entry(name.clone()).or_default().push(value);
+                }
+            }
+        }
+        let whole = |values: usize| values == metrics.len();
+        if measured.is_empty()
+            || !measured.values().map(Vec::len).all(whole)
+            || !beside.values().map(Vec::len).all(whole)
+        {
+            bail!("{recipe}: its seeds did not measure the same");
+        }
+        Ok(Self {
+            recipe: recipe.to_owned(),
+            measured: measured
+                .into_iter()
+                .map(|(name, values)| (name, Spread::of(&values)))
+                .collect(),
+            beside: beside
+                .into_iter()
+                .map(|(name, pairs)| {
+                    let others: Vec<f64> = pairs.iter().map(|(_, other)| *other).collect();
+                    let gaps = pairs
+                        .iter()
+                        .map(|(own, other)| 100.0 * (own - other))
+                        .collect();
+                    (name, Spread::of(&others), gaps)
+                })
+                .collect(),
+            seconds: Spread::of(&seconds).mean,
+        })
+    }
+}
+
+pub(super) fn markdown(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "| recipe | reaches | beside it | points above that | seconds |\n|---|---|---|---|---|\n",
+    );
+    for row in rows {
+        let lines = |each: Vec<String>| each.join("<br>");
+        let reaches = row
+            .measured
+            .iter()
+            .map(|(name, spread)| format!("{} {}", name.replace('_', " "), spread.percent()))
+            .collect();
+        let beside = row
+            .beside
+            .iter()
+            .map(|(name, spread, _)| format!("`{name}` {}", spread.percent()))
+            .collect();
+        let above = row
+            .beside
+            .iter()
+            .map(|(.., gaps)| {
+                gaps.iter()
+                    .map(|gap| format!("{gap:+.1}"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            })
+            .collect();
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {:.0} |",
+            row.recipe,
+            lines(reaches),
+            lines(beside),
+            lines(above),
+            row.seconds
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_recipe_stands_beside_its_variations_seed_by_seed() {
+        let seed = |own: f64, other: f64| {
+            json!({
+                "total_seconds": 10.0, "test": { "accuracy": own },
+                "beside": [{ "name": "scratch", "accuracy": other }],
+            })
+        };
+        let classes = Row::of("a", &[seed(0.8, 0.6), seed(0.9, 0.5)]).unwrap();
+        let scores = json!({
+            "total_seconds": 4.0,
+            "scores": { "loss": 1.0, "text_to_image.recall_at_1": 0.5, "text_to_image.mrr": 0.6, "zero_shot.image": 0.9, "zero_shot.rows": 5.0 },
+        });
+        let space = Row::of("b", &[scores]).unwrap();
+        let expected = "| recipe | reaches | beside it | points above that | seconds |\n|---|---|---|---|---|\n\
+            | `a` | accuracy 85.0 ± 5.0 | `scratch` 55.0 ± 5.0 | +20.0, +40.0 | 10 |\n\
+            | `b` | text to image.recall at 1 50.0 ± 0.0<br>zero shot.image 90.0 ± 0.0 |  |  | 4 |\n";
+        assert_eq!(markdown(&[classes, space]), expected);
+        assert!(Row::of("c", &[seed(0.8, 0.6), json!({ "total_seconds": 1.0 })]).is_err());
+    }
+}
