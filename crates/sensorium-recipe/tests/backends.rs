@@ -32,21 +32,30 @@ fn few_rows(dir: &Path) -> PathBuf {
     path
 }
 
-#[test]
-fn first_losses_agree() {
-    let dir = tempfile::tempdir().unwrap();
-    let manifest = few_rows(dir.path());
-    let sets = ["train.steps=3", "batch.size=6"].map(str::to_owned);
+/// Trains av-digits with this changed on each device, and holds the losses of its steps against those on the first.
+fn losses_agree(manifest: &Path, dir: &Path, steps: usize, sets: &[&str]) {
+    let all = [format!("train.steps={steps}"), "batch.size=6".to_owned()];
+    let all: Vec<String> = all
+        .into_iter()
+        .chain(sets.iter().map(|set| (*set).to_owned()))
+        .collect();
     let mut first: Option<Vec<f64>> = None;
     for (n, device) in devices().iter().enumerate() {
-        let mut recipe = Recipe::open("av-digits", &sets).unwrap();
-        (recipe.data.set, recipe.data.path) = (None, Some(manifest.clone()));
-        let out = dir.path().join(format!("run-{n}"));
+        let mut recipe = Recipe::open("av-digits", &all).unwrap();
+        (recipe.data.set, recipe.data.path) = (None, Some(manifest.to_owned()));
+        let out = dir.join(format!(
+            "run-{n}-{}",
+            sets.join("-").replace(['/', '"', ' '], "")
+        ));
         let options = Options {
             device,
             backend: format!("{device:?}"),
         };
-        train(recipe, Some(&out), &options, &mut Silent).unwrap();
+        let done = train(recipe, Some(&out), &options, &mut Silent).unwrap();
+        assert!(
+            done.metrics.test.is_some() || done.metrics.scores["loss"].is_finite(),
+            "{sets:?}"
+        );
         let log = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
         let losses: Vec<f64> = log
             .lines()
@@ -54,10 +63,98 @@ fn first_losses_agree() {
             .filter(|line| line["kind"] == "step")
             .map(|line| line["loss"].as_f64().unwrap())
             .collect();
-        assert_eq!(losses.len(), 3);
+        assert_eq!(losses.len(), steps);
         let expected: &Vec<f64> = first.get_or_insert_with(|| losses.clone());
         for (found, expected) in losses.iter().zip(expected.iter()) {
-            assert!((found - expected).abs() < 1e-3, "{device:?}: {losses:?}");
+            assert!(
+                (found - expected).abs() < 1e-3,
+                "{sets:?} {device:?}: {losses:?} {expected:?}"
+            );
         }
     }
+}
+
+#[test]
+fn first_losses_agree() {
+    let dir = tempfile::tempdir().unwrap();
+    losses_agree(&few_rows(dir.path()), dir.path(), 3, &[]);
+}
+
+#[test]
+fn first_losses_of_every_objective_agree() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = few_rows(dir.path());
+    let [image, audio, text] = ["encoders.image=", "encoders.audio=", "encoders.text="];
+    let whole = "batch.modality_dropout=0";
+    let few = "data.labels_per_class=1";
+    for sets in [
+        vec!["objective={ kind = \"contrastive\" }"],
+        vec!["objective={ kind = \"sigmoid-contrastive\", anchor = \"text\" }"],
+        vec![
+            "objective={ kind = \"masked-autoencoder\", d_decoder = 16 }",
+            audio,
+            text,
+        ],
+        vec![
+            "objective={ kind = \"masked-autoencoder\", d_decoder = 16 }",
+            image,
+            text,
+        ],
+        vec![
+            "objective={ kind = \"masked-language\", whole_words = true }",
+            image,
+            audio,
+        ],
+        vec!["objective={ kind = \"sim-clr\" }", audio, text],
+        vec![
+            "objective={ kind = \"fix-match\", unlabelled = 1, threshold = 0.1 }",
+            few,
+            text,
+            whole,
+        ],
+        vec![
+            "objective={ kind = \"mean-teacher\", unlabelled = 1 }",
+            few,
+            text,
+            whole,
+        ],
+        vec![
+            "objective={ kind = \"flex-match\", unlabelled = 1 }",
+            few,
+            text,
+            whole,
+        ],
+    ] {
+        losses_agree(&manifest, dir.path(), 2, &sets);
+    }
+}
+
+#[test]
+fn what_shares_a_space_is_searched_and_told_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = few_rows(dir.path());
+    let sets = [
+        "train.steps=2",
+        "batch.size=6",
+        "objective={ kind = \"contrastive\" }",
+        "zero_shot.templates=[\"it is {}\", \"{}\"]",
+    ];
+    let mut recipe = Recipe::open("av-digits", &sets.map(str::to_owned)).unwrap();
+    (recipe.data.set, recipe.data.path) = (None, Some(manifest));
+    let options = Options {
+        device: &burn::tensor::Device::flex(),
+        backend: "flex".to_owned(),
+    };
+    let done = train(recipe, Some(&dir.path().join("run")), &options, &mut Silent).unwrap();
+    let scores = done.metrics.scores;
+    assert!(done.metrics.test.is_none() && done.metrics.ablation.is_none());
+    for (from, to) in [("image", "text"), ("text", "audio"), ("audio", "image")] {
+        assert_eq!(scores[&format!("{from}_to_{to}.candidates")], 4.0);
+        assert_eq!(scores[&format!("{from}_to_{to}.recall_at_5")], 1.0);
+        assert!((1.0..=4.0).contains(&scores[&format!("{from}_to_{to}.median_rank")]));
+    }
+    for name in ["image", "audio", "audio+image"] {
+        assert!((0.0..=1.0).contains(&scores[&format!("zero_shot.{name}")]));
+    }
+    assert_eq!(scores["zero_shot.rows"], 4.0);
 }
