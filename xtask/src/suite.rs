@@ -255,7 +255,7 @@ fn page(suite: &Suite, options: &Options, table: &str) -> String {
             Some(_) =>
                 "A step's time is that of the fastest tenth on two cores, which other work on the machine disturbs least.",
             None =>
-                "Points are those of each seed; seconds are of the whole run, with all that stands beside it.",
+                "Points are those of each seed; seconds are of the whole run with all that stands beside it, on two cores, of the quickest seed.",
         },
     )
 }

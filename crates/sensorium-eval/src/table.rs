@@ -98,7 +98,7 @@ fn subset(measured: &AblationRow) -> [String; 5] {
     )
 }
 
-fn row(
+pub(crate) fn row(
     name: &str,
     accuracy: Option<f64>,
     interval: Option<Interval>,
@@ -130,7 +130,7 @@ fn row(
 }
 
 /// Names to the left, numbers to the right, two spaces between, no space at the ends of lines.
-fn align(head: &[String; 5], rows: &[[String; 5]]) -> String {
+pub(crate) fn align(head: &[String; 5], rows: &[[String; 5]]) -> String {
     let letters = |text: &String| text.chars().count();
     let widths: Vec<usize> = (0..5)
         .map(|i| {

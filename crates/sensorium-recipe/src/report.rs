@@ -42,6 +42,13 @@ pub(crate) fn html(
         test: metrics.test.clone(),
         curves: curves(&folder.path().join("metrics.jsonl"))?,
         ablation: metrics.ablation.clone(),
+        beside: metrics
+            .beside
+            .iter()
+            .filter_map(|other| Some((other.name.clone(), other.accuracy?)))
+            .collect(),
+        search: metrics.search.clone(),
+        told: metrics.told.clone(),
         examples: examples(data, test, answers),
         data: Some(summary(recipe, data)),
         recipe_toml: recipe.to_toml(),
@@ -183,19 +190,12 @@ fn media(source: &Source) -> Option<Media> {
     }
 }
 
-/// What was measured besides classes, and what the variations came to.
+/// What was measured besides classes.
 fn facts(metrics: &RunMetrics) -> Vec<KeyValue> {
     let scores = metrics.scores.iter();
-    let mut facts: Vec<KeyValue> = scores
-        .map(|(name, value)| KeyValue::new(name, format!("{value:.3}")))
-        .collect();
-    for other in &metrics.beside {
-        if let Some(accuracy) = other.accuracy {
-            let value = format!("accuracy {:.1} %", 100.0 * accuracy);
-            facts.push(KeyValue::new(format!("beside: {}", other.name), value));
-        }
-    }
-    facts
+    scores
+        .map(|(name, value)| KeyValue::new(name.replace('_', " "), format!("{value:.3}")))
+        .collect()
 }
 
 fn summary(recipe: &Recipe, data: &Dataset) -> DataSummary {

@@ -48,6 +48,7 @@ fn every_way_to_learn_without_labels_trains_and_says_what_the_labels_alone_give(
         assert!(log.contains("\"unlabelled\":") && log.contains("\"labelled\":"));
         let alone = RunFolder::open(&out.join("beside/labels-alone")).unwrap();
         assert_eq!(alone.recipe().unwrap().train.steps, Some(6));
+        assert!(!out.join("beside/labels-alone/beside").exists());
         SavedModel::open(&out, &burn::tensor::Device::flex()).unwrap();
     }
 }
@@ -90,6 +91,7 @@ fn an_encoder_goes_on_from_what_it_learned_before() {
         "nothing is learned twice"
     );
     assert!(named(&done.metrics, "scratch").accuracy.is_some());
+    assert!(!out.join("beside/scratch/pretrain").exists());
 
     let metrics = std::fs::read(stage.join("metrics.json")).unwrap();
     let metrics: RunMetrics = serde_json::from_slice(&metrics).unwrap();

@@ -15,6 +15,7 @@ pub(super) struct Row {
     measured: Vec<(String, Spread)>,
     /// What a variation came to, and how far the recipe is above it, in points of each seed.
     beside: Vec<(String, Spread, Vec<f64>)>,
+    /// Of the quickest seed.
     seconds: f64,
 }
 
@@ -47,14 +48,8 @@ impl Row {
                         .push((own, accuracy));
                 }
             }
-            for (name, value) in one["scores"].as_object().into_iter().flatten() {
-                let recall = ["recall_at_1", "recall_at_5"]
-                    .iter()
-                    .any(|end| name.ends_with(end));
-                let told = recall || (name.starts_with("zero_shot.") && !name.ends_with(".rows"));
-                if let (true, Some(value)) = (told, value.as_f64()) {
-                    measured.entry(name.clone()).or_default().push(value);
-                }
+            for (name, value) in told(one) {
+                measured.entry(name).or_default().push(value);
             }
         }
         let whole = |values: usize| values == metrics.len();
@@ -81,9 +76,31 @@ impl Row {
                     (name, Spread::of(&others), gaps)
                 })
                 .collect(),
-            seconds: Spread::of(&seconds).mean,
+            seconds: seconds.into_iter().fold(f64::INFINITY, f64::min),
         })
     }
+}
+
+/// What is told of a run without classes: who finds whom, and what is told by its name.
+fn told(metrics: &Value) -> Vec<(String, f64)> {
+    let mut told = Vec::new();
+    for search in metrics["search"].as_array().into_iter().flatten() {
+        let between =
+            [&search["from"], &search["to"]].map(|name| name.as_str().unwrap_or_default());
+        for recall in search["report"]["recall"].as_array().into_iter().flatten() {
+            if let (Some(k @ (1 | 5)), Some(share)) =
+                (recall["k"].as_u64(), recall["recall"].as_f64())
+            {
+                told.push((format!("{} → {}, R@{k}", between[0], between[1]), share));
+            }
+        }
+    }
+    for one in metrics["told"].as_array().into_iter().flatten() {
+        if let (Some(by), Some(share)) = (one["by"].as_str(), one["accuracy"].as_f64()) {
+            told.push((format!("told by name, {by}"), share));
+        }
+    }
+    told
 }
 
 pub(super) fn markdown(rows: &[Row]) -> String {
@@ -95,7 +112,7 @@ pub(super) fn markdown(rows: &[Row]) -> String {
         let reaches = row
             .measured
             .iter()
-            .map(|(name, spread)| format!("{} {}", name.replace('_', " "), spread.percent()))
+            .map(|(name, spread)| format!("{name} {}", spread.percent()))
             .collect();
         let beside = row
             .beside
@@ -141,12 +158,13 @@ mod tests {
         let classes = Row::of("a", &[seed(0.8, 0.6), seed(0.9, 0.5)]).unwrap();
         let scores = json!({
             "total_seconds": 4.0,
-            "scores": { "loss": 1.0, "text_to_image.recall_at_1": 0.5, "text_to_image.mrr": 0.6, "zero_shot.image": 0.9, "zero_shot.rows": 5.0 },
+            "search": [{ "from": "text", "to": "image", "report": { "recall": [{ "k": 1, "recall": 0.5 }, { "k": 10, "recall": 0.6 }] } }],
+            "told": [{ "by": "image", "accuracy": 0.9 }],
         });
         let space = Row::of("b", &[scores]).unwrap();
         let expected = "| recipe | reaches | beside it | points above that | seconds |\n|---|---|---|---|---|\n\
             | `a` | accuracy 85.0 ± 5.0 | `scratch` 55.0 ± 5.0 | +20.0, +40.0 | 10 |\n\
-            | `b` | text to image.recall at 1 50.0 ± 0.0<br>zero shot.image 90.0 ± 0.0 |  |  | 4 |\n";
+            | `b` | text → image, R@1 50.0 ± 0.0<br>told by name, image 90.0 ± 0.0 |  |  | 4 |\n";
         assert_eq!(markdown(&[classes, space]), expected);
         assert!(Row::of("c", &[seed(0.8, 0.6), json!({ "total_seconds": 1.0 })]).is_err());
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use sensorium_data::OnError;
-use sensorium_eval::{group_table, text_table};
+use sensorium_eval::{group_table, search_table, text_table, told_table};
 use sensorium_recipe::{
     Finished, LeftOut, Options, Recipe, RunMetrics, holds_left_out, leave_out, resume,
     resume_left_out,
@@ -102,7 +102,17 @@ fn describe(finished: &Finished) -> String {
     let metrics = &finished.metrics;
     let mut text = text_table(metrics.test.as_ref(), metrics.ablation.as_ref());
     text.truncate(text.trim_end().len());
-    text.push_str(&beside(metrics));
+    for part in [
+        search_table(&metrics.search),
+        told_table(&metrics.told),
+        measured(metrics),
+        beside(metrics),
+    ] {
+        if !part.is_empty() {
+            text.push_str(if text.is_empty() { "" } else { "\n\n" });
+            text.push_str(part.trim_end());
+        }
+    }
     let _ = write!(
         text,
         "\n\n{} parameters, {} steps in {} on {}",
@@ -128,6 +138,15 @@ fn describe(finished: &Finished) -> String {
     text
 }
 
+/// What was measured on rows never seen of a model that answers with no class.
+fn measured(metrics: &RunMetrics) -> String {
+    let scores = metrics.scores.iter();
+    let scores: Vec<String> = scores
+        .map(|(name, value)| format!("{} {value:.3}", name.replace('_', " ")))
+        .collect();
+    scores.join(", ")
+}
+
 /// What the recipe's variations came to, and how far the run itself is from each.
 fn beside(metrics: &RunMetrics) -> String {
     let widest = metrics.beside.iter().map(|other| other.name.len()).max();
@@ -139,8 +158,7 @@ fn beside(metrics: &RunMetrics) -> String {
         };
         let _ = write!(
             text,
-            "\n{}beside  {:width$}  accuracy {:5.1} %, this run {:+.1} points",
-            if text.is_empty() { "\n" } else { "" },
+            "beside  {:width$}  accuracy {:5.1} %, this run {:+.1} points\n",
             other.name,
             100.0 * accuracy,
             100.0 * (own - accuracy),

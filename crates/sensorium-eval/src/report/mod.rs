@@ -4,6 +4,7 @@ mod bits;
 mod calibration;
 mod charts;
 mod classes;
+mod compared;
 mod examples;
 mod fusing;
 mod media;

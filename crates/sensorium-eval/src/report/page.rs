@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::bits::width;
 use super::scale::{count, duration, magnitude, percent};
 use super::types::{RenderOptions, RunReport};
-use super::{calibration, charts, classes, examples, fusing, provenance};
+use super::{calibration, charts, classes, compared, examples, fusing, provenance};
 use crate::ClassificationReport;
 
 const STYLE: &str = include_str!("style.css");
@@ -17,6 +17,9 @@ pub(super) fn page(report: &RunReport, options: &RenderOptions) -> Markup {
         report.title.as_str()
     };
     let sections = [
+        compared::beside(report),
+        compared::search(report),
+        compared::told(report),
         fusing::fusing(report),
         charts::curves(report),
         classes::confusion(report),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Ablation, ClassificationReport};
+use crate::{Ablation, ClassificationReport, Search, Told};
 
 /// Everything a run report can show. What is left empty does not appear.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,12 @@ pub struct RunReport {
     pub curves: Vec<Curve>,
     /// The same measurement on subsets of the modalities.
     pub ablation: Option<Ablation>,
+    /// What the same with something changed came to: its name and its accuracy on the same samples.
+    pub beside: Vec<(String, f64)>,
+    /// How well modalities find each other.
+    pub search: Vec<Search>,
+    /// Classes that were told by what they are called.
+    pub told: Vec<Told>,
     /// Single predictions, right and wrong ones.
     pub examples: Vec<Example>,
     /// What the model was trained and tested on.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use burn::tensor::Device;
 use sensorium_core::Modality;
-use sensorium_eval::{Retrieval, RetrievalReport};
+use sensorium_eval::{Retrieval, Search};
 
 use super::PretextModel;
 use crate::feed::batches_of;
@@ -17,13 +17,6 @@ const BLOCK: usize = 256;
 
 /// Unit vectors of rows, by modality: row and vector.
 pub(crate) type Vectors = BTreeMap<Modality, Vec<(usize, Vec<f32>)>>;
-
-/// What searching in one direction came to.
-pub(crate) struct Found {
-    pub from: Modality,
-    pub to: Modality,
-    pub report: RetrievalReport,
-}
 
 /// How rows are gone through.
 #[derive(Clone, Copy)]
@@ -75,7 +68,7 @@ pub(crate) fn vectors(
 }
 
 /// Each modality looks for its rows in each other.
-pub(crate) fn search(vectors: &Vectors) -> Result<Vec<Found>, Error> {
+pub(crate) fn search(vectors: &Vectors) -> Result<Vec<Search>, Error> {
     let mut found = Vec::new();
     for (from, queries) in vectors {
         for (to, candidates) in vectors.iter().filter(|(to, _)| *to != from) {
@@ -95,9 +88,9 @@ pub(crate) fn search(vectors: &Vectors) -> Result<Vec<Found>, Error> {
             };
             let mut retrieval = Retrieval::new();
             retrieval.by_blocks(queries.len(), candidates.len(), BLOCK, right, likeness)?;
-            found.push(Found {
-                from: *from,
-                to: *to,
+            found.push(Search {
+                from: from.to_string(),
+                to: to.to_string(),
                 report: retrieval.finish(),
             });
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sensorium_core::Source;
 use sensorium_data::{Labels, OnError, Row, Split};
+use sensorium_eval::Told;
 use serde::{Deserialize, Serialize};
 
 use super::PretextModel;
@@ -64,7 +65,7 @@ pub(crate) fn zero_shot(
     processors: &Arc<Processors>,
     pace: Pace<'_>,
     observer: &mut dyn Observer,
-) -> Result<Vec<(String, usize, usize)>, Error> {
+) -> Result<Vec<Told>, Error> {
     let rows = match &config.set {
         Some(name) => {
             let make = maker(name).map_err(|message| Error::Recipe {
@@ -102,7 +103,13 @@ pub(crate) fn zero_shot(
         |(row, vector): &&(usize, Vec<f32>)| likeliest(vector, &classes) == told.class(*row);
     Ok(asked
         .iter()
-        .map(|(name, own)| (name.clone(), own.iter().filter(right).count(), own.len()))
+        .map(|(name, own)| {
+            Told::new(
+                name,
+                own.iter().filter(right).count() as u64,
+                own.len() as u64,
+            )
+        })
         .collect())
 }
 

@@ -1,6 +1,6 @@
 //! What else: the same recipe with something changed, trained beside, so that a number has one to be held against.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,10 @@ pub(super) fn run(
     observer: &mut dyn Observer,
 ) -> Result<Vec<Beside>, Error> {
     let mut done = Vec::new();
+    // A variation is there to be held against, and needs nothing beside itself.
+    if is_variation(folder.path()) {
+        return Ok(done);
+    }
     for (name, mut variation) in recipe.variations(steps)? {
         observer.note(&format!("beside: {name}"));
         let run = PathBuf::from(FOLDER).join(&name);
@@ -61,6 +65,13 @@ pub(super) fn run(
         done.push(Beside::of(name, run, &metrics));
     }
     Ok(done)
+}
+
+/// Whether a run's folder lies where another run keeps its variations.
+fn is_variation(root: &Path) -> bool {
+    let kept = root.parent().filter(|kept| kept.ends_with(FOLDER));
+    kept.and_then(Path::parent)
+        .is_some_and(|run| run.join("recipe.toml").is_file())
 }
 
 impl Beside {

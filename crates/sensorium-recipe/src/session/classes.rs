@@ -65,6 +65,8 @@ pub(super) fn finish(
         test: Some(test),
         ablation: Some(ablation),
         scores: Default::default(),
+        search: Vec::new(),
+        told: Vec::new(),
         beside: Vec::new(),
     };
     metrics.beside = beside::run(recipe, folder, steps, options, observer)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sensorium_eval::{Ablation, ClassificationReport};
+use sensorium_eval::{Ablation, ClassificationReport, Search, Told};
 use serde::{Deserialize, Serialize};
 
 use super::Beside;
@@ -34,6 +34,12 @@ pub struct RunMetrics {
     /// What else was measured on rows never seen, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scores: BTreeMap<String, f64>,
+    /// How well modalities that share a space find each other in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub search: Vec<Search>,
+    /// Classes that were told by what they are called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Told>,
     /// What the recipe's variations came to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<Beside>,

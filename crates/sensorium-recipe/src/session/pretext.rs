@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::tensor::Device;
 use sensorium_core::seed;
+use sensorium_eval::{Search, Told};
 use sensorium_train::{BoxError, Learned, Learner, Outcome, Scores, Trainer, Validate};
 
 use super::read::{note_lost, settings};
@@ -28,11 +29,12 @@ pub(super) fn finish(
     let model = outcome.learner.materialize();
     let calm = Calm::of(&run, run.parts.test.clone(), device);
     observer.phase("testing", run.parts.test.len());
-    let mut scores = calm.scores(&model)?;
+    let scores = calm.scores(&model)?;
     observer.phase_end();
-    if run.recipe.objective.kind.task() == Task::Alignment {
-        compare(&run, &model, device, &mut scores, observer)?;
-    }
+    let (search, told) = match run.recipe.objective.kind.task() {
+        Task::Alignment => compare(&run, &model, device, observer)?,
+        _ => (Vec::new(), Vec::new()),
+    };
     let (recipe, folder) = (&run.recipe, &run.folder);
     export(folder, recipe, &model, &run.processors, &[])?;
     note_lost(&run.parts, &mut run.data, folder, observer)?;
@@ -47,6 +49,8 @@ pub(super) fn finish(
         test: None,
         ablation: None,
         scores,
+        search,
+        told,
         beside: Vec::new(),
     };
     metrics.beside = beside::run(recipe, folder, outcome.steps, options, observer)?;
@@ -85,9 +89,8 @@ fn compare(
     run: &Run,
     model: &PretextModel,
     device: &Device,
-    scores: &mut BTreeMap<String, f64>,
     observer: &mut dyn Observer,
-) -> Result<(), Error> {
+) -> Result<(Vec<Search>, Vec<Told>), Error> {
     let recipe = &run.recipe;
     let pace = Pace {
         device,
@@ -95,30 +98,14 @@ fn compare(
         threads: recipe.batch.n_threads(),
     };
     let test = vectors(model, &run.parts.test, pace, observer)?;
-    for found in search(&test)? {
-        let name = format!("{}_to_{}", found.from, found.to);
-        for recall in &found.report.recall {
-            scores.insert(format!("{name}.recall_at_{}", recall.k), recall.recall);
+    let told = match &recipe.zero_shot {
+        Some(config) => {
+            let own = run.data.part(&run.data.splits.test).cloned().collect();
+            zero_shot(model, config, own, &run.processors, pace, observer)?
         }
-        let others = [
-            ("median_rank", found.report.median_rank),
-            ("mrr", found.report.mrr),
-            ("candidates", Some(found.report.n as f64)),
-        ];
-        for (key, value) in others {
-            scores.extend(value.map(|value| (format!("{name}.{key}"), value)));
-        }
-    }
-    if let Some(config) = &recipe.zero_shot {
-        let own = run.data.part(&run.data.splits.test).cloned().collect();
-        let told = zero_shot(model, config, own, &run.processors, pace, observer)?;
-        for (modality, right, n) in told {
-            let share = right as f64 / n.max(1) as f64;
-            scores.insert(format!("zero_shot.{modality}"), share);
-            scores.insert("zero_shot.rows".to_owned(), n as f64);
-        }
-    }
-    Ok(())
+        None => Vec::new(),
+    };
+    Ok((search(&test)?, told))
 }
 
 /// Measures the loss on rows as they are, the same things hidden each time.
