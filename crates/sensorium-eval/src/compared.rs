@@ -122,7 +122,7 @@ mod tests {
             }
         };
         let table = search_table(&[search("audio", &[9, 2]), search("image", &[1, 4])]);
-        let expected = "              R@1      R@5  median rank  n\n\
+        let expected = "                 R@1      R@5  median rank  n\n\
             image → text  50.0 %  100.0 %          2.5  2\n\
             audio → text   0.0 %   50.0 %          5.5  2\n";
         assert_eq!(table, expected);

@@ -5,7 +5,7 @@ mod synthetic;
 
 use sensorium_eval::{
     Ablation, Classification, Curve, DataSummary, Example, ExampleInput, KeyValue, Media,
-    RenderOptions, RunReport, SkippedRow, SplitSummary, render, render_with, text_table,
+    RenderOptions, RunReport, SkippedRow, SplitSummary, Told, render, render_with, text_table,
 };
 
 /// Elements that have no end tag.
@@ -70,6 +70,9 @@ fn a_full_report_shows_every_section() {
     let html = render(&synthetic::av_digits());
     let names = well_formed(&html);
     let all = [
+        "Beside it",
+        "Who finds whom",
+        "Told by name",
         "What fusing buys",
         "Training",
         "Confusion",
@@ -183,6 +186,9 @@ fn saying(text: &str) -> RunReport {
             Curve::new(format!("valid/{text}"), [(1, 1.0)]),
         ],
         ablation: Some(ablation),
+        beside: vec![(owned(), 0.5)],
+        search: vec![synthetic::searched(text, &[1])],
+        told: vec![Told::new(text, 1, 2)],
         examples: vec![Example {
             id: owned(),
             inputs,

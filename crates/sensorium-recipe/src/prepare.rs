@@ -310,7 +310,6 @@ impl Prepared {
 mod tests {
     use super::*;
     use crate::Silent;
-    use sensorium_core::HostBytes;
     use sensorium_data::Labels;
     use sensorium_text::TextSample;
 

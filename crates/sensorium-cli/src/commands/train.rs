@@ -156,9 +156,9 @@ fn beside(metrics: &RunMetrics) -> String {
         let (Some(own), Some(accuracy)) = (metrics.accuracy(), other.accuracy) else {
             continue;
         };
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "beside  {:width$}  accuracy {:5.1} %, this run {:+.1} points\n",
+            "beside  {:width$}  accuracy {:5.1} %, this run {:+.1} points",
             other.name,
             100.0 * accuracy,
             100.0 * (own - accuracy),

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use sensorium_eval::{
     Ablation, Classification, ClassificationReport, Curve, DataSummary, Example, ExampleInput,
-    KeyValue, Media, RunReport, SkippedRow, SplitSummary, subsets,
+    KeyValue, Media, Retrieval, RunReport, Search, SkippedRow, SplitSummary, Told, subsets,
 };
 
 /// A small generator (Knuth's MMIX constants), so that the page looks the same each time.
@@ -231,6 +231,12 @@ pub fn av_digits() -> RunReport {
         test,
         curves: curves(&mut dice),
         ablation: Some(ablation),
+        beside: vec![("scratch".into(), 0.91), ("image-alone".into(), 0.84)],
+        search: vec![searched("image", &[1, 1, 3]), searched("audio", &[2, 9])],
+        told: vec![
+            Told::new("image", 412, 500),
+            Told::new("audio+image", 480, 500),
+        ],
         examples: examples(&mut dice),
         data: Some(data()),
         recipe_toml: RECIPE.into(),
@@ -242,6 +248,19 @@ pub fn av_digits() -> RunReport {
         ]
         .map(|(key, value)| KeyValue::new(key, value))
         .into(),
+    }
+}
+
+/// One that found what it looked for at these places.
+pub fn searched(from: &str, ranks: &[u32]) -> Search {
+    let mut found = Retrieval::new();
+    for rank in ranks {
+        found.add_rank(*rank).unwrap();
+    }
+    Search {
+        from: from.into(),
+        to: "text".into(),
+        report: found.finish(),
     }
 }
 

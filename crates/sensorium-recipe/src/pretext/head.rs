@@ -12,6 +12,10 @@ use crate::modalities::{Encoders, KNOWN, Processors};
 use crate::objective::{ObjectiveConfig, ObjectiveKind};
 
 /// Whichever of them a recipe names.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a run has one head, which is not moved while it learns"
+)]
 #[derive(Clone, Debug)]
 pub enum PretextHead {
     /// Paints what is hidden of a picture or a sound.

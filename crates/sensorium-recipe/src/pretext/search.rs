@@ -15,8 +15,11 @@ use crate::{Error, Observer};
 /// Rows whose likeness to all others is held in memory at once.
 const BLOCK: usize = 256;
 
-/// Unit vectors of rows, by modality: row and vector.
-pub(crate) type Vectors = BTreeMap<Modality, Vec<(usize, Vec<f32>)>>;
+/// Vectors of length 1, each with its row.
+pub(crate) type OfRows = Vec<(usize, Vec<f32>)>;
+
+/// Those of each modality.
+pub(crate) type Vectors = BTreeMap<Modality, OfRows>;
 
 /// How rows are gone through.
 #[derive(Clone, Copy)]

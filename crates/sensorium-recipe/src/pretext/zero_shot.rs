@@ -9,7 +9,7 @@ use sensorium_eval::Told;
 use serde::{Deserialize, Serialize};
 
 use super::PretextModel;
-use super::search::{Pace, Vectors, dot, vectors};
+use super::search::{OfRows, Pace, Vectors, dot, vectors};
 use crate::dataset::maker;
 use crate::how::{How, Room, Wanted};
 use crate::modalities::Processors;
@@ -91,7 +91,7 @@ pub(crate) fn zero_shot(
     let words = vectors(model, &described, pace, observer)?;
     let classes = class_vectors(&words, &described, labels.names().len());
     let found = vectors(model, &told, pace, observer)?;
-    let mut asked: Vec<(String, Vec<(usize, Vec<f32>)>)> = found
+    let mut asked: Vec<(String, OfRows)> = found
         .into_iter()
         .filter(|(modality, _)| modality.name() != WORDS)
         .map(|(modality, own)| (modality.to_string(), own))
@@ -114,7 +114,7 @@ pub(crate) fn zero_shot(
 }
 
 /// What a row's modalities say together: the sum of their vectors.
-fn together(asked: &[(String, Vec<(usize, Vec<f32>)>)]) -> (String, Vec<(usize, Vec<f32>)>) {
+fn together(asked: &[(String, OfRows)]) -> (String, OfRows) {
     let mut sums = BTreeMap::<usize, Vec<f32>>::new();
     for (row, vector) in asked.iter().flat_map(|(_, own)| own) {
         let sum = sums.entry(*row).or_insert_with(|| vec![0.0; vector.len()]);
