@@ -90,9 +90,17 @@ pub(super) fn read(
     for bad in [bad_train, bad_valid, bad_test].into_iter().flatten() {
         data.bad.push(bad);
     }
+    let parts = Parts { train, valid, test };
+    tell(recipe, &data, &parts, observer);
+    Ok((data, processors, parts))
+}
+
+/// Says what a person should know of the data before anything is learned.
+fn tell(recipe: &Recipe, data: &Dataset, parts: &Parts, observer: &mut dyn Observer) {
     for bad in &data.bad {
         observer.note(&format!("left out: {bad}"));
     }
+    let Parts { train, valid, test } = parts;
     let anew = train.uncached() + valid.uncached() + test.uncached();
     if anew > 0 {
         observer.note(&format!(
@@ -104,7 +112,6 @@ pub(super) fn read(
     {
         observer.note(&line);
     }
-    Ok((data, processors, Parts { train, valid, test }))
 }
 
 /// What a recipe asks of a validation that has no rows, in one line.
