@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 use crate::folder::LARGEST;
 use crate::fusion;
+use crate::objective::ObjectiveKind;
 use crate::place::{line_of, place};
 use crate::{Error, Recipe};
 
@@ -102,6 +103,15 @@ fn apply(table: &mut Table, set: &str) -> Result<(), Error> {
         true => table.remove(*last),
         false => table.insert((*last).to_owned(), value),
     };
+    // What a kind does not look at goes with the kind that did.
+    if keys == ["objective", "kind"]
+        && let Some(kind) = table
+            .get("kind")
+            .and_then(Value::as_str)
+            .and_then(ObjectiveKind::named)
+    {
+        table.retain(|key, _| key == "kind" || kind.keys().contains(&key));
+    }
     Ok(())
 }
 

@@ -165,7 +165,8 @@ impl Recipe {
 
     /// The recipe as TOML, every default written out that has an effect.
     pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(&self.table()).expect("a recipe is a table of plain values")
+        toml::to_string_pretty(&self.resolved().table())
+            .expect("a recipe is a table of plain values")
     }
 
     /// Refuses what does not fit together; the message begins with the key.

@@ -170,6 +170,14 @@ impl Recipe {
         Self::parse(&self.name, &text, sets)
     }
 
+    /// The recipe with its objective's defaults written out.
+    pub(crate) fn resolved(&self) -> Self {
+        Self {
+            objective: self.objective.resolved(),
+            ..self.clone()
+        }
+    }
+
     /// What stands in its file, without what has no say.
     pub(crate) fn table(&self) -> Table {
         match Value::try_from(self) {

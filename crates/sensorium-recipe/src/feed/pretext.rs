@@ -176,10 +176,7 @@ impl Hide {
     fn new(processor: &TextProcessor, objective: &ObjectiveConfig) -> Self {
         let tokenizer = processor.tokenizer();
         let mask = i64::from(tokenizer.mask_id());
-        let mut tokens = MaskTokens::new(mask, tokenizer.vocab_size());
-        if let Some(share) = objective.share {
-            tokens = tokens.with_share(share);
-        }
+        let tokens = MaskTokens::new(mask, tokenizer.vocab_size()).with_share(objective.share());
         Self {
             tokens,
             special: tokenizer.special_ids(),

@@ -6,7 +6,7 @@ use sensorium_core::{Logits, one_of};
 use sensorium_train::{CrossEntropy, Focal, Loss, Objective, class_balanced_weights};
 
 /// The focusing parameter the paper found best.
-const GAMMA: f64 = 2.0;
+pub(super) const GAMMA: f64 = 2.0;
 
 impl ObjectiveConfig {
     /// The objective for training rows of these classes: how many of each.

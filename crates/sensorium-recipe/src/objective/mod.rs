@@ -125,6 +125,11 @@ impl ObjectiveKind {
         Self::SigmoidContrastive,
     ];
 
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// As it stands in a recipe.
     pub fn name(self) -> &'static str {
         self.entry().0
@@ -222,6 +227,58 @@ impl ObjectiveConfig {
             label_smoothing: self.label_smoothing,
             ..Self::default()
         }
+    }
+
+    /// With every default written out that has an effect.
+    pub(crate) fn resolved(&self) -> Self {
+        let looks_at = |key: &str| self.kind.keys().contains(&key);
+        macro_rules! filled {
+            ($($key:ident: $default:expr,)+) => {
+                Self {
+                    kind: self.kind,
+                    class_balance: self.class_balance,
+                    anchor: self.anchor.clone(),
+                    $($key: self.$key.or(looks_at(stringify!($key)).then_some($default)),)+
+                }
+            };
+        }
+        filled! {
+            label_smoothing: 0.0,
+            gamma: classes::GAMMA,
+            unlabelled: self.unlabelled(),
+            threshold: self.threshold(),
+            weight: self.weight(),
+            ramp_steps: 0,
+            decay: self.decay(),
+            share: self.share(),
+            whole_words: false,
+            d_decoder: self.d_decoder(),
+            decoder_layers: self.decoder_layers(),
+            d_embed: self.d_embed(),
+            temperature: self.temperature(),
+        }
+    }
+
+    pub(crate) fn threshold(&self) -> f64 {
+        self.threshold.unwrap_or(0.95)
+    }
+
+    pub(crate) fn weight(&self) -> f64 {
+        self.weight.unwrap_or(match self.kind {
+            ObjectiveKind::MeanTeacher => 10.0,
+            _ => 1.0,
+        })
+    }
+
+    pub(crate) fn decay(&self) -> f64 {
+        self.decay.unwrap_or(0.99)
+    }
+
+    pub(crate) fn share(&self) -> f64 {
+        self.share.unwrap_or(match self.kind {
+            ObjectiveKind::MaskedLanguage => 0.15,
+            _ => 0.75,
+        })
     }
 
     /// How many samples without a label go with one that has one.
@@ -408,6 +465,24 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_default_with_an_effect_is_written_out_and_means_the_same() {
+        for kind in ObjectiveKind::ALL {
+            let config = ObjectiveConfig {
+                kind,
+                ..ObjectiveConfig::default()
+            };
+            let text = toml::to_string(&config.resolved()).unwrap();
+            for key in kind.keys() {
+                let has_none = ["class_balance", "anchor"].contains(key);
+                assert_eq!(text.contains(&format!("{key} = ")), !has_none, "{text}");
+            }
+            let read: ObjectiveConfig = toml::from_str(&text).unwrap();
+            assert_eq!(read.validate(), Ok(()));
+            assert_eq!(read, read.resolved());
         }
     }
 

@@ -100,13 +100,8 @@ impl SemiLearner {
             model,
             objective: SemiObjective::new(config, rows, n_classes, detector.clone(), device),
             step: 0,
-            decay: config.decay.unwrap_or(0.99),
-            weight: config
-                .weight
-                .unwrap_or(match config.kind == ObjectiveKind::MeanTeacher {
-                    true => 10.0,
-                    false => 1.0,
-                }),
+            decay: config.decay(),
+            weight: config.weight(),
             ramp_steps: config.ramp_steps.unwrap_or(0),
         };
         (learner, detector)
@@ -133,7 +128,7 @@ impl SemiObjective {
         device: &Device,
     ) -> Self {
         let supervised = config.cross_entropy();
-        let threshold = config.threshold.unwrap_or(0.95);
+        let threshold = config.threshold();
         match config.kind {
             ObjectiveKind::MeanTeacher => Self::Agreement(Agreement {
                 supervised,

@@ -50,11 +50,7 @@ impl PretextHead {
         Ok(match config.kind {
             ObjectiveKind::MaskedAutoencoder => {
                 let painter = encoders
-                    .painter(
-                        config.share.unwrap_or(0.75),
-                        config.d_decoder(),
-                        config.decoder_layers(),
-                    )
+                    .painter(config.share(), config.d_decoder(), config.decoder_layers())
                     .expect("a recipe is checked for an encoder that can be masked");
                 painter.validate().map_err(refuse)?;
                 Self::Autoencoder(painter.init(device))

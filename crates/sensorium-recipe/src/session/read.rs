@@ -157,7 +157,7 @@ pub(super) fn note_lost(
 
 /// What a run depends on besides its table `[train]` and its training rows: what must be the same to go on with it.
 pub(super) fn settings(run: &Run, classes: &[String]) -> Result<serde_json::Value, Error> {
-    let recipe = serde_json::to_value(&run.recipe);
+    let recipe = serde_json::to_value(run.recipe.resolved());
     let mut settings = recipe.map_err(|error| Error::folder(run.folder.recipe_path(), error))?;
     // Names, where the same rows lie, and what is done how fast, change no number.
     for (table, keys) in [
