@@ -207,6 +207,9 @@ impl Painted {
     }
 }
 
+/// What is painted, `[batch, tokens, d_content]`, of what, and what was hidden of it.
+type Predicted = (Tensor<3>, Opened, PatchMasks);
+
 impl MaskedAutoencoder {
     /// Hides this autoencoder's share of each sample's tokens, see [`PatchMasks::random`].
     ///
@@ -240,7 +243,26 @@ impl MaskedAutoencoder {
         masks: &PatchMasks,
         tap: &mut T,
     ) -> Loss {
-        let (predicted, opened) = self.predict_with(encoder, batch, masks, tap);
+        let masks = |_| masks.clone();
+        self.judge(self.predict_with(encoder, batch, masks, tap))
+    }
+
+    /// The loss of a batch with this autoencoder's share of each sample's tokens hidden, see [`masks`](Self::masks). The
+    /// encoder alone knows which tokens are padding; it is asked once.
+    ///
+    /// # Panics
+    /// If there are fewer generators than samples.
+    pub fn loss_hiding<E: Maskable>(
+        &self,
+        encoder: &E,
+        batch: E::Batch,
+        rngs: impl IntoIterator<Item = SampleRng>,
+    ) -> Loss {
+        let masks = |pad| self.masks(pad, rngs);
+        self.judge(self.predict_with(encoder, batch, masks, &mut NoTap))
+    }
+
+    fn judge(&self, (predicted, opened, masks): Predicted) -> Loss {
         let targets = PatchTargets {
             patches: opened.contents,
             masked: masks.guessed(opened.tokens.pad),
@@ -254,7 +276,8 @@ impl MaskedAutoencoder {
     /// # Panics
     /// If masks are for another number of samples or tokens.
     pub fn paint<E: Maskable>(&self, encoder: &E, batch: E::Batch, masks: &PatchMasks) -> Painted {
-        let (mut painted, opened) = self.predict_with(encoder, batch, masks, &mut NoTap);
+        let masks = |_| masks.clone();
+        let (mut painted, opened, masks) = self.predict_with(encoder, batch, masks, &mut NoTap);
         if self.normalised {
             let (variance, mean) = opened.contents.clone().var_mean(2);
             painted = painted * variance.add_scalar(1e-6).sqrt() + mean;
@@ -270,15 +293,16 @@ impl MaskedAutoencoder {
         &self,
         encoder: &E,
         batch: E::Batch,
-        masks: &PatchMasks,
+        masks: impl FnOnce(Tensor<2, Bool>) -> PatchMasks,
         tap: &mut T,
-    ) -> (Tensor<3>, Opened) {
-        let (opened, latent) = in_layer(tap, "encoder", |tap| {
+    ) -> Predicted {
+        let (opened, latent, masks) = in_layer(tap, "encoder", |tap| {
             let opened = encoder.open_with(batch, tap);
+            let masks = masks(opened.tokens.pad.clone());
             let kept = masks.keep(opened.tokens.clone());
-            (opened, encoder.close_with(kept, tap))
+            (opened, encoder.close_with(kept, tap), masks)
         });
-        let mut tokens = self.in_place(latent, &opened.tokens.pad, masks);
+        let mut tokens = self.in_place(latent, &opened.tokens.pad, &masks);
         let [_, n, _] = tokens.dims();
         let decoded = in_layer(tap, "decoder", |tap| {
             tokens.embeds = tap.tensor("embeds", tokens.embeds);
@@ -286,7 +310,7 @@ impl MaskedAutoencoder {
         });
         let decoded = decoded.embeds.narrow(1, self.n_extra, n - self.n_extra);
         let predicted = tap.tensor("predicted", linear(&self.predict, decoded));
-        (predicted, opened)
+        (predicted, opened, masks)
     }
 
     /// What the decoder takes: `[B, extra + kept, D]` → `[B, extra + tokens, d_decoder]`.

@@ -46,7 +46,7 @@ mod variations;
 pub use encoder::{EncoderOrTower, OrTower, OwnOrTower, Refused};
 pub use error::Error;
 pub use evaluate::{Answer, Measure};
-pub use feed::{Batching, HostBatch, Labelled, Learning, TrainFeed};
+pub use feed::{Batching, HostBatch, Labelled, Learning, Plan, TrainFeed};
 pub use folder::{ModelConfig, RunFolder};
 pub use folds::{LeftOut, LeftOutRun, holds_left_out, leave_out, resume_left_out};
 pub use how::{How, Room, Wanted};

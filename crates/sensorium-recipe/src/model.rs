@@ -24,9 +24,32 @@ pub fn build(
     classes: usize,
     device: &Device,
 ) -> Result<RecipeModel, Error> {
+    begun_on_host(recipe, device, |host| {
+        let encoders = encoders(recipe, processors, host)?;
+        let fusion = recipe.fusion.build(&encoders.widths(), host);
+        let fusion = fusion.map_err(|reason| Error::Modality {
+            what: "fusion".to_owned(),
+            reason: reason.into(),
+        })?;
+        let d_fused = sensorium_core::Fusion::d_output(&fusion);
+        let head = recipe.head.build(d_fused, classes, host);
+        Ok(Composite::new(encoders, fusion, head))
+    })
+}
+
+/// What `make` makes on the host, drawn from the recipe's seed and moved to `device`.
+pub(crate) fn begun_on_host<M: Module>(
+    recipe: &Recipe,
+    device: &Device,
+    make: impl FnOnce(&Device) -> Result<M, Error>,
+) -> Result<M, Error> {
     let host = sensorium_runtime::host(device);
     let seed = seed::derive(recipe.train.seed, &[seed::of_name("weights")]);
-    let model = seed::drawn(&host, seed, || draw(recipe, processors, classes, &host))?;
+    let model = seed::drawn(&host, seed, || {
+        let model = make(&host)?;
+        draw_all(&model);
+        Ok::<M, Error>(model)
+    })?;
     Ok(if host == *device {
         model
     } else {
@@ -34,31 +57,21 @@ pub fn build(
     })
 }
 
-fn draw(
+/// The encoders that a recipe begins with.
+pub(crate) fn encoders(
     recipe: &Recipe,
     processors: &Processors,
-    classes: usize,
     host: &Device,
-) -> Result<RecipeModel, Error> {
+) -> Result<Encoders, Error> {
     let encoders = recipe.encoders.init(processors, host);
-    let encoders = encoders.map_err(|(modality, reason)| Error::Modality {
+    encoders.map_err(|(modality, reason)| Error::Modality {
         what: format!("encoders.{modality}"),
         reason,
-    })?;
-    let fusion = recipe.fusion.build(&encoders.widths(), host);
-    let fusion = fusion.map_err(|reason| Error::Modality {
-        what: "fusion".to_owned(),
-        reason: reason.into(),
-    })?;
-    let d_fused = sensorium_core::Fusion::d_output(&fusion);
-    let head = recipe.head.build(d_fused, classes, host);
-    let model = Composite::new(encoders, fusion, head);
-    draw_all(&model);
-    Ok(model)
+    })
 }
 
 /// Draws all parameters in their order: they are drawn when first looked at, which would depend on which layer runs first.
-pub(crate) fn draw_all(module: &impl Module) {
+fn draw_all(module: &impl Module) {
     module.visit(&mut Draw);
 }
 

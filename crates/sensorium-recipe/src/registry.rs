@@ -2,6 +2,8 @@
 //! sample, device batch, encoder) a struct with one optional field per modality, so that parameter
 //! paths and recipe keys read `encoders.image…`.
 
+use std::collections::BTreeSet;
+
 use sensorium_core::{Modality, ModalityKit, Processor};
 
 /// Why a modality refused a config or an input; the message names key or file.
@@ -16,6 +18,12 @@ pub(crate) type BatchOf<K> = <<K as ModalityKit>::Processor as Processor>::Batch
 /// A modality that a recipe uses, and how wide its tokens are.
 pub type Width = (Modality, usize);
 
+/// Those modalities that are there.
+pub(crate) fn there(each: &[(Modality, bool)]) -> BTreeSet<Modality> {
+    let there = each.iter().filter(|(_, there)| *there);
+    there.map(|(modality, _)| *modality).collect()
+}
+
 macro_rules! modalities {
     ($($name:ident: $kit:ty $(as $maskable:ident)?),+ $(,)?) => {
         use std::collections::{BTreeMap, BTreeSet};
@@ -25,13 +33,13 @@ macro_rules! modalities {
         use burn::tensor::Device;
         use sensorium_core::tap::in_layer;
         use sensorium_core::{
-            Encoder, EncoderSet, Gathered, HostBytes, Maskable, Modality, ModalityKit, Parts, Processor, SampleRng, Source, Tap,
+            Encoder, EncoderSet, Gathered, HostBytes, Modality, ModalityKit, Parts, Processor, SampleRng, Source, Tap,
         };
         use sensorium_pretrain::{MaskedAutoencoder, MaskedAutoencoderConfig};
         use sensorium_train::Learned;
         use serde::{Deserialize, Serialize};
 
-        use crate::registry::{BatchOf, Refusal, SampleOf, Width};
+        use crate::registry::{BatchOf, Refusal, SampleOf, Width, there};
 
         /// Every modality a recipe can name.
         pub const KNOWN: &[Modality] = &[$(<$kit as ModalityKit>::MODALITY),+];
@@ -56,11 +64,7 @@ macro_rules! modalities {
         impl EncoderConfigs {
             /// The modalities that take part, in order of their names.
             pub fn modalities(&self) -> BTreeSet<Modality> {
-                let mut found = BTreeSet::new();
-                $(if self.$name.is_some() {
-                    found.insert(<$kit as ModalityKit>::MODALITY);
-                })+
-                found
+                there(&[$((<$kit as ModalityKit>::MODALITY, self.$name.is_some())),+])
             }
 
             /// Lets each modality refuse its table.
@@ -158,11 +162,7 @@ macro_rules! modalities {
         impl Processors {
             /// What they prepare.
             pub fn modalities(&self) -> BTreeSet<Modality> {
-                let mut found = BTreeSet::new();
-                $(if self.$name.is_some() {
-                    found.insert(<$kit as ModalityKit>::MODALITY);
-                })+
-                found
+                there(&[$((<$kit as ModalityKit>::MODALITY, self.$name.is_some())),+])
             }
 
             /// Saves what the processors learned into a model's folder.
@@ -240,11 +240,7 @@ macro_rules! modalities {
         impl Samples {
             /// The modalities this row has.
             pub fn modalities(&self) -> BTreeSet<Modality> {
-                let mut found = BTreeSet::new();
-                $(if self.$name.is_some() {
-                    found.insert(<$kit as ModalityKit>::MODALITY);
-                })+
-                found
+                there(&[$((<$kit as ModalityKit>::MODALITY, self.$name.is_some())),+])
             }
 
             /// How much memory they take.
@@ -317,9 +313,7 @@ macro_rules! modalities {
             ) -> Option<Learned> {
                 $($(if let (Some(encoder), Some(batch)) = (self.$name.as_ref().and_then(|encoder| encoder.own()), batch.$name.clone()) {
                     let _ = stringify!($maskable);
-                    let pad = encoder.open(batch.batch.clone()).tokens.pad;
-                    let masks = head.masks(pad, rngs);
-                    return Some(Learned::new(head.loss(encoder, batch.batch, &masks)));
+                    return Some(Learned::new(head.loss_hiding(encoder, batch.batch, rngs)));
                 })?)+
                 None
             }

@@ -182,7 +182,7 @@ impl Recipe {
     pub(crate) fn table(&self) -> Table {
         match Value::try_from(self) {
             Ok(Value::Table(mut table)) => {
-                if matches!(self.objective.kind.task(), Task::Pretext | Task::Alignment) {
+                if !self.objective.kind.has_classes() {
                     table.remove("fusion");
                     table.remove("head");
                 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Int, Tensor};
 use sensorium_train::Fed;
 
-use super::{Batching, HostBatch, Learning, View, classes, ids};
+use super::{Batching, HostBatch, Learning, Plan, View, classes, ids};
 use crate::Error;
 use crate::modalities::Batch;
 
@@ -25,12 +25,6 @@ impl Labelled {
         assert!(!labelled.is_empty(), "no row has a label");
         Self { learning, labelled }
     }
-
-    fn places(&self, epoch: usize, batch: usize) -> std::ops::Range<usize> {
-        let (rows, size) = (self.learning.rows.len(), self.learning.size);
-        let start = batch * size;
-        epoch * rows + start..epoch * rows + (start + size).min(rows)
-    }
 }
 
 impl Batching for Labelled {
@@ -45,21 +39,18 @@ impl Batching for Labelled {
         self.learning.rows.len().div_ceil(self.learning.size)
     }
 
-    fn extent(&self, epoch: usize, batch: usize) -> (usize, usize) {
-        let places = self.places(epoch, batch);
-        let first = self
-            .learning
-            .draw(&self.labelled, places.start..places.start + 1);
-        (places.len(), first[0].row)
+    fn plan(&self, epoch: usize) -> Vec<Plan> {
+        let (places, size) = (self.learning.rows.len(), self.learning.size);
+        let batches = self.learning.epoch(&self.labelled, epoch, places, size);
+        let plan = |labelled| Plan {
+            labelled,
+            ..Plan::default()
+        };
+        batches.into_iter().map(plan).collect()
     }
 
-    fn prepare(&self, epoch: usize, batch: usize) -> Result<Option<HostBatch>, Error> {
-        let places = self.places(epoch, batch);
-        HostBatch::of(
-            &self.learning,
-            &self.learning.draw(&self.labelled, places),
-            View::Learned,
-        )
+    fn prepare(&self, plan: &Plan) -> Result<Option<HostBatch>, Error> {
+        HostBatch::of(&self.learning, &plan.labelled, View::Learned)
     }
 
     fn collate(&self, host: HostBatch, device: &Device) -> Fed<Self::Batch> {

@@ -79,21 +79,45 @@ impl Learning {
         draws
     }
 
+    /// The draws of an epoch of so many places, batch by batch.
+    pub(crate) fn epoch(
+        &self,
+        rows: &[usize],
+        epoch: usize,
+        places: usize,
+        size: usize,
+    ) -> Vec<Vec<Draw>> {
+        let draws = self.draw(rows, epoch * places..(epoch + 1) * places);
+        draws.chunks(size).map(<[Draw]>::to_vec).collect()
+    }
+
     /// A sample as it is learned from; nothing, if it can no longer be read and such rows are skipped.
     pub(crate) fn sample(&self, draw: Draw, view: View) -> Result<Option<Samples>, Error> {
+        let samples = self.rows.samples(draw.row)?;
+        Ok(samples.map(|samples| self.changed(samples, draw, view)))
+    }
+
+    /// Two views of a sample, which is read once.
+    pub(crate) fn views(
+        &self,
+        draw: Draw,
+        views: [View; 2],
+    ) -> Result<Option<[Samples; 2]>, Error> {
+        let samples = self.rows.samples(draw.row)?;
+        Ok(samples.map(|samples| views.map(|view| self.changed(samples.clone(), draw, view))))
+    }
+
+    fn changed(&self, mut samples: Samples, draw: Draw, view: View) -> Samples {
         let path = [seed::of_name(view.purpose()), draw.pass, draw.row as u64];
         let mut rng = seed::rng(self.seed, &path);
-        let Some(mut samples) = self.rows.samples(draw.row)? else {
-            return Ok(None);
-        };
         if view != View::Whole {
             drop_modalities(&mut samples, self.modality_dropout, &mut rng);
         }
         let processors = &self.rows.processors;
-        Ok(Some(match view {
+        match view {
             View::Strong | View::StrongAgain => processors.augment_strongly(samples, &mut rng),
             _ => processors.augment(samples, &mut rng),
-        }))
+        }
     }
 }
 

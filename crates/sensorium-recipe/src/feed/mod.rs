@@ -46,6 +46,27 @@ impl HostBatch {
         }
         Ok((!batch.rows.is_empty()).then_some(batch))
     }
+
+    /// Two views of the same rows; nothing, if none can be read any more.
+    fn views(
+        learning: &Learning,
+        draws: &[Draw],
+        views: [View; 2],
+    ) -> Result<Option<[Self; 2]>, Error> {
+        let (mut rows, mut first, mut second) = (Vec::new(), Vec::new(), Vec::new());
+        for draw in draws {
+            if let Some([one, other]) = learning.views(*draw, views)? {
+                rows.push(draw.row);
+                first.push(one);
+                second.push(other);
+            }
+        }
+        let batch = |samples| Self {
+            rows: rows.clone(),
+            samples,
+        };
+        Ok((!rows.is_empty()).then(|| [first, second].map(batch)))
+    }
 }
 
 /// Rows in the order given, with the modalities in `keep` only; rows that have none of them are left out.
@@ -90,6 +111,21 @@ fn deadline(rows: usize) -> Duration {
     DEADLINE.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX))
 }
 
+/// Which rows a batch is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Those that are learned from with their label.
+    pub(crate) labelled: Vec<Draw>,
+    /// Those that are learned from without.
+    pub(crate) others: Vec<Draw>,
+}
+
+impl Plan {
+    fn draws(&self) -> impl Iterator<Item = &Draw> {
+        self.labelled.iter().chain(&self.others)
+    }
+}
+
 /// How an objective's batches are made.
 pub trait Batching: Clone + Send + Sync + 'static {
     /// What workers prepare.
@@ -103,14 +139,14 @@ pub trait Batching: Clone + Send + Sync + 'static {
     /// How many batches an epoch has.
     fn batches(&self) -> usize;
 
-    /// How many rows a batch is made of, and the first of them.
-    fn extent(&self, epoch: usize, batch: usize) -> (usize, usize);
+    /// The rows of each of them.
+    fn plan(&self, epoch: usize) -> Vec<Plan>;
 
     /// A batch on the host; nothing, if none of its rows can be read any more.
     ///
     /// # Errors
     /// If a row can no longer be decoded and bad rows are not skipped.
-    fn prepare(&self, epoch: usize, batch: usize) -> Result<Option<Self::Host>, Error>;
+    fn prepare(&self, plan: &Plan) -> Result<Option<Self::Host>, Error>;
 
     /// The batch on the training device.
     fn collate(&self, host: Self::Host, device: &Device) -> Fed<Self::Batch>;
@@ -135,32 +171,21 @@ impl<B: Batching> Feed for TrainFeed<B> {
     }
 
     fn batches(&self, epoch: usize, from_batch: usize) -> Result<Batches<'_, B::Batch>, BoxError> {
-        let jobs: Vec<usize> = (from_batch..self.batching.batches()).collect();
+        let plan: Vec<Plan> = self.batching.plan(epoch).split_off(from_batch);
+        let rows = &self.batching.learning().rows;
+        let first = |plan: &Plan| plan.draws().next().map(|draw| rows.id(draw.row).to_owned());
+        let firsts: Vec<String> = plan.iter().filter_map(first).collect();
+        let most = plan.iter().map(|plan| plan.draws().count()).max();
         let batching = self.batching.clone();
-        let rows = jobs
-            .first()
-            .map_or(1, |batch| batching.extent(epoch, *batch).0);
-        let batches = in_order(
-            jobs.clone(),
-            self.threads,
-            2 * self.threads,
-            move |batch: usize| {
-                batching.prepare(epoch, batch)?.ok_or_else(|| Error::Empty {
-                    what: "a batch".to_owned(),
-                    why: " left: none of its files can be read any more".to_owned(),
-                })
-            },
-        )
-        .with_deadline(deadline(rows));
-        Ok(Box::new(batches.zip(jobs).map(move |(job, batch)| {
-            let first = || {
-                let (_, row) = self.batching.extent(epoch, batch);
-                self.batching.learning().rows.id(row).to_owned()
-            };
-            let host = job.map_err(|reason| Error::Batch {
-                first: first(),
-                reason,
-            })??;
+        let batches = in_order(plan, self.threads, 2 * self.threads, move |plan: Plan| {
+            batching.prepare(&plan)?.ok_or_else(|| Error::Empty {
+                what: "a batch".to_owned(),
+                why: " left: none of its files can be read any more".to_owned(),
+            })
+        })
+        .with_deadline(deadline(most.unwrap_or(1)));
+        Ok(Box::new(batches.zip(firsts).map(|(job, first)| {
+            let host = job.map_err(|reason| Error::Batch { first, reason })??;
             Ok(self.batching.collate(host, &self.device))
         })))
     }

@@ -1,14 +1,15 @@
 //! Rows without their classes: as they are, with words hidden, or in two views.
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor};
 use sensorium_core::{Processor, seed};
 use sensorium_text::{TextBatch, TextProcessor, TextSample};
 use sensorium_train::{Fed, MaskTokens, TokenMask};
 
-use super::{Batching, Draw, HostBatch, Learning, View, ids};
+use super::{Batching, HostBatch, Learning, Plan, View, ids};
 use crate::Error;
+use crate::modalities::Samples;
 use crate::objective::{ObjectiveConfig, ObjectiveKind};
 use crate::pretext::PretextBatch;
 
@@ -17,7 +18,9 @@ use crate::pretext::PretextBatch;
 pub(crate) struct Unlabelled {
     learning: Learning,
     all: Vec<usize>,
-    objective: ObjectiveConfig,
+    kind: ObjectiveKind,
+    /// What hides words, if that is what is learned from.
+    hide: Option<Arc<Hide>>,
 }
 
 /// A batch on the host, and what each sample's randomness derives from.
@@ -25,52 +28,42 @@ pub(crate) struct Drawn {
     first: HostBatch,
     second: Option<HostBatch>,
     seeds: Vec<u64>,
+    words: Option<Vec<TokenMask>>,
 }
 
 impl Unlabelled {
     pub(crate) fn new(learning: Learning, objective: &ObjectiveConfig) -> Self {
+        let texts = learning.rows.processors.text.as_ref();
+        let hide = texts
+            .and_then(|texts| texts.own())
+            .filter(|_| objective.kind == ObjectiveKind::MaskedLanguage)
+            .map(|texts| Arc::new(Hide::new(texts, objective)));
         Self {
             all: (0..learning.rows.len()).collect(),
             learning,
-            objective: objective.clone(),
+            kind: objective.kind,
+            hide,
         }
     }
 
-    fn places(&self, epoch: usize, batch: usize) -> Range<usize> {
-        let (rows, size) = (self.all.len(), self.learning.size);
-        let start = batch * size;
-        epoch * rows + start..epoch * rows + (start + size).min(rows)
-    }
-
-    /// How samples are changed, once or twice.
-    fn views(&self) -> (View, Option<View>) {
-        match self.objective.kind {
-            ObjectiveKind::SimClr => (View::Strong, Some(View::StrongAgain)),
-            _ => (View::Learned, None),
-        }
+    /// Whether two views are compared.
+    fn compares(&self) -> bool {
+        self.kind == ObjectiveKind::SimClr
     }
 
     /// Batches of rows as they are, to measure on: always the same.
-    pub(crate) fn calm(&self, host: HostBatch, device: &Device) -> PretextBatch {
-        let seeds = host.rows.iter().map(|row| self.seed(0, *row)).collect();
-        let drawn = Drawn {
-            second: self.views().1.map(|_| HostBatch {
-                rows: host.rows.clone(),
-                samples: host
-                    .rows
-                    .iter()
-                    .zip(&host.samples)
-                    .map(|(row, samples)| {
-                        let mut rng = seed::rng(self.seed(1, *row), &[]);
-                        let processors = &self.learning.rows.processors;
-                        processors.augment_strongly(samples.clone(), &mut rng)
-                    })
-                    .collect(),
-            }),
-            first: host,
-            seeds,
+    pub(crate) fn calm(&self, first: HostBatch, device: &Device) -> PretextBatch {
+        let processors = &self.learning.rows.processors;
+        let again = |(row, samples): (&usize, &Samples)| {
+            let mut rng = seed::rng(self.seed(1, *row), &[]);
+            processors.augment_strongly(samples.clone(), &mut rng)
         };
-        self.join(drawn, device)
+        let second = self.compares().then(|| HostBatch {
+            rows: first.rows.clone(),
+            samples: first.rows.iter().zip(&first.samples).map(again).collect(),
+        });
+        let seeds = first.rows.iter().map(|row| self.seed(0, *row)).collect();
+        self.join(self.hidden(first, second, seeds), device)
     }
 
     fn seed(&self, pass: u64, row: usize) -> u64 {
@@ -80,31 +73,36 @@ impl Unlabelled {
         )
     }
 
+    /// The batch with its words hidden, if that is what is learned from.
+    fn hidden(&self, mut first: HostBatch, second: Option<HostBatch>, seeds: Vec<u64>) -> Drawn {
+        let words = self.hide.as_ref().map(|hide| {
+            let samples = first.samples.iter_mut().zip(&seeds);
+            samples
+                .map(|(samples, seed)| {
+                    let mask = hide.mask(samples.text.as_ref(), *seed);
+                    samples.text = Some(text(mask.ids.iter().copied()));
+                    mask
+                })
+                .collect()
+        });
+        Drawn {
+            first,
+            second,
+            seeds,
+            words,
+        }
+    }
+
     fn join(&self, drawn: Drawn, device: &Device) -> PretextBatch {
         let processors = &self.learning.rows.processors;
-        let mut samples = drawn.first.samples;
-        let mut words = None;
-        if self.objective.kind == ObjectiveKind::MaskedLanguage
-            && let Some(processor) = processors.text.as_ref().and_then(|text| text.own())
-        {
-            let hide = Hide::new(processor, &self.objective);
-            let masks: Vec<TokenMask> = samples
-                .iter()
-                .zip(&drawn.seeds)
-                .map(|(samples, seed)| hide.mask(samples.text.as_ref(), *seed))
-                .collect();
-            words = Some(targets(processor, &masks, device));
-            for (samples, mask) in samples.iter_mut().zip(masks) {
-                samples.text = Some(text(mask.ids.iter().copied()));
-            }
-        }
+        let collate = |batch: HostBatch| processors.collate(&batch.samples, device);
+        let texts = processors.text.as_ref().and_then(|texts| texts.own());
+        let words = texts.zip(drawn.words);
         PretextBatch {
-            first: processors.collate(&samples, device),
-            second: drawn
-                .second
-                .map(|second| processors.collate(&second.samples, device)),
+            first: collate(drawn.first),
+            second: drawn.second.map(collate),
             seeds: drawn.seeds,
-            words,
+            words: words.map(|(texts, words)| targets(texts, &words, device)),
         }
     }
 }
@@ -121,40 +119,34 @@ impl Batching for Unlabelled {
         self.all.len().div_ceil(self.learning.size)
     }
 
-    fn extent(&self, epoch: usize, batch: usize) -> (usize, usize) {
-        let places = self.places(epoch, batch);
-        let first = self
-            .learning
-            .draw(&self.all, places.start..places.start + 1);
-        (places.len(), first[0].row)
+    fn plan(&self, epoch: usize) -> Vec<Plan> {
+        let size = self.learning.size;
+        let batches = self.learning.epoch(&self.all, epoch, self.all.len(), size);
+        let plan = |others| Plan {
+            others,
+            ..Plan::default()
+        };
+        batches.into_iter().map(plan).collect()
     }
 
-    fn prepare(&self, epoch: usize, batch: usize) -> Result<Option<Drawn>, Error> {
-        let draws = self.learning.draw(&self.all, self.places(epoch, batch));
-        let (view, again) = self.views();
-        let Some(first) = HostBatch::of(&self.learning, &draws, view)? else {
-            return Ok(None);
+    fn prepare(&self, plan: &Plan) -> Result<Option<Drawn>, Error> {
+        let (learning, draws) = (&self.learning, &plan.others);
+        let (first, second) = if self.compares() {
+            match HostBatch::views(learning, draws, [View::Strong, View::StrongAgain])? {
+                Some([first, second]) => (first, Some(second)),
+                None => return Ok(None),
+            }
+        } else {
+            match HostBatch::of(learning, draws, View::Learned)? {
+                Some(first) => (first, None),
+                None => return Ok(None),
+            }
         };
-        let readable: Vec<Draw> = draws
-            .into_iter()
-            .filter(|draw| first.rows.contains(&draw.row))
-            .collect();
+        let readable = draws.iter().filter(|draw| first.rows.contains(&draw.row));
         let seeds = readable
-            .iter()
             .map(|draw| self.seed(draw.pass, draw.row))
             .collect();
-        let second = match again {
-            Some(again) => match HostBatch::of(&self.learning, &readable, again)? {
-                Some(second) if second.rows == first.rows => Some(second),
-                _ => return Ok(None),
-            },
-            None => None,
-        };
-        Ok(Some(Drawn {
-            first,
-            second,
-            seeds,
-        }))
+        Ok(Some(self.hidden(first, second, seeds)))
     }
 
     fn collate(&self, host: Drawn, device: &Device) -> Fed<PretextBatch> {
@@ -166,6 +158,7 @@ impl Batching for Unlabelled {
 }
 
 /// Hides words of texts.
+#[derive(Debug)]
 struct Hide {
     tokens: MaskTokens,
     special: Vec<u32>,

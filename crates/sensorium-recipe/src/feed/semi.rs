@@ -1,11 +1,9 @@
 //! Rows with a label, and beside them others in two views.
 
-use std::ops::Range;
-
 use burn::tensor::Device;
 use sensorium_train::Fed;
 
-use super::{Batching, Draw, HostBatch, Learning, View, classes, ids, numbers};
+use super::{Batching, HostBatch, Learning, Plan, View, classes, ids, numbers};
 use crate::Error;
 use crate::objective::SemiBatch;
 
@@ -41,20 +39,6 @@ impl Semi {
             other,
         }
     }
-
-    /// Which places of the order of all rows a batch has.
-    fn places(&self, epoch: usize, batch: usize) -> Range<usize> {
-        let (rows, size) = (self.all.len(), self.learning.size * self.times);
-        let start = batch * size;
-        epoch * rows + start..epoch * rows + (start + size).min(rows)
-    }
-
-    /// The labelled rows of a batch.
-    fn labelled(&self, epoch: usize, batch: usize) -> Vec<Draw> {
-        let start = (epoch * self.batches() + batch) * self.learning.size;
-        let places = start..start + self.learning.size;
-        self.learning.draw(&self.labelled, places)
-    }
 }
 
 impl Batching for Semi {
@@ -69,32 +53,25 @@ impl Batching for Semi {
         self.all.len().div_ceil(self.learning.size * self.times)
     }
 
-    fn extent(&self, epoch: usize, batch: usize) -> (usize, usize) {
-        let rows = self.learning.size + 2 * self.places(epoch, batch).len();
-        (rows, self.labelled(epoch, batch)[0].row)
+    fn plan(&self, epoch: usize) -> Vec<Plan> {
+        let (learning, batches) = (&self.learning, self.batches());
+        let size = learning.size;
+        let labelled = learning.epoch(&self.labelled, epoch, batches * size, size);
+        let others = learning.epoch(&self.all, epoch, self.all.len(), size * self.times);
+        let both = labelled.into_iter().zip(others);
+        both.map(|(labelled, others)| Plan { labelled, others })
+            .collect()
     }
 
-    fn prepare(&self, epoch: usize, batch: usize) -> Result<Option<Both>, Error> {
-        let learning = &self.learning;
-        let labelled = HostBatch::of(learning, &self.labelled(epoch, batch), View::Learned)?;
-        let draws = learning.draw(&self.all, self.places(epoch, batch));
-        let weak = HostBatch::of(learning, &draws, View::Whole)?;
-        let (Some(labelled), Some(weak)) = (labelled, weak) else {
-            return Ok(None);
-        };
-        // Of those rows alone that the first view could be read of.
-        let readable: Vec<Draw> = draws
-            .into_iter()
-            .filter(|draw| weak.rows.contains(&draw.row))
-            .collect();
-        let other = HostBatch::of(learning, &readable, self.other)?;
-        Ok(other
-            .filter(|other| other.rows == weak.rows)
-            .map(|other| Both {
-                labelled,
-                weak,
-                other,
-            }))
+    fn prepare(&self, plan: &Plan) -> Result<Option<Both>, Error> {
+        let labelled = HostBatch::of(&self.learning, &plan.labelled, View::Learned)?;
+        let others = HostBatch::views(&self.learning, &plan.others, [View::Whole, self.other])?;
+        let both = labelled.zip(others);
+        Ok(both.map(|(labelled, [weak, other])| Both {
+            labelled,
+            weak,
+            other,
+        }))
     }
 
     fn collate(&self, host: Both, device: &Device) -> Fed<SemiBatch> {

@@ -6,7 +6,7 @@ mod zero_shot;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
-use sensorium_core::{EncoderSet, Modality, NoTap, seed};
+use sensorium_core::{EncoderSet, Modality, NoTap, Tokens, seed};
 use sensorium_pretrain::LanguageTargets;
 use sensorium_train::{Learned, Learner};
 
@@ -16,7 +16,7 @@ pub use zero_shot::ZeroShotConfig;
 pub(crate) use zero_shot::zero_shot;
 
 use crate::modalities::{Batch, Encoders, Processors};
-use crate::model::draw_all;
+use crate::model::{begun_on_host, encoders};
 use crate::{Error, Recipe};
 
 /// What learns without labels: parameter paths begin with `encoders` and `head`.
@@ -48,24 +48,18 @@ impl PretextModel {
         processors: &Processors,
         device: &Device,
     ) -> Result<Self, Error> {
-        let host = sensorium_runtime::host(device);
-        let seed = seed::derive(recipe.train.seed, &[seed::of_name("weights")]);
-        let model = seed::drawn(&host, seed, || {
-            let encoders = recipe.encoders.init(processors, &host);
-            let encoders = encoders.map_err(|(modality, reason)| Error::Modality {
-                what: format!("encoders.{modality}"),
-                reason,
-            })?;
-            let head = PretextHead::build(&recipe.objective, &encoders, processors, &host)?;
-            let model = Self { encoders, head };
-            draw_all(&model);
-            Ok::<Self, Error>(model)
-        })?;
-        Ok(if host == *device {
-            model
-        } else {
-            model.fork(device)
+        begun_on_host(recipe, device, |host| {
+            let encoders = encoders(recipe, processors, host)?;
+            let head = PretextHead::build(&recipe.objective, &encoders, processors, host)?;
+            Ok(Self { encoders, head })
         })
+    }
+
+    /// The tokens of the one modality there is.
+    fn tokens(&self, batch: Batch) -> Tokens {
+        let parts = self.encoders.encode_with(batch, &mut NoTap);
+        let (_, tokens) = parts.into_iter().next().expect("a batch has samples");
+        tokens
     }
 
     /// Vectors of a batch in the common space, by modality: `[batch, d_embed]`, and which samples have it.
@@ -89,18 +83,13 @@ impl Learner for PretextModel {
                 .paint(head, batch.first, rngs)
                 .expect("a recipe is checked for an encoder that can be masked"),
             PretextHead::Language(head) => {
-                let parts = self.encoders.encode_with(batch.first, &mut NoTap);
                 let words = batch.words.expect("words are hidden in texts");
-                let (_, tokens) = parts.into_iter().next().expect("a batch has texts");
+                let tokens = self.tokens(batch.first);
                 head.learn_tokens(tokens, None, LanguageTargets::from(words))
             }
             PretextHead::TwoViews(head) => {
                 let second = batch.second.expect("there are two views");
-                let [first, second] = [batch.first, second].map(|view| {
-                    let parts = self.encoders.encode_with(view, &mut NoTap);
-                    let (_, tokens) = parts.into_iter().next().expect("a batch has samples");
-                    tokens
-                });
+                let [first, second] = [batch.first, second].map(|view| self.tokens(view));
                 Learned::new(head.loss_of_tokens(first, second))
             }
             PretextHead::Alignment(head) => {

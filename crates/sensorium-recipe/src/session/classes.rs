@@ -7,16 +7,15 @@ use sensorium_train::{
     CollapseDetector, Feed, Outcome, StopOnCollapse, Supervised, Trainer, Watch,
 };
 
-use super::read::{note_lost, settings};
-use super::{Finished, Options, Run, RunMetrics, beside};
+use super::read::settings;
+use super::{Finished, Options, Run, RunMetrics};
 use crate::evaluate::Measure;
-use crate::export::export;
 use crate::feed::{Labelled, Learning, Semi, TrainFeed, View};
 use crate::model::{RecipeModel, build};
 use crate::objective::{SemiLearner, Task, strong};
 use crate::observer::Watching;
 use crate::validate::{Classifies, Validation};
-use crate::{Error, Observer, report};
+use crate::{Error, Observer};
 
 /// What training gave.
 struct Learned {
@@ -27,7 +26,7 @@ struct Learned {
 
 /// Trains, tests, and writes all there is to know.
 pub(super) fn finish(
-    mut run: Run,
+    run: Run,
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Finished, Error> {
@@ -37,7 +36,7 @@ pub(super) fn finish(
         steps,
         seconds,
     } = learn(&run, &classes, options.device, observer)?;
-    let (recipe, folder, test_rows) = (&run.recipe, &run.folder, &run.parts.test);
+    let (recipe, test_rows) = (&run.recipe, &run.parts.test);
     // What was added to a tower's weights is now part of them.
     let model = model.materialize();
     let measure = Measure {
@@ -52,33 +51,12 @@ pub(super) fn finish(
     observer.phase_end();
     let test = measure.score(test_rows, &answers)?;
     let ablation = measure.ablation(&model, test_rows, &of, &test, observer)?;
-    export(folder, recipe, &model, &run.processors, &classes)?;
-    note_lost(&run.parts, &mut run.data, folder, observer)?;
-    let mut metrics = RunMetrics {
-        recipe: recipe.name.clone(),
-        backend: options.backend.clone(),
-        parameters: model.num_params(),
-        steps,
-        train_seconds: seconds,
-        total_seconds: 0.0,
-        skipped_rows: run.data.bad.len(),
+    let metrics = RunMetrics {
         test: Some(test),
         ablation: Some(ablation),
-        scores: Default::default(),
-        search: Vec::new(),
-        told: Vec::new(),
-        beside: Vec::new(),
+        ..run.metrics(&model, steps, seconds, options)
     };
-    metrics.beside = beside::run(recipe, folder, steps, options, observer)?;
-    metrics.total_seconds = run.started.elapsed().as_secs_f64();
-    let html = report::html(recipe, folder, &run.data, test_rows, &answers, &metrics)?;
-    folder.write("report.html", html.as_bytes())?;
-    // Last, because its presence says that the run is complete.
-    folder.write_json("metrics.json", &metrics)?;
-    Ok(Finished {
-        folder: run.folder,
-        metrics,
-    })
+    run.conclude(&model, &answers, metrics, options, observer)
 }
 
 fn learn(

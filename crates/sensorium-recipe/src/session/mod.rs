@@ -3,6 +3,7 @@
 
 mod beside;
 mod classes;
+mod conclude;
 mod metrics;
 mod pretext;
 mod read;

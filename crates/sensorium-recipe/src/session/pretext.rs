@@ -8,19 +8,18 @@ use sensorium_core::seed;
 use sensorium_eval::{Search, Told};
 use sensorium_train::{BoxError, Learned, Learner, Outcome, Scores, Trainer, Validate};
 
-use super::read::{note_lost, settings};
-use super::{Finished, Options, Run, RunMetrics, beside};
-use crate::export::export;
+use super::read::settings;
+use super::{Finished, Options, Run, RunMetrics};
 use crate::feed::{HostBatch, Learning, Unlabelled, batches_of};
 use crate::objective::Task;
 use crate::observer::Watching;
 use crate::prepare::Prepared;
 use crate::pretext::{Pace, PretextModel, search, vectors, zero_shot};
-use crate::{Error, Observer, report};
+use crate::{Error, Observer};
 
 /// Trains, measures, and writes all there is to know.
 pub(super) fn finish(
-    mut run: Run,
+    run: Run,
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Finished, Error> {
@@ -35,34 +34,13 @@ pub(super) fn finish(
         Task::Alignment => compare(&run, &model, device, observer)?,
         _ => (Vec::new(), Vec::new()),
     };
-    let (recipe, folder) = (&run.recipe, &run.folder);
-    export(folder, recipe, &model, &run.processors, &[])?;
-    note_lost(&run.parts, &mut run.data, folder, observer)?;
-    let mut metrics = RunMetrics {
-        recipe: recipe.name.clone(),
-        backend: options.backend.clone(),
-        parameters: model.num_params(),
-        steps: outcome.steps,
-        train_seconds: outcome.seconds,
-        total_seconds: 0.0,
-        skipped_rows: run.data.bad.len(),
-        test: None,
-        ablation: None,
+    let metrics = RunMetrics {
         scores,
         search,
         told,
-        beside: Vec::new(),
+        ..run.metrics(&model, outcome.steps, outcome.seconds, options)
     };
-    metrics.beside = beside::run(recipe, folder, outcome.steps, options, observer)?;
-    metrics.total_seconds = run.started.elapsed().as_secs_f64();
-    let html = report::html(recipe, folder, &run.data, &run.parts.test, &[], &metrics)?;
-    folder.write("report.html", html.as_bytes())?;
-    // Last, because its presence says that the run is complete.
-    folder.write_json("metrics.json", &metrics)?;
-    Ok(Finished {
-        folder: run.folder,
-        metrics,
-    })
+    run.conclude(&model, &[], metrics, options, observer)
 }
 
 fn learn(

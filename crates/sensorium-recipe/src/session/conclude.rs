@@ -1,0 +1,65 @@
+//! The end of every run, whatever it was about.
+
+use std::collections::BTreeMap;
+
+use burn::module::Module;
+
+use super::read::note_lost;
+use super::{Finished, Options, Run, RunMetrics, beside};
+use crate::evaluate::Answer;
+use crate::export::export;
+use crate::{Error, Observer, report};
+
+impl Run {
+    /// What is known of a trained model before anything is measured.
+    pub(super) fn metrics(
+        &self,
+        model: &impl Module,
+        steps: usize,
+        train_seconds: f64,
+        options: &Options<'_>,
+    ) -> RunMetrics {
+        RunMetrics {
+            recipe: self.recipe.name.clone(),
+            backend: options.backend.clone(),
+            parameters: model.num_params(),
+            steps,
+            train_seconds,
+            total_seconds: 0.0,
+            skipped_rows: 0,
+            test: None,
+            ablation: None,
+            scores: BTreeMap::new(),
+            search: Vec::new(),
+            told: Vec::new(),
+            beside: Vec::new(),
+        }
+    }
+
+    /// Exports the model, trains what stands beside, and writes the report and the numbers.
+    pub(super) fn conclude(
+        mut self,
+        model: &impl Module,
+        answers: &[Answer],
+        mut metrics: RunMetrics,
+        options: &Options<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Finished, Error> {
+        let (recipe, folder) = (&self.recipe, &self.folder);
+        let classes = self.data.class_names();
+        export(folder, recipe, model, &self.processors, &classes)?;
+        note_lost(&self.parts, &mut self.data, folder, observer)?;
+        metrics.skipped_rows = self.data.bad.len();
+        metrics.beside = beside::run(recipe, folder, metrics.steps, options, observer)?;
+        metrics.total_seconds = self.started.elapsed().as_secs_f64();
+        let test = &self.parts.test;
+        let html = report::html(recipe, folder, &self.data, test, answers, &metrics)?;
+        folder.write("report.html", html.as_bytes())?;
+        // Last, because its presence says that the run is complete.
+        folder.write_json("metrics.json", &metrics)?;
+        Ok(Finished {
+            folder: self.folder,
+            metrics,
+        })
+    }
+}
