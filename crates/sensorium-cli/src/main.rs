@@ -57,11 +57,11 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Make(MakeCommand::ScenesQa(args))) => {
             commands::data::make_drawn("scenes-qa", &args.out, common)
         }
-        Command::Data(DataCommand::Make(MakeCommand::ScenesReading(args))) => {
-            commands::data::make_drawn("scenes-reading", &args.out, common)
-        }
         Command::Data(DataCommand::Make(MakeCommand::ScenesDigits(args))) => {
             commands::data::make_drawn("scenes-digits", &args.out, common)
+        }
+        Command::Data(DataCommand::Make(MakeCommand::Riddles(args))) => {
+            commands::data::make_drawn("riddles", &args.out, common)
         }
         Command::Data(DataCommand::Manifest(args)) => commands::data::manifest(&args, common),
         Command::Devices => commands::devices::run(common),

@@ -1,4 +1,5 @@
-//! Manifests, class folders, splits, a parallel pipeline, and the data sets that come with the program: `av-digits` and `scenes`.
+//! Manifests, class folders, splits, a parallel pipeline, and the data sets that come with the program: `av-digits`,
+//! `scenes` and `riddles`.
 //!
 //! Hands out content that has not been decoded ([`Source`](sensorium_core::Source)): knows no tensor and no
 //! modality but by the name of its column.
@@ -29,6 +30,8 @@ mod open;
 mod order;
 mod pipeline;
 #[cfg(feature = "av-digits")]
+pub mod riddles;
+#[cfg(feature = "av-digits")]
 pub mod scenes;
 mod split;
 mod table;
@@ -55,8 +58,8 @@ pub const BUILT_IN: [(&str, Maker); 5] = [
     ("av-digits", av_digits::embedded),
     ("scenes", scenes::captions),
     ("scenes-qa", scenes::questions),
-    ("scenes-reading", scenes::reading),
     ("scenes-digits", scenes::digits),
+    ("riddles", riddles::riddles),
 ];
 
 /// What makes the data set of this name, if one comes with the program.

@@ -38,14 +38,14 @@ pub enum MakeCommand {
     #[command(after_help = "Examples:
   sensorium data make scenes-qa --out scenes-qa")]
     ScenesQa(MakeDrawn),
-    /// Captions, with the digit they place at the top left.
-    #[command(after_help = "Examples:
-  sensorium data make scenes-reading --out scenes-reading")]
-    ScenesReading(MakeDrawn),
     /// Scenes of one digit, labelled.
     #[command(after_help = "Examples:
   sensorium data make scenes-digits --out scenes-digits")]
     ScenesDigits(MakeDrawn),
+    /// Riddles, with the digit they are about.
+    #[command(after_help = "Examples:
+  sensorium data make riddles --out riddles")]
+    Riddles(MakeDrawn),
 }
 
 /// `sensorium data make scenes` and its kin

@@ -1,5 +1,5 @@
 //! `scenes` and what is made of them: coloured handwritten digits on a dark canvas, told in a caption, spoken, asked about,
-//! read, or alone.
+//! or alone.
 //!
 //! A scene has one to three digits, each with a colour and a place. Which colour, digit and place stand together in validation
 //! or testing is never seen in training, and neither is who writes or speaks there: what has only learned combinations by heart
@@ -24,6 +24,7 @@ use crate::av_digits::speech::Clip;
 use crate::av_digits::{embedded_parts, part_of};
 use crate::{Error, Place, Row, Split, Table};
 use questions::ask;
+pub(crate) use words::DIGITS;
 use words::{COLOURS, PLACES, caption, listing};
 
 /// What everything drawn derives from: the data set is the same everywhere.
@@ -111,24 +112,6 @@ pub fn questions() -> Result<Table, Error> {
         row
     });
     Ok(table("scenes-qa", rows.collect()))
-}
-
-/// The captions of those scenes that have a digit at the top left: `text`, and that digit's name as the label. To know it, one has
-/// to read which word belongs to which.
-///
-/// # Errors
-/// As [`captions`].
-pub fn reading() -> Result<Table, Error> {
-    let (glyphs, clips) = embedded_parts()?;
-    let scenes = scenes(&glyphs, &clips);
-    let rows = scenes.iter().enumerate().filter_map(|(i, scene)| {
-        let there = scene.things.iter().find(|thing| thing.is.place == 0)?;
-        let told = caption(&scene.all(), &mut scene.rng("reading"));
-        let inputs = BTreeMap::from([("text".to_owned(), Source::text(told))]);
-        let digit = there.is.digit().to_owned();
-        Some(scene.row("scenes-reading", i, inputs, Some(digit)))
-    });
-    Ok(table("scenes-reading", rows.collect()))
 }
 
 /// Scenes of one digit each, written by several and spoken: `image`, `audio`, and the digit's name as the label. Nobody who writes or

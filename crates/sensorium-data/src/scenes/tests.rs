@@ -253,18 +253,6 @@ fn the_picture_of_a_scene_is_the_same_for_captions_and_questions() {
 }
 
 #[test]
-fn what_is_read_is_the_digit_at_the_top_left() {
-    let table = reading().unwrap();
-    assert!(table.rows.len() > TOLD.rows.len() / 3);
-    for row in &table.rows {
-        let listed = format!("{} top left", row.label.as_deref().unwrap());
-        assert!(row.meta["things"].contains(&listed), "{}", row.id);
-        assert!(text(row).contains(row.label.as_deref().unwrap()));
-        assert_eq!(row.inputs.len(), 1);
-    }
-}
-
-#[test]
 fn a_digit_alone_is_of_its_part_and_its_name() {
     let table = digits().unwrap();
     assert_eq!(table.rows.len(), 240 * TIMES_ALONE);

@@ -6,7 +6,7 @@ use sensorium_core::SampleRng;
 
 use super::Combination;
 
-pub(super) const DIGITS: [&str; 10] = [
+pub(crate) const DIGITS: [&str; 10] = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
 ];
 
