@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
+use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Bool, Device, Int, Tensor};
 use sensorium_core::nn::{Pool, PoolConfig, PoolKind, linear};
 use sensorium_core::tap::in_layer;
@@ -185,6 +186,19 @@ impl Alignment {
         Embedded {
             vectors: x / norm,
             present,
+        }
+    }
+
+    /// How likely each vector of one side belongs to each of the other, both of length 1: `[a, d_embed]` and `[b, d_embed]` →
+    /// `[a, b]`. By a softmax it belongs to one of them, and a row sums to 1; by a sigmoid to each or not.
+    pub fn likelihood(&self, first: Tensor<2>, second: Tensor<2>) -> Tensor<2> {
+        let cosines = first.matmul(second.transpose());
+        match (&self.softmax, &self.sigmoid) {
+            (Some(by), _) => softmax(cosines * by.scale().unsqueeze(), 1),
+            (None, Some(by)) => {
+                sigmoid(cosines * by.scale().unsqueeze() + by.logit_bias.val().unsqueeze())
+            }
+            (None, None) => unreachable!("an alignment is by one of both"),
         }
     }
 

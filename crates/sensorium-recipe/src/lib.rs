@@ -17,6 +17,7 @@
 pub mod builtin;
 mod claim;
 mod dataset;
+mod embedder;
 mod encoder;
 mod error;
 mod evaluate;
@@ -43,6 +44,7 @@ mod table;
 mod validate;
 mod variations;
 
+pub use embedder::{Described, RunEmbedder};
 pub use encoder::{EncoderOrTower, OrTower, OwnOrTower, Refused};
 pub use error::Error;
 pub use evaluate::{Answer, Measure};
@@ -50,6 +52,7 @@ pub use feed::{Batching, HostBatch, Labelled, Learning, Plan, TrainFeed};
 pub use folder::{ModelConfig, RunFolder};
 pub use folds::{LeftOut, LeftOutRun, holds_left_out, leave_out, resume_left_out};
 pub use how::{How, Room, Wanted};
+pub use modalities::Samples;
 pub use model::{RecipeModel, build};
 pub use objective::{ObjectiveConfig, ObjectiveKind};
 pub use observer::{Observer, Silent};

@@ -1,7 +1,7 @@
 //! A model that a run left behind: opened again to be measured or asked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -91,38 +91,20 @@ impl SavedModel {
     /// # Errors
     /// If the run is not complete, or its model is broken.
     pub fn open(run: &Path, device: &Device) -> Result<Self, Error> {
-        let folder = RunFolder::open(run)?;
-        let dir = folder.model_path();
-        if !dir.is_dir() {
-            return Err(Error::folder(
-                run,
-                format!(
-                    "has no model yet: go on with `sensorium train --resume {}`",
-                    run.display()
-                ),
-            ));
-        }
-        let config: ModelConfig = read_json(&dir.join("config.json"), LARGEST)?;
-        config.check(&dir.join("config.json"))?;
+        let (config, processors, weights) = opened(run)?;
         if !config.recipe.objective.kind.has_classes() {
             return Err(Error::folder(
                 run,
                 format!(
-                    "learned without labels ({}), and answers with no class; go on from its encoders with [start]",
-                    config.recipe.objective.kind.name()
+                    "learned without labels ({}), and answers with no class: ask it for vectors with `sensorium embed --model {}`, or go \
+                     on from its encoders with [start]",
+                    config.recipe.objective.kind.name(),
+                    run.display()
                 ),
             ));
         }
-        let processors = config
-            .recipe
-            .encoders
-            .open(&dir)
-            .map_err(|reason| Error::Modality {
-                what: format!("opening {}", dir.display()),
-                reason,
-            })?;
         let model = build(&config.recipe, &processors, config.labels.len(), device)?;
-        let model = sensorium_train::import_weights(&model, &dir.join("model.safetensors"))?;
+        let model = sensorium_train::import_weights(&model, &weights)?;
         Ok(Self {
             config,
             model,
@@ -280,6 +262,28 @@ impl SavedModel {
         let names: Vec<&str> = taken.iter().map(|m| m.name()).collect();
         names.join(", ")
     }
+}
+
+/// What a run's exported model was built from, what prepares its inputs, and where its weights are.
+pub(crate) fn opened(run: &Path) -> Result<(ModelConfig, Processors, PathBuf), Error> {
+    let dir = RunFolder::open(run)?.model_path();
+    if !dir.is_dir() {
+        return Err(Error::folder(
+            run,
+            format!(
+                "has no model yet: go on with `sensorium train --resume {}`",
+                run.display()
+            ),
+        ));
+    }
+    let config: ModelConfig = read_json(&dir.join("config.json"), LARGEST)?;
+    config.check(&dir.join("config.json"))?;
+    let processors = config.recipe.encoders.open(&dir);
+    let processors = processors.map_err(|reason| Error::Modality {
+        what: format!("opening {}", dir.display()),
+        reason,
+    })?;
+    Ok((config, processors, dir.join("model.safetensors")))
 }
 
 /// The rows that were prepared and got no answer: those that lack what was asked about, and those that could no longer be

@@ -66,11 +66,12 @@ pub enum Command {
   sensorium predict runs/av-digits --image digit.png --audio seven.wav --text \"it is odd\" --top-k 3
   sensorium predict runs/my-run --input thermal=readings.csv")]
     Predict(PredictArgs),
-    /// Turn texts, images and sounds into vectors with a published model.
+    /// Turn texts, images and sounds into vectors with a published model, or one of your own.
     #[command(after_help = "Examples:
   sensorium embed --model sentence-transformers/all-MiniLM-L6-v2 --text \"a cat\" \"a dog\"
   sensorium embed --model openai/clip-vit-base-patch32 --image photos/*.jpg --text \"a rocket\"
   sensorium embed --model MIT/ast-finetuned-audioset-10-10-0.4593 --audio *.flac --out sounds.parquet
+  sensorium embed --model runs/contrastive --image digit.png --audio three.wav --text \"a red three\"
   find photos -name '*.jpg' | sensorium embed --model my-clip --image - --out photos.parquet --on-error skip")]
     Embed(EmbedArgs),
     /// Classify images and sounds by labels in words, or images, sounds and texts by a model's own classes.
@@ -79,6 +80,7 @@ pub enum Command {
   sensorium classify --model google/siglip-base-patch16-224 --image *.jpg --labels \"a tabby,a siamese\" --json
   sensorium classify --model laion/clap-htsat-unfused --audio clip.wav --labels \"dog barking,rain\"
   sensorium classify --model google/vit-base-patch16-224 --image cat.jpg --top-k 5
+  sensorium classify --model runs/contrastive --image digit.png --labels one,two,three
   sensorium classify --model MIT/ast-finetuned-audioset-10-10-0.4593 --audio street.mp3")]
     Classify(ClassifyArgs),
     /// Write down what is said in recordings, with a Whisper, or a wav2vec 2.0 or HuBERT of characters.
@@ -230,7 +232,7 @@ fn beams(text: &str) -> Result<usize, String> {
 /// `sensorium embed`
 #[derive(Clone, Debug, Args)]
 pub struct EmbedArgs {
-    /// A folder in the hub's layout, or a hub's model: owner/name, or owner/name@revision.
+    /// A folder in the hub's layout, a hub's model (owner/name, or owner/name@revision), or the folder of a run.
     #[arg(long, value_name = "M")]
     pub model: String,
     /// Texts; `-` reads them from standard input, one a line.
@@ -255,7 +257,7 @@ pub struct EmbedArgs {
 /// `sensorium classify`
 #[derive(Clone, Debug, Args)]
 pub struct ClassifyArgs {
-    /// A folder in the hub's layout, or a hub's model: owner/name, or owner/name@revision.
+    /// A folder in the hub's layout, a hub's model (owner/name, or owner/name@revision), or the folder of a run.
     #[arg(long, value_name = "M")]
     pub model: String,
     /// Pictures; `-` reads their paths from standard input, one a line.
@@ -270,7 +272,8 @@ pub struct ClassifyArgs {
     /// Labels to choose from, with commas between; without them, the model's own classes.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub labels: Vec<String>,
-    /// What a label is put into, in the place of {} [default: a photo of a {}; for sounds, This is a sound of {}.].
+    /// What a label is put into, in the place of {} [default: a photo of a {}; for sounds, This is a sound of {}.; for a run, as its recipe
+    /// has it].
     #[arg(long, value_name = "S")]
     pub template: Option<String>,
     /// How many labels to print, best first [default: all of --labels, or 5 of the model's own].

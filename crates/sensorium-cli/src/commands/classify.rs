@@ -5,12 +5,14 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use sensorium_core::{Modality, Source};
 use sensorium_models::ready::{Classifier, Prepared, Scoring, ZeroShot};
+use sensorium_recipe::RunEmbedder;
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, Common};
 use crate::inputs::{self, Input, Inputs};
 use crate::jobs::{self, Answers, Done};
 use crate::progress::Progress;
+use crate::trained::{self, Trained};
 use crate::{Misuse, models, screen};
 
 #[derive(Debug, Serialize)]
@@ -42,7 +44,6 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
             "--labels are chosen for an --image or an --audio, not for a --text",
         ));
     }
-    let checkpoint = models::open(&args.model, common)?;
     let opened = sensorium_runtime::choose(common.backend)?;
     let device = &opened.device;
     let how = |labels| How {
@@ -51,12 +52,17 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
         side_by_side: opened.side_by_side(),
     };
     let mut progress = Progress::new(common.quiet);
-    let (scoring, (answers, done)) = if labels.is_empty() {
+    let (scoring, (answers, done)) = if let Some(run) = trained::run(&args.model, device) {
+        let run = run?;
+        by_run(&run, [texts, images, sounds], &how(&labels), &mut progress)?
+    } else if labels.is_empty() {
+        let checkpoint = models::open(&args.model, common)?;
         let model = Arc::new(Classifier::open(&checkpoint, device)?);
         let inputs = only([texts, images, sounds], model.takes())?;
         let answered = classify(inputs, &how(model.labels()), &mut progress, &model)?;
         (model.scoring(), answered)
     } else {
+        let checkpoint = models::open(&args.model, common)?;
         let model = ZeroShot::open(&checkpoint, &labels, template, device)?;
         let model = Arc::new(model);
         let inputs = only([images, sounds], model.takes())?;
@@ -71,6 +77,43 @@ pub fn run(args: &ClassifyArgs, common: &Common) -> anyhow::Result<()> {
         })),
         false => screen::text(&table(&answers, scoring)),
     }
+}
+
+/// By labels in words, of a run that brought words and others into one space.
+fn by_run(
+    run: &Arc<RunEmbedder>,
+    given: [Inputs; 3],
+    how: &How,
+    progress: &mut Progress,
+) -> anyhow::Result<(Scoring, (Vec<Answer>, Done))> {
+    if how.labels.is_empty() {
+        return Err(misuse(
+            &match run.config.recipe.objective.kind.has_classes() {
+                true => format!(
+                    "a run answers with its own classes to `sensorium predict {}`",
+                    how.args.model
+                ),
+                false => "the run learned without labels: give --labels to choose from".to_owned(),
+            },
+        ));
+    }
+    let labels = Arc::new(run.describe(how.labels, how.args.template.as_deref())?);
+    let models = given
+        .iter()
+        .map(|inputs| Trained::of(run, inputs, Some(&labels)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (mut answers, mut done) = (Vec::new(), Done::default());
+    for (inputs, model) in given.into_iter().zip(models) {
+        let Some(model) = model else { continue };
+        let (own, more) = classify(inputs, how, progress, &Arc::new(model))?;
+        answers.extend(own);
+        done = done.and(more);
+    }
+    let scoring = match run.each_alone() {
+        true => Scoring::Sigmoid,
+        false => Scoring::Softmax,
+    };
+    Ok((scoring, (answers, done)))
 }
 
 /// The inputs that a model takes, which must be all.

@@ -13,6 +13,7 @@ use crate::inputs::{self, Input, Inputs};
 use crate::jobs::{self, Answers, Done};
 use crate::progress::Progress;
 use crate::sink::{self, Embedding, Sink};
+use crate::trained::{self, Trained};
 use crate::{models, screen};
 
 /// Embeds all inputs and writes their vectors: texts, images, sounds.
@@ -22,9 +23,7 @@ pub fn run(args: &EmbedArgs, common: &Common) -> anyhow::Result<()> {
         ("image", &args.image),
         ("audio", &args.audio),
     ])?;
-    let checkpoint = models::open(&args.model, common)?;
     let opened = sensorium_runtime::choose(common.backend)?;
-    let device = &opened.device;
     let mut job = Job {
         args,
         side_by_side: opened.side_by_side(),
@@ -32,13 +31,27 @@ pub fn run(args: &EmbedArgs, common: &Common) -> anyhow::Result<()> {
         sink: sink::open(args.out.as_deref(), common.json)?,
         done: Done::default(),
     };
-    // All before any work: that a model takes no images must not show after an hour of texts.
-    let text_model = texts.any(|| TextEmbedder::open(&checkpoint, device))?;
-    let image_model = images.any(|| ImageEmbedder::open(&checkpoint, device))?;
-    let sound_model = sounds.any(|| SoundEmbedder::open(&checkpoint, device))?;
-    job.embed(texts, text_model)?;
-    job.embed(images, image_model)?;
-    job.embed(sounds, sound_model)?;
+    let device = &opened.device;
+    // All are opened before any work: that a model takes no images must not show after an hour of texts.
+    match trained::run(&args.model, device) {
+        Some(run) => {
+            let run = run?;
+            let models = [&texts, &images, &sounds].map(|inputs| Trained::of(&run, inputs, None));
+            let models = models.into_iter().collect::<Result<Vec<_>, _>>()?;
+            for (inputs, model) in [texts, images, sounds].into_iter().zip(models) {
+                job.embed(inputs, model)?;
+            }
+        }
+        None => {
+            let checkpoint = models::open(&args.model, common)?;
+            let text_model = texts.any(|| TextEmbedder::open(&checkpoint, device))?;
+            let image_model = images.any(|| ImageEmbedder::open(&checkpoint, device))?;
+            let sound_model = sounds.any(|| SoundEmbedder::open(&checkpoint, device))?;
+            job.embed(texts, text_model)?;
+            job.embed(images, image_model)?;
+            job.embed(sounds, sound_model)?;
+        }
+    }
     let Job { sink, done, .. } = job;
     done.need_some()?;
     sink.finish(&done)?;

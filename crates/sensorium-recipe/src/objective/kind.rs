@@ -87,7 +87,7 @@ impl ObjectiveKind {
     }
 
     /// Whether a model of it answers with a class.
-    pub(crate) fn has_classes(self) -> bool {
+    pub fn has_classes(self) -> bool {
         matches!(self.task(), Task::Classes | Task::Semi)
     }
 

@@ -13,7 +13,7 @@ use sensorium_train::{Learned, Learner};
 pub(crate) use head::PretextHead;
 pub(crate) use search::{Pace, search, vectors};
 pub use zero_shot::ZeroShotConfig;
-pub(crate) use zero_shot::zero_shot;
+pub(crate) use zero_shot::{WORDS, zero_shot};
 
 use crate::modalities::{Batch, Encoders, Processors};
 use crate::model::{begun_on_host, encoders};

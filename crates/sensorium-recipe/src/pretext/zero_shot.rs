@@ -17,7 +17,7 @@ use crate::prepare::prepare;
 use crate::{Error, Observer, Recipe};
 
 /// The modality that classes are described in.
-const WORDS: &str = "text";
+pub(crate) const WORDS: &str = "text";
 
 /// `[zero_shot]`: tells classes by their descriptions alone, once the towers are in one space.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,11 @@ pub struct ZeroShotConfig {
 }
 
 impl ZeroShotConfig {
+    /// What a class may be described as, by this table if there is one; else by its name alone.
+    pub(crate) fn templates_of(table: Option<&Self>) -> Vec<String> {
+        table.map_or_else(|| vec!["{}".to_owned()], |table| table.templates.clone())
+    }
+
     pub(crate) fn validate(&self, recipe: &Recipe) -> Result<(), String> {
         let modalities = recipe.encoders.modalities();
         if !modalities.iter().any(|m| m.name() == WORDS) {

@@ -82,6 +82,11 @@ impl Contrastive {
         self
     }
 
+    /// What cosines are multiplied by: `[1]`, 100 at most.
+    pub fn scale(&self) -> Tensor<1> {
+        self.logit_scale.val().clamp_max(MOST).exp()
+    }
+
     /// The loss where several samples may belong together: `groups` `[batch]` gives those that do the same number, and a
     /// negative one to a sample that belongs to nothing but itself. The target of a row is spread evenly over all that
     /// belong to it, as in supervised contrastive learning (UniCL, arXiv 2204.03610, equations 2 and 3). `present` is as

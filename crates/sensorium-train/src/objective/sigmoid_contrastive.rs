@@ -61,6 +61,11 @@ impl SigmoidContrastive {
         self.block = rows;
         self
     }
+
+    /// What cosines are multiplied by: `[1]`.
+    pub fn scale(&self) -> Tensor<1> {
+        self.logit_scale.val().exp()
+    }
 }
 
 impl Objective for SigmoidContrastive {
