@@ -169,12 +169,13 @@ impl Watch for Progress {
         if let Some(accuracy) = step.accuracy {
             self.accuracy = Self::smooth(self.accuracy, accuracy);
         }
+        let accuracy = match self.accuracy.is_finite() {
+            true => format!("  acc {:.1}%", 100.0 * self.accuracy),
+            false => String::new(),
+        };
         let message = format!(
-            "loss {:.3}  acc {:.1}%{}  {:.0} samples/s ",
-            self.loss,
-            100.0 * self.accuracy,
-            self.validation,
-            step.samples_per_s
+            "loss {:.3}{accuracy}{}  {:.0} samples/s ",
+            self.loss, self.validation, step.samples_per_s
         );
         if let Some(bar) = &self.bar {
             bar.set_position(step.step as u64);
@@ -190,16 +191,23 @@ impl Watch for Progress {
     }
 
     fn on_validation(&mut self, log: &ValidationLog) {
-        let accuracy = log.scores.0.iter().find(|score| score.name == "accuracy");
-        if let Some(accuracy) = accuracy.map(|score| score.value) {
-            self.validation = format!("  valid {:.1}%", 100.0 * accuracy);
-            if !self.terminal {
-                self.line(&format!(
-                    "epoch {} done: validation accuracy {:.1}%",
-                    log.epoch,
-                    100.0 * accuracy
-                ));
-            }
+        let scores = &log.scores.0;
+        let accuracy = scores.iter().find(|score| score.name == "accuracy");
+        let Some(shown) = accuracy.or(scores.first()) else {
+            return;
+        };
+        let (name, value) = (shown.name.replace('_', " "), shown.value);
+        let read = match accuracy {
+            Some(_) => format!("{:.1}%", 100.0 * value),
+            None => format!("{value:.3}"),
+        };
+        self.validation = match accuracy {
+            Some(_) => format!("  valid {read}"),
+            None => format!("  valid {name} {read}"),
+        };
+        if !self.terminal {
+            let epoch = log.epoch;
+            self.line(&format!("epoch {epoch} done: validation {name} {read}"));
         }
     }
 

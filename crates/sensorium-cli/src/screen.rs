@@ -2,6 +2,10 @@
 
 use std::io::{Seek, Write};
 
+use sensorium_eval::{
+    Ablation, ClassificationReport, MultiLabelReport, NumbersReport, labels_table, numbers_table,
+    text_table,
+};
 use serde::Serialize;
 use tempfile::SpooledTempFile;
 
@@ -51,6 +55,20 @@ pub fn text(text: &str) -> anyhow::Result<()> {
     out.write_all(text.trim_end().as_bytes())?;
     writeln!(out)?;
     Ok(())
+}
+
+/// What a model came to, whatever it answers with.
+pub fn measured(
+    classes: Option<&ClassificationReport>,
+    labels: Option<&MultiLabelReport>,
+    numbers: Option<&NumbersReport>,
+    ablation: Option<&Ablation>,
+) -> String {
+    match (labels, numbers) {
+        (Some(report), _) => labels_table(report, ablation),
+        (_, Some(report)) => numbers_table(report, ablation),
+        _ => text_table(classes, ablation),
+    }
 }
 
 /// Bytes as a person reads them: `23.5 GiB`.

@@ -10,8 +10,14 @@ use serde::{Deserialize, Serialize};
 pub struct Columns {
     /// A name of its own for each row; rows are numbered without.
     pub id: String,
-    /// The class.
+    /// The class, or several of them, or numbers.
     pub label: String,
+    /// What stands between classes or numbers of which a label cell holds several, `;` by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_separator: Option<String>,
+    /// Whether an empty label cell is a label, that says that none of the classes holds, and not a label that is lacking.
+    #[serde(skip)]
+    pub empty_labels: bool,
     /// `train`, `valid` or `test`.
     pub split: String,
     /// What rows share that must not stand on two sides of a split.
@@ -49,6 +55,8 @@ impl Default for Columns {
         Self {
             id: "id".to_owned(),
             label: "label".to_owned(),
+            label_separator: None,
+            empty_labels: false,
             split: "split".to_owned(),
             group: "group".to_owned(),
             inputs: BTreeMap::new(),

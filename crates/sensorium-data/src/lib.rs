@@ -39,7 +39,7 @@ mod written;
 
 pub use columns::{Columns, Holds, InputColumn};
 pub use error::Error;
-pub use labels::Labels;
+pub use labels::{Labels, SEPARATOR, numbers};
 pub use listing::{ListedColumn, Listing, NamePattern, Unfit, list};
 pub use open::{LONGEST_LINE, MOST_ROWS, Opened, open};
 pub use order::order;

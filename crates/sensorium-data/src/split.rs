@@ -97,6 +97,23 @@ impl SplitConfig {
     /// If shares or names leave nothing to train on, no row is of a group that is named, a row lacks the column `by`, there
     /// are fewer groups than parts, or only some rows name a split.
     pub fn split(&self, rows: &[Row], seed: u64) -> Result<Splits, Error> {
+        self.split_by(rows, seed, |row| row.label.as_deref())
+    }
+
+    /// The same for labels that are no classes: where shares are drawn, all rows are shuffled together.
+    ///
+    /// # Errors
+    /// As [`split`](Self::split).
+    pub fn split_alike(&self, rows: &[Row], seed: u64) -> Result<Splits, Error> {
+        self.split_by(rows, seed, |_| None)
+    }
+
+    fn split_by(
+        &self,
+        rows: &[Row],
+        seed: u64,
+        class: impl Fn(&Row) -> Option<&str>,
+    ) -> Result<Splits, Error> {
         self.validate()?;
         let names = self.names_groups();
         if !names && rows.iter().any(|row| row.split.is_some()) {
@@ -109,7 +126,7 @@ impl SplitConfig {
         };
         let shared = match self.by_group && groups.iter().any(Option::is_some) {
             true => self.by_groups(&groups, rest, seed)?,
-            false => self.by_labels(rows, rest, seed),
+            false => self.by_classes(|i| class(&rows[i]), rest, seed),
         };
         splits.train.extend(shared.train);
         splits.valid.extend(shared.valid);
@@ -241,11 +258,15 @@ impl SplitConfig {
     }
 
     /// Shuffles each class and cuts it by share.
-    fn by_labels(&self, rows: &[Row], of: Vec<usize>, seed: u64) -> Splits {
+    fn by_classes<'a>(
+        &self,
+        class: impl Fn(usize) -> Option<&'a str>,
+        of: Vec<usize>,
+        seed: u64,
+    ) -> Splits {
         let mut classes: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
         for i in of {
-            let label = rows[i].label.as_deref();
-            classes.entry(label).or_default().push(i);
+            classes.entry(class(i)).or_default().push(i);
         }
         let mut splits = Splits::default();
         // What rounding takes from one class it gives to the next, so that shares hold overall.

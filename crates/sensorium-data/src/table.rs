@@ -20,7 +20,7 @@ pub struct Table {
 pub struct Row {
     /// Unique in its table.
     pub id: String,
-    /// Its class, if it has one.
+    /// What its label cell says, if it has one: a class, or [several](crate::Labels::held), or [numbers](crate::numbers).
     pub label: Option<String>,
     /// Which part it belongs to, if the data says.
     pub split: Option<Split>,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClassificationReport, Error, Interval};
+use crate::{Error, Interval, Metric, Summary};
 
 /// 10 modalities have 1,023 subsets: beyond that an evaluation would never end.
 const MOST_MODALITIES: usize = 10;
@@ -39,6 +39,9 @@ pub fn subsets<T: Clone>(modalities: &[T]) -> Result<Vec<Vec<T>>, Error> {
 pub struct Ablation {
     /// All modalities of the model, in its order.
     pub modalities: Vec<String>,
+    /// What the model is judged by: accuracy, if nothing is said.
+    #[serde(default, skip_serializing_if = "is_accuracy")]
+    pub metric: Metric,
     /// One row a subset.
     pub rows: Vec<AblationRow>,
 }
@@ -56,6 +59,31 @@ pub struct AblationRow {
     pub accuracy_interval: Option<Interval>,
     /// Macro F1; undefined without samples.
     pub macro_f1: Option<f64>,
+    /// Mean average precision, of several labels a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_average_precision: Option<f64>,
+    /// The share of the variance that is explained, of numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r2: Option<f64>,
+    /// Mean absolute error, of numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mae: Option<f64>,
+}
+
+impl AblationRow {
+    /// What the model is judged by.
+    pub fn value(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::Accuracy => self.accuracy,
+            Metric::MeanAveragePrecision => self.mean_average_precision,
+            Metric::R2 => self.r2,
+        }
+    }
+
+    /// What stands beside it.
+    pub fn second(&self) -> Option<f64> {
+        self.macro_f1.or(self.mae)
+    }
 }
 
 /// What one modality adds to all the others together.
@@ -63,11 +91,11 @@ pub struct AblationRow {
 pub struct Contribution {
     /// The modality.
     pub modality: String,
-    /// Accuracy with nothing but this modality, where it was measured.
+    /// Accuracy, or what else the model is judged by, with nothing but this modality, where it was measured.
     pub alone: Option<f64>,
-    /// Accuracy with everything but this modality.
+    /// The same with everything but this modality.
     pub without: f64,
-    /// Accuracy with everything, less `without`: what is lost when the modality is missing.
+    /// The same with everything, less `without`: what is lost when the modality is missing.
     pub adds: f64,
     /// The same difference in macro F1.
     pub adds_macro_f1: Option<f64>,
@@ -78,18 +106,19 @@ impl Ablation {
     pub fn new<S: Into<String>>(modalities: impl IntoIterator<Item = S>) -> Self {
         Self {
             modalities: modalities.into_iter().map(Into::into).collect(),
+            metric: Metric::default(),
             rows: Vec::new(),
         }
     }
 
-    /// Adds the measurement of one subset; a subset measured before is replaced.
+    /// Adds the measurement of one subset; a subset measured before is replaced. All are to be of one kind.
     ///
     /// # Errors
     /// [`Error::UnknownModality`].
     pub fn push(
         &mut self,
         subset: &[impl AsRef<str>],
-        report: &ClassificationReport,
+        report: impl Into<Summary>,
     ) -> Result<(), Error> {
         if let Some(unknown) = subset
             .iter()
@@ -103,13 +132,19 @@ impl Ablation {
         }
         // In the model's order, so that a subset has one spelling.
         let given = |known: &&String| subset.iter().any(|name| name.as_ref() == known.as_str());
+        let found: Summary = report.into();
+        let of = |metric: Metric| found.value.filter(|_| found.metric == metric);
         let row = AblationRow {
             modalities: self.modalities.iter().filter(given).cloned().collect(),
-            n: report.n,
-            accuracy: report.accuracy,
-            accuracy_interval: report.accuracy_interval,
-            macro_f1: report.macro_f1(),
+            n: found.n,
+            accuracy: of(Metric::Accuracy),
+            accuracy_interval: found.interval,
+            macro_f1: found.macro_f1,
+            mean_average_precision: of(Metric::MeanAveragePrecision),
+            r2: of(Metric::R2),
+            mae: found.mae,
         };
+        self.metric = found.metric;
         self.rows.retain(|old| old.modalities != row.modalities);
         self.rows.push(row);
         Ok(())
@@ -129,14 +164,14 @@ impl Ablation {
             .iter()
             .filter(|row| row.modalities.len() == 1 && self.modalities.len() > 1);
         single
-            .filter(|row| row.accuracy.is_some())
-            .max_by(|a, b| by_accuracy(a, b))
+            .filter(|row| row.value(self.metric).is_some())
+            .max_by(|a, b| self.order(a, b))
     }
 
-    /// The rows, best accuracy first; undefined ones last.
+    /// The rows, the best first; undefined ones last.
     pub fn sorted(&self) -> Vec<&AblationRow> {
         let mut rows: Vec<&AblationRow> = self.rows.iter().collect();
-        rows.sort_by(|a, b| by_accuracy(b, a));
+        rows.sort_by(|a, b| self.order(b, a));
         rows
     }
 
@@ -152,9 +187,9 @@ impl Ablation {
             let (whole, without) = (self.whole()?, find(&|name| name != modality)?);
             Some(Contribution {
                 modality: modality.clone(),
-                alone: find(&|name| name == modality).and_then(|row| row.accuracy),
-                without: without.accuracy?,
-                adds: whole.accuracy? - without.accuracy?,
+                alone: find(&|name| name == modality).and_then(|row| row.value(self.metric)),
+                without: without.value(self.metric)?,
+                adds: whole.value(self.metric)? - without.value(self.metric)?,
                 adds_macro_f1: whole
                     .macro_f1
                     .zip(without.macro_f1)
@@ -163,19 +198,26 @@ impl Ablation {
         };
         self.modalities.iter().filter_map(contribution).collect()
     }
+
+    /// Undefined is less than anything.
+    fn order(&self, a: &AblationRow, b: &AblationRow) -> std::cmp::Ordering {
+        let value = |row: &AblationRow| row.value(self.metric).unwrap_or(f64::NEG_INFINITY);
+        value(a).total_cmp(&value(b))
+    }
 }
 
-/// Undefined is less than anything.
-fn by_accuracy(a: &AblationRow, b: &AblationRow) -> std::cmp::Ordering {
-    a.accuracy
-        .unwrap_or(-1.0)
-        .total_cmp(&b.accuracy.unwrap_or(-1.0))
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands on references"
+)]
+fn is_accuracy(metric: &Metric) -> bool {
+    *metric == Metric::Accuracy
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Classification;
+    use crate::{Classification, ClassificationReport};
     use proptest::prelude::*;
 
     fn report(right: usize, n: usize) -> ClassificationReport {

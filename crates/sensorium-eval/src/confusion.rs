@@ -104,6 +104,17 @@ impl Confusion {
         (by_chance > 0.0).then(|| 1.0 - apart / by_chance)
     }
 
+    /// How many classes an answer is away from the truth on average, of classes that have an order: that of the class indices. `None`
+    /// without samples.
+    pub fn rank_error(&self) -> Option<f64> {
+        let (mut n, mut apart) = (0.0, 0.0);
+        for cell in self.cells() {
+            n += cell.count as f64;
+            apart += cell.count as f64 * cell.target.abs_diff(cell.predicted) as f64;
+        }
+        (n > 0.0).then(|| apart / n)
+    }
+
     /// The most frequent mistakes, commonest first, at most `most` of them.
     pub fn top_confusions(&self, most: usize) -> Vec<Cell> {
         let mut wrong: Vec<Cell> = self
@@ -162,5 +173,7 @@ mod tests {
             }]
         );
         assert_eq!((confusion.right(), confusion.total()), (2, 4));
+        assert_eq!(confusion.rank_error(), Some(0.5));
+        assert_eq!(Confusion::default().rank_error(), None);
     }
 }

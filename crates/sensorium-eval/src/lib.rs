@@ -33,6 +33,7 @@ mod error;
 mod interval;
 mod multilabel;
 pub mod normalise;
+mod outcome;
 mod python;
 mod regression;
 mod report;
@@ -44,20 +45,23 @@ mod transcription;
 pub use ablation::{Ablation, AblationRow, Contribution, subsets};
 pub use bootstrap::bootstrap;
 pub use calibration::{Calibration, CalibrationBin, CalibrationReport};
-pub use classification::{Averaged, ClassScores, Classification, ClassificationReport, TopK};
+pub use classification::{
+    Averaged, ClassScores, Classification, ClassificationReport, OrderScores, TopK,
+};
 pub use compared::{Search, Told, search_table, told_table};
 pub use confusion::{Cell, Confusion};
 pub use error::Error;
 pub use interval::{Interval, wilson};
 pub use multilabel::{MultiLabel, MultiLabelReport};
+pub use outcome::{Metric, NumbersReport, Outcome, Summary};
 pub use regression::{Regression, RegressionReport};
 pub use report::{
-    Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport,
+    Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport, Scatter,
     SkippedRow, SplitSummary, render, render_with,
 };
 pub use retrieval::{RecallAt, Retrieval, RetrievalReport};
 pub use standing::{auroc, average_precision, brier_score};
-pub use table::{group_table, mean, text_table};
+pub use table::{group_table, labels_table, mean, numbers_table, text_table};
 pub use transcription::{
     Alignment, Chunk, Edit, EditCounts, PairCounts, Transcription, TranscriptionReport,
     align_characters, align_words,

@@ -1,6 +1,10 @@
 //! The few lines a terminal shows at the end of a run.
 
-use crate::{Ablation, AblationRow, ClassificationReport, Interval};
+use crate::report::significant;
+use crate::{
+    Ablation, AblationRow, ClassScores, ClassificationReport, Interval, Metric, MultiLabelReport,
+    NumbersReport, RegressionReport, Summary,
+};
 
 /// The result as aligned plain text: accuracy with its interval, macro F1 and n, a row for each subset of modalities
 /// (best first), and the line to be above; in a line of its own what is known of
@@ -41,6 +45,142 @@ pub fn text_table(test: Option<&ClassificationReport>, ablation: Option<&Ablatio
     text
 }
 
+/// The results on several labels a sample as aligned plain text: mean average precision, macro F1 and n, a row for each subset of
+/// modalities (best first); each label by itself; and in a line of its own what is known of all decisions together.
+///
+/// ```
+/// # use sensorium_eval::{MultiLabel, labels_table};
+/// let mut counts = MultiLabel::new(["cat", "dog"], 0.5)?;
+/// counts.add(&[true, false], &[0.9, 0.2])?;
+/// counts.add(&[true, true], &[0.7, 0.4])?;
+/// let table = labels_table(&counts.finish(), None);
+/// assert!(table.contains("subset accuracy 0.500, Hamming loss 0.250"));
+/// # Ok::<(), sensorium_eval::Error>(())
+/// ```
+pub fn labels_table(test: &MultiLabelReport, ablation: Option<&Ablation>) -> String {
+    let mut text = whole_and_parts(&test.into(), ablation);
+    let rows: Vec<[String; 6]> = test
+        .labels
+        .iter()
+        .take(MOST_LABELS)
+        .map(label_row)
+        .collect();
+    let head = ["label", "AP", "AUROC", "F1", "precision", "there"];
+    text += "\n";
+    text += &align(&head.map(String::from), &rows);
+    if test.labels.len() > MOST_LABELS {
+        let more = test.labels.len() - MOST_LABELS;
+        text += &format!("… and {more} more\n");
+    }
+    let numbers = [
+        ("AUROC", test.auroc),
+        ("micro F1", test.micro.map(|average| average.f1)),
+        ("weighted F1", test.weighted.map(|average| average.f1)),
+        ("subset accuracy", test.subset_accuracy),
+        ("Hamming loss", test.hamming_loss),
+    ];
+    text + &line_of(&numbers)
+}
+
+/// More labels than this would run off a screen.
+const MOST_LABELS: usize = 40;
+
+fn label_row(label: &ClassScores) -> [String; 6] {
+    let three = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.3}"));
+    [
+        printable(&label.label),
+        three(label.average_precision),
+        three(label.auroc),
+        three(label.f1),
+        three(label.precision),
+        label.support.to_string(),
+    ]
+}
+
+/// The results on numbers as aligned plain text: the share of the variance that is explained, mean absolute error and n, a row for each
+/// subset of modalities (best first); and how far off answers are.
+///
+/// ```
+/// # use sensorium_eval::{NumbersReport, numbers_table};
+/// let (truths, answers) = ([[1.0], [2.0], [3.0]], [[1.0], [2.5], [3.0]]);
+/// let samples = truths.iter().zip(&answers).map(|(truth, answer)| (&truth[..], &answer[..]));
+/// let table = numbers_table(&NumbersReport::of(1, samples)?, None);
+/// assert!(table.starts_with("         R²    MAE  n\ntest  0.875  0.167  3\n"), "{table}");
+/// # Ok::<(), sensorium_eval::Error>(())
+/// ```
+pub fn numbers_table(test: &NumbersReport, ablation: Option<&Ablation>) -> String {
+    let mut text = whole_and_parts(&test.into(), ablation);
+    if let [output] = &test.outputs[..] {
+        return text + &line_of(&[("RMSE", output.rmse), ("bias", output.bias)]);
+    }
+    let read = |value: Option<f64>| value.map_or("–".into(), significant);
+    let row = |(i, output): (usize, &RegressionReport)| {
+        let r2 = output.r2.map_or("–".into(), |r2| Metric::R2.spelled(r2));
+        let [mae, rmse, bias] = [output.mae, output.rmse, output.bias].map(read);
+        [(i + 1).to_string(), r2, mae, rmse, bias]
+    };
+    let rows: Vec<[String; 5]> = test
+        .outputs
+        .iter()
+        .enumerate()
+        .take(MOST_LABELS)
+        .map(row)
+        .collect();
+    text += "\n";
+    text + &align(
+        &["number", "R²", "MAE", "RMSE", "bias"].map(String::from),
+        &rows,
+    )
+}
+
+/// A row for each subset of modalities, the best first; of none, one row for all.
+fn whole_and_parts(test: &Summary, ablation: Option<&Ablation>) -> String {
+    let metric = test.metric;
+    let second = |value: f64| match metric {
+        Metric::R2 => significant(value),
+        _ => format!("{value:.3}"),
+    };
+    let row = |name: &str, value: Option<f64>, beside: Option<f64>, n: u64| {
+        let value = value.map(|value| metric.spelled(value).replace('\u{a0}', " "));
+        [
+            printable(name),
+            value.unwrap_or("–".into()),
+            beside.map_or("–".into(), second),
+            n.to_string(),
+        ]
+    };
+    let of = |subset: &AblationRow| {
+        let name = subset.modalities.join(" + ");
+        row(&name, subset.value(metric), subset.second(), subset.n)
+    };
+    let rows = match ablation.filter(|ablation| !ablation.rows.is_empty()) {
+        Some(ablation) => ablation.sorted().into_iter().map(of).collect(),
+        None => vec![row("test", test.value, test.second(), test.n)],
+    };
+    align(
+        &["", metric.name(), metric.second(), "n"].map(String::from),
+        &rows,
+    )
+}
+
+/// Numbers that are known, in one line below a free one.
+fn line_of(numbers: &[(&str, Option<f64>)]) -> String {
+    let read = |&(name, value): &(&str, Option<f64>)| {
+        let value = format!("{:.3}", value?).replace('-', "−");
+        Some(format!("{name} {value}"))
+    };
+    let known: Vec<String> = numbers.iter().filter_map(read).collect();
+    match known.is_empty() {
+        true => String::new(),
+        false => format!("\n{}\n", known.join(", ")),
+    }
+}
+
+/// A class or modality name may hold anything: what a terminal would obey is not printed.
+fn printable(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_control()).collect()
+}
+
 /// What is known of probabilities, in one line.
 fn certainty(test: &ClassificationReport) -> Option<String> {
     let ece = test.calibration.as_ref().and_then(|found| found.ece);
@@ -56,7 +196,13 @@ fn certainty(test: &ClassificationReport) -> Option<String> {
         .into_iter()
         .filter_map(|(name, value)| Some(format!("{name} {:.3}", value?)));
     let line = known.collect::<Vec<_>>().join(", ") + "\n";
-    ece.map(|_| line)
+    let line = ece.map(|_| line);
+    let Some(order) = test.order else { return line };
+    let ordered = [
+        ("rank error", order.rank_error),
+        ("weighted kappa", order.weighted_kappa),
+    ];
+    Some(line.unwrap_or_default() + line_of(&ordered).trim_start())
 }
 
 /// The results of models that each were tested on one group, as aligned plain text, and their mean, in which each group counts
@@ -105,8 +251,7 @@ pub(crate) fn row(
     f1: Option<f64>,
     n: Option<u64>,
 ) -> [String; 5] {
-    // A class or modality name may hold anything: what a terminal would obey is not printed.
-    let name = name.chars().filter(|letter| !letter.is_control()).collect();
+    let name = printable(name);
     let percent = |share: f64| crate::report::percent(share).replace('\u{a0}', " ");
     let range =
         |interval: Interval| format!("{:.1} – {:.1}", interval.low * 100.0, interval.high * 100.0);
@@ -130,9 +275,9 @@ pub(crate) fn row(
 }
 
 /// Names to the left, numbers to the right, two spaces between, no space at the ends of lines.
-pub(crate) fn align(head: &[String; 5], rows: &[[String; 5]]) -> String {
+pub(crate) fn align<const N: usize>(head: &[String; N], rows: &[[String; N]]) -> String {
     let letters = |text: &String| text.chars().count();
-    let widths: Vec<usize> = (0..5)
+    let widths: Vec<usize> = (0..N)
         .map(|i| {
             rows.iter()
                 .chain([head])
@@ -141,7 +286,7 @@ pub(crate) fn align(head: &[String; 5], rows: &[[String; 5]]) -> String {
                 .unwrap_or(0)
         })
         .collect();
-    let line = |row: &[String; 5]| {
+    let line = |row: &[String; N]| {
         let mut text = format!("{:<width$}", row[0], width = widths[0]);
         for (cell, width) in row[1..].iter().zip(&widths[1..]) {
             text += &format!("  {cell:>width$}");

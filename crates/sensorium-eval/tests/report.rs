@@ -1,69 +1,17 @@
 //! The report is one well-formed, self-contained, escaped file, whatever it is given.
 
+#[path = "page/mod.rs"]
+mod page;
 #[path = "synthetic/mod.rs"]
 mod synthetic;
 
 use sensorium_eval::{
     Ablation, Classification, Curve, DataSummary, Example, ExampleInput, KeyValue, Media,
-    RenderOptions, RunReport, SkippedRow, SplitSummary, Told, render, render_with, text_table,
+    RenderOptions, RunReport, Scatter, SkippedRow, SplitSummary, Told, render, render_with,
+    text_table,
 };
 
-/// Elements that have no end tag.
-const VOID: [&str; 3] = ["meta", "img", "br"];
-
-/// Checks that every element is closed in order and returns the names of all of them.
-fn well_formed(html: &str) -> Vec<String> {
-    let body = html.strip_prefix("<!DOCTYPE html>").expect("a doctype");
-    let (mut open, mut names): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
-    // The style sheet alone may hold a `>`.
-    let (before, rest) = body.split_once("<style>").unwrap();
-    let (style, after) = rest.split_once("</style>").unwrap();
-    assert!(!style.contains('<'));
-    for tag in format!("{before}{after}").split('<').skip(1) {
-        let (tag, _) = tag
-            .split_once('>')
-            .unwrap_or_else(|| panic!("unclosed tag: {tag}"));
-        let attributes: Vec<&str> = tag
-            .split("=\"")
-            .filter_map(|part| part.rsplit(['"', ' ']).next())
-            .collect();
-        for attribute in ["class", "style", "title", "id"] {
-            let count = attributes
-                .iter()
-                .filter(|found| **found == attribute)
-                .count();
-            assert!(count <= 1, "{attribute} twice in <{tag}>");
-        }
-        let name = tag
-            .trim_start_matches('/')
-            .split_whitespace()
-            .next()
-            .unwrap()
-            .to_owned();
-        if tag.starts_with('/') {
-            assert_eq!(open.pop().as_ref(), Some(&name), "closed out of order");
-        } else if !VOID.contains(&name.as_str()) {
-            open.push(name.clone());
-        }
-        names.push(name);
-    }
-    assert!(open.is_empty(), "left open: {open:?}");
-    names
-}
-
-fn headings(html: &str) -> Vec<&str> {
-    html.split("<h2")
-        .skip(1)
-        .map(|part| {
-            part.split_once('>')
-                .unwrap()
-                .1
-                .split_once("</h2>")
-                .unwrap()
-                .0
-        })
-        .collect()
-}
+use page::{headings, numbers, several, well_formed};
 
 #[test]
 fn a_full_report_shows_every_section() {
@@ -181,6 +129,12 @@ fn saying(text: &str) -> RunReport {
         backend: Some(owned()),
         facts: vec![KeyValue::new(text, text)],
         test: Some(test),
+        multi_label: Some(several(text)),
+        regression: Some(numbers(&[1.0, 2.0, 4.0])),
+        scatter: vec![Scatter {
+            name: owned(),
+            points: vec![(1.0, 1.0), (2.0, 3.0)],
+        }],
         curves: vec![
             Curve::new(text, [(0, 1.0), (1, 2.0)]),
             Curve::new(format!("valid/{text}"), [(1, 1.0)]),
@@ -194,6 +148,8 @@ fn saying(text: &str) -> RunReport {
             inputs,
             target: owned(),
             top: vec![(owned(), 0.5), (other, 0.5)],
+            several: Some((vec![owned()], false)),
+            answer: Some(owned()),
         }],
         data: Some(DataSummary {
             name: owned(),

@@ -14,8 +14,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sensorium_core::Model;
 use sensorium_data::{Labels, OnError, Split};
 use sensorium_recipe::{
-    How, Labelled, Learning, Prepared, Recipe, RecipeModel, Room, Silent, TrainFeed, Wanted, build,
-    prepare,
+    How, LabelSet, Labelled, Learning, Prepared, Recipe, RecipeModel, Room, Silent, TrainFeed,
+    Wanted, build, prepare,
 };
 use sensorium_train::{
     CrossEntropy, Feed, FnFeed, NoValidation, StepLog, Supervised, TrainConfig, Trainer, Watch,
@@ -35,6 +35,7 @@ impl Bench {
         let recipe = Recipe::open("av-digits", &[]).expect("the built-in recipe is right");
         let table = sensorium_data::av_digits::embedded().expect("the embedded data is whole");
         let labels = Labels::from_rows(&table.rows).expect("rows have labels");
+        let labels = LabelSet::Classes(labels);
         let train: Vec<_> = table
             .rows
             .into_iter()

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use sensorium_core::{Modality, seed};
-use sensorium_data::{BUILT_IN, BadRow, Labels, Maker, Row, Split, Splits, Table, built_in, order};
+use sensorium_data::{BUILT_IN, BadRow, Maker, Row, Split, Splits, Table, built_in, order};
 
+use crate::labels::{LabelKind, LabelSet};
 use crate::parse::nearest;
 use crate::{Error, Recipe};
 
@@ -20,8 +21,8 @@ pub struct Dataset {
     pub also: Vec<Row>,
     /// Rows left out.
     pub bad: Vec<BadRow>,
-    /// The classes; none where nothing is learned of them.
-    pub labels: Option<Labels>,
+    /// What rows are labelled with; nothing where nothing is learned of it.
+    pub labels: Option<LabelSet>,
     /// Which rows are for what; nothing for anything before [`split`](Self::split).
     pub splits: Splits,
     /// What a person should know of it, a line each.
@@ -29,14 +30,14 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Opens the recipe's data, or `instead` of it; `labels` are the classes of a model that exists.
+    /// Opens the recipe's data, or `instead` of it; `labels` are those of a model that exists.
     ///
     /// # Errors
     /// If it cannot be read, has bad rows that are not to be skipped, or labels outside the classes.
     pub fn open(
         recipe: &Recipe,
         instead: Option<&Path>,
-        labels: Option<Vec<String>>,
+        labels: Option<LabelSet>,
     ) -> Result<Self, Error> {
         let data = &recipe.data;
         let path = instead.map(Path::to_owned).or_else(|| data.path.clone());
@@ -56,10 +57,9 @@ impl Dataset {
                 Opened::made(name, make)?
             }
         };
-        let labels = match labels.or_else(|| data.labels.clone()) {
-            _ if !recipe.objective.kind.has_classes() => None,
-            Some(names) => Some(Labels::given(names)?),
-            None => Some(Labels::from_rows(&table.rows)?),
+        let labels = match labels {
+            Some(labels) => Some(labels),
+            None => LabelSet::of_rows(recipe, &table.rows)?,
         };
         Ok(Self {
             name,
@@ -107,20 +107,17 @@ impl Dataset {
         Ok(())
     }
 
-    /// The classes' names in their order.
-    pub fn class_names(&self) -> Vec<String> {
-        self.labels
-            .as_ref()
-            .map_or_else(Vec::new, |labels| labels.names().to_vec())
-    }
-
     /// Parts the rows as the recipe asks.
     ///
     /// # Errors
     /// If they cannot be parted so.
     pub fn split(&mut self, recipe: &Recipe) -> Result<(), Error> {
         let split = recipe.data.split();
-        self.splits = split.split(&self.table.rows, recipe.train.seed)?;
+        let (rows, seed) = (&self.table.rows, recipe.train.seed);
+        self.splits = match recipe.objective.kind.labels() {
+            Some(labels) if !labels.is_class() => split.split_alike(rows, seed)?,
+            _ => split.split(rows, seed)?,
+        };
         Ok(())
     }
 
@@ -210,6 +207,7 @@ impl Opened {
         columns
             .inputs
             .retain(|name, _| modalities.iter().any(|m| m.name() == name));
+        columns.empty_labels = recipe.objective.kind.labels() == Some(LabelKind::Several);
         let columns = columns.for_modalities(modalities.iter().map(|m| m.name()));
         let opened = sensorium_data::open(path, &columns, data.on_error)?;
         Ok(Self {

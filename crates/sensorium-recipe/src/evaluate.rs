@@ -1,13 +1,13 @@
-//! Measuring a model: class probabilities of every row, with any modalities left out.
+//! Measuring a model: its answers for every row, with any modalities left out.
 
 use std::collections::BTreeSet;
 
 use burn::tensor::Device;
-use burn::tensor::activation::softmax;
 use sensorium_core::{Modality, Model};
-use sensorium_eval::{Ablation, Classification, ClassificationReport, subsets};
+use sensorium_eval::{Ablation, Outcome, subsets};
 
 use crate::feed::batches_of;
+use crate::labels::{Answer, LabelSet};
 use crate::model::RecipeModel;
 use crate::prepare::Prepared;
 use crate::{Error, Observer};
@@ -15,33 +15,14 @@ use crate::{Error, Observer};
 /// How a model is measured.
 #[derive(Clone, Debug)]
 pub struct Measure<'a> {
-    /// The classes in their order.
-    pub classes: &'a [String],
+    /// What the model answers with.
+    pub labels: &'a LabelSet,
     /// Where the model lives; without autodiff.
     pub device: &'a Device,
     /// Samples at once.
     pub batch_size: usize,
     /// Threads that prepare.
     pub threads: usize,
-}
-
-/// What the model answers for one row.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The row's place among the prepared rows.
-    pub row: usize,
-    /// One probability per class.
-    pub probabilities: Vec<f32>,
-}
-
-impl Answer {
-    /// Classes by their probability, the most likely first.
-    pub fn ranked(&self) -> Vec<(usize, f32)> {
-        let mut ranked: Vec<(usize, f32)> =
-            self.probabilities.iter().copied().enumerate().collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        ranked
-    }
 }
 
 impl Measure<'_> {
@@ -69,15 +50,8 @@ impl Measure<'_> {
             if batch.rows.is_empty() {
                 continue;
             }
-            let logits = model.run(rows.processors.collate(&batch.samples, self.device));
-            let values: Vec<f32> = softmax(logits, 1).into_data().iter::<f32>().collect();
-            let width = self.classes.len();
-            for (row, probabilities) in batch.rows.iter().zip(values.chunks(width)) {
-                answers.push(Answer {
-                    row: *row,
-                    probabilities: probabilities.to_vec(),
-                });
-            }
+            let outputs = model.run(rows.processors.collate(&batch.samples, self.device));
+            answers.extend(self.labels.answers(outputs, &batch.rows));
             observer.advance(answers.len());
         }
         Ok(answers)
@@ -87,38 +61,8 @@ impl Measure<'_> {
     ///
     /// # Errors
     /// If the model answers something that is not a number.
-    pub fn score(
-        &self,
-        rows: &Prepared,
-        answers: &[Answer],
-    ) -> Result<ClassificationReport, Error> {
-        let probabilities: Vec<(usize, &[f32])> = answers
-            .iter()
-            .map(|answer| (rows.class(answer.row), &*answer.probabilities))
-            .collect();
-        Ok(self
-            .count(rows, answers)?
-            .with_probabilities(&probabilities)?)
-    }
-
-    /// The metrics that only count who is taken for whom, for what is measured again and again.
-    ///
-    /// # Errors
-    /// As [`score`](Self::score).
-    pub fn count(
-        &self,
-        rows: &Prepared,
-        answers: &[Answer],
-    ) -> Result<ClassificationReport, Error> {
-        let mut counts = Classification::new(self.classes.iter().cloned())?;
-        for answer in answers {
-            counts.add_sample(
-                rows.id(answer.row),
-                rows.class(answer.row),
-                &answer.probabilities,
-            )?;
-        }
-        Ok(counts.finish())
+    pub fn score(&self, rows: &Prepared, answers: &[Answer]) -> Result<Outcome, Error> {
+        self.labels.score(rows, answers)
     }
 
     /// The model's score on each non-empty set of the modalities in `of`; `whole` is that on all of them.
@@ -130,7 +74,7 @@ impl Measure<'_> {
         model: &RecipeModel,
         rows: &Prepared,
         of: &BTreeSet<Modality>,
-        whole: &ClassificationReport,
+        whole: &Outcome,
         observer: &mut dyn Observer,
     ) -> Result<Ablation, Error> {
         let names: Vec<&str> = of.iter().map(|m| m.name()).collect();
@@ -146,7 +90,7 @@ impl Measure<'_> {
             observer.phase(&format!("testing with {}", label.join(" + ")), rows.len());
             let answers = self.answers(model, rows, &keep, observer)?;
             observer.phase_end();
-            ablation.push(&label, &self.count(rows, &answers)?)?;
+            ablation.push(&label, &self.labels.count(rows, &answers)?)?;
         }
         Ok(ablation)
     }

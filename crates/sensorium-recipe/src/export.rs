@@ -3,6 +3,7 @@
 use burn::module::Module;
 
 use crate::folder::{MODEL_TYPE, ModelConfig, RunFolder};
+use crate::labels::LabelSet;
 use crate::modalities::Processors;
 use crate::{Error, Recipe};
 
@@ -12,7 +13,7 @@ pub(crate) fn export(
     recipe: &Recipe,
     model: &impl Module,
     processors: &Processors,
-    classes: &[String],
+    labels: Option<&LabelSet>,
 ) -> Result<(), Error> {
     let path = folder.model_path();
     let aside = folder.path().join("model.part");
@@ -29,7 +30,8 @@ pub(crate) fn export(
     let config = ModelConfig {
         model_type: MODEL_TYPE.to_owned(),
         sensorium_version: env!("CARGO_PKG_VERSION").to_owned(),
-        labels: classes.to_vec(),
+        labels: labels.map_or(&[][..], LabelSet::names).to_vec(),
+        targets: labels.map_or(&[][..], LabelSet::scales).to_vec(),
         parameters: model.num_params(),
         recipe: recipe.clone(),
     };

@@ -7,9 +7,9 @@
 use std::path::{Path, PathBuf};
 
 use sensorium_core::{Source, SourceError};
-use sensorium_data::Labels;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::labels::{LabelSet, Scale};
 use crate::{Error, Recipe};
 
 /// A run's folder.
@@ -25,8 +25,11 @@ pub struct ModelConfig {
     pub model_type: String,
     /// The version that wrote it.
     pub sensorium_version: String,
-    /// The classes, in the order of the logits.
+    /// The classes, in the order of the logits; of numbers none.
     pub labels: Vec<String>,
+    /// What each number that the head gives is multiplied by and added to, to be one of the data's; of classes nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Scale>,
     /// How many numbers the model has.
     pub parameters: usize,
     /// What the model is built from.
@@ -45,11 +48,14 @@ impl ModelConfig {
         }
         let recipe = self.recipe.validate();
         recipe.map_err(|message| Error::folder(path, format!("recipe: {message}")))?;
-        if self.recipe.objective.kind.has_classes() {
-            let labels = Labels::given(self.labels.clone());
-            labels.map_err(|error| Error::folder(path, format!("labels: {error}")))?;
-        }
+        self.answers(path)?;
         Ok(())
+    }
+
+    /// What the model answers with; nothing, if it learned without labels.
+    pub(crate) fn answers(&self, path: &Path) -> Result<Option<LabelSet>, Error> {
+        let labels = LabelSet::saved(&self.recipe, &self.labels, &self.targets);
+        labels.map_err(|error| Error::folder(path, format!("labels: {error}")))
     }
 }
 

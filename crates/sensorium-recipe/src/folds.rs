@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Claim;
 use crate::dataset::Dataset;
 use crate::folder::{LARGEST, read_json};
+use crate::labels::LabelKind;
 use crate::{Error, Observer, Options, Recipe, RunFolder, RunMetrics, session};
 
 /// Says which groups are left out in which folder.
@@ -106,6 +107,17 @@ pub fn leave_out(
         place: format!("--leave-out {column}"),
         message: message.to_owned(),
     };
+    if !recipe
+        .objective
+        .kind
+        .labels()
+        .is_some_and(LabelKind::is_class)
+    {
+        return Err(refuse(&format!(
+            "compares shares of right answers, and objective.kind = {:?} has none: name one group at a time in data.split.test",
+            recipe.objective.kind.name()
+        )));
+    }
     if matches!(recipe.data.split.valid, Take::Groups(_)) {
         let message = "data.split.valid names groups, each of which is to be tested on: make it a share, such as 0";
         return Err(refuse(message));

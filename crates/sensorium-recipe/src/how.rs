@@ -1,7 +1,8 @@
 //! How rows are prepared, and what is wanted of them.
 
-use sensorium_data::{Labels, OnError, Row};
+use sensorium_data::{OnError, Row};
 
+use crate::labels::{Label, LabelSet};
 use crate::modalities::Samples;
 
 /// How rows are prepared.
@@ -40,22 +41,22 @@ impl Room {
     }
 }
 
-/// Which class a row is of.
+/// Which label a row has.
 #[derive(Clone, Copy, Debug)]
 pub enum Wanted<'a> {
     /// One of these; a row without a label is bad.
-    Label(&'a Labels),
-    /// One of these, or none; a label that is no class is bad.
-    MaybeLabel(&'a Labels),
+    Label(&'a LabelSet),
+    /// One of these, or none; a label that is none of them is bad.
+    MaybeLabel(&'a LabelSet),
     /// None, whatever the row says.
     Nothing,
 }
 
 impl Wanted<'_> {
-    pub(crate) fn of(self, row: &Row) -> Result<Option<usize>, sensorium_data::Error> {
+    pub(crate) fn of(self, row: &Row) -> Result<Option<Label>, sensorium_data::Error> {
         match self {
-            Self::Label(labels) => labels.index_of(row).map(Some),
-            Self::MaybeLabel(labels) if row.label.is_some() => labels.index_of(row).map(Some),
+            Self::Label(labels) => labels.of(row).map(Some),
+            Self::MaybeLabel(labels) if row.label.is_some() => labels.of(row).map(Some),
             Self::MaybeLabel(_) | Self::Nothing => Ok(None),
         }
     }

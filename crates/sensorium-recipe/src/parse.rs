@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 use crate::folder::LARGEST;
 use crate::fusion;
+use crate::labels::LabelKind;
 use crate::objective::ObjectiveKind;
 use crate::place::{line_of, place};
 use crate::{Error, Recipe};
@@ -69,7 +70,7 @@ pub fn parse(origin: &str, text: &str, sets: &[String]) -> Result<Recipe, Error>
 }
 
 /// Puts `key.path=value` into the table; the value is TOML, or a text if it is not. `key.path=` takes the key out.
-fn apply(table: &mut Table, set: &str) -> Result<(), Error> {
+fn apply(root: &mut Table, set: &str) -> Result<(), Error> {
     let wrong = |message: String| Error::Recipe {
         place: format!("--set {set}"),
         message,
@@ -90,7 +91,7 @@ fn apply(table: &mut Table, set: &str) -> Result<(), Error> {
         .split_last()
         .expect("splitting gives at least one part");
     let removed = set.ends_with('=') && set.matches('=').count() == 1;
-    let mut table = table;
+    let mut table = &mut *root;
     for key in tables {
         let entry = table
             .entry((*key).to_owned())
@@ -111,8 +112,20 @@ fn apply(table: &mut Table, set: &str) -> Result<(), Error> {
             .and_then(ObjectiveKind::named)
     {
         table.retain(|key, _| key == "kind" || kind.keys().contains(&key));
+        if kind.labels().is_none_or(LabelKind::is_class) {
+            forget_separator(root);
+        }
     }
     Ok(())
+}
+
+/// What stands between the parts of a label cell goes with the kind that reads several.
+fn forget_separator(root: &mut Table) {
+    let data = root.get_mut("data").and_then(Value::as_table_mut);
+    let columns = data.and_then(|data| data.get_mut("columns")?.as_table_mut());
+    if let Some(columns) = columns {
+        columns.remove("label_separator");
+    }
 }
 
 /// Adds the nearest key to serde's "unknown field `x`, expected one of `a`, `b`".

@@ -11,6 +11,7 @@ use sensorium_data::{BadRow, OnError, Place, Row, in_order};
 use sha2::{Digest, Sha256};
 
 use crate::how::{How, Room, Wanted};
+use crate::labels::Label;
 use crate::modalities::{KNOWN, Processors, Samples};
 use crate::registry::Refusal;
 use crate::{Error, Observer};
@@ -30,8 +31,8 @@ pub struct Prepared {
 struct PreparedRow {
     id: String,
     place: Place,
-    /// Its class; none in training rows that are learned from without.
-    label: Option<usize>,
+    /// Its label; none in training rows that are learned from without.
+    label: Option<Label>,
     inputs: Inputs,
     /// A number for the content of its inputs.
     content: u64,
@@ -208,17 +209,12 @@ impl Prepared {
         self.rows.len()
     }
 
-    /// A number for these rows, their classes and their content: another number is other data.
+    /// A number for these rows, their labels and their content: another number is other data.
     pub fn identity(&self) -> String {
         let hash = self.rows.iter().fold(0, |hash, row| {
-            seed::derive(
-                hash,
-                &[
-                    seed::of_name(&row.id),
-                    row.label.map_or(u64::MAX, |label| label as u64),
-                    row.content,
-                ],
-            )
+            let label = row.label.as_ref().map_or(vec![u64::MAX], Label::numbers);
+            let row = [&[seed::of_name(&row.id)], &label[..], &[row.content]].concat();
+            seed::derive(hash, &row)
         });
         format!("{} rows, {hash:016x}", self.rows.len())
     }
@@ -243,20 +239,45 @@ impl Prepared {
         &self.rows[row].place
     }
 
-    /// A row's class, if it has one.
-    pub fn label(&self, row: usize) -> Option<usize> {
-        self.rows[row].label
+    /// A row's label, if it has one.
+    pub fn label(&self, row: usize) -> Option<&Label> {
+        self.rows[row].label.as_ref()
     }
 
-    /// The class of a row that was prepared with its label wanted.
+    /// The class of a row that was prepared with its class wanted.
     ///
     /// # Panics
     /// If it has none.
     pub fn class(&self, row: usize) -> usize {
-        self.label(row).expect("the row's label was wanted")
+        match self.label(row) {
+            Some(Label::Class(class)) => *class,
+            _ => panic!("the row's class was wanted"),
+        }
     }
 
-    /// The rows that have a class.
+    /// Which classes hold of a row that was prepared with several wanted.
+    ///
+    /// # Panics
+    /// If nobody knows.
+    pub fn held(&self, row: usize) -> &[bool] {
+        match self.label(row) {
+            Some(Label::Several(held)) => held,
+            _ => panic!("the row's classes were wanted"),
+        }
+    }
+
+    /// The numbers of a row that was prepared with numbers wanted.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn numbers(&self, row: usize) -> &[f64] {
+        match self.label(row) {
+            Some(Label::Numbers(numbers)) => numbers,
+            _ => panic!("the row's numbers were wanted"),
+        }
+    }
+
+    /// The rows that have a label.
     pub fn labelled(&self) -> Vec<usize> {
         (0..self.len())
             .filter(|row| self.label(*row).is_some())
@@ -310,6 +331,7 @@ impl Prepared {
 mod tests {
     use super::*;
     use crate::Silent;
+    use crate::labels::LabelSet;
     use sensorium_data::Labels;
     use sensorium_text::TextSample;
 
@@ -336,7 +358,7 @@ mod tests {
     }
 
     fn outcome(on_error: OnError) -> Result<Done, Error> {
-        let labels = Labels::given(vec!["a".to_owned()])?;
+        let labels = LabelSet::Classes(Labels::given(vec!["a".to_owned()])?);
         let how = How {
             on_error,
             threads: 2,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::maker;
 use crate::folder::read_text;
 use crate::how::Room;
+use crate::labels::LabelKind;
 use crate::modalities::EncoderConfigs;
 use crate::objective::{ObjectiveConfig, Task};
 use crate::parse::{nearest, parse};
@@ -85,7 +86,7 @@ pub struct DataConfig {
     /// How many training rows of each class keep their label, drawn by the seed; all by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels_per_class: Option<usize>,
-    /// The classes in their order; by default those the rows name.
+    /// The classes in their order, which is what `ordinal` goes by; by default those the rows name, numbers by value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,
     /// Which column holds what.
@@ -185,6 +186,7 @@ impl Recipe {
         self.batch.validate()?;
         self.objective.validate()?;
         self.objective.validate_for(&self.encoders)?;
+        self.validate_labels()?;
         self.encoders
             .validate()
             .map_err(|(table, reason)| format!("encoders.{table}: {reason}"))?;
@@ -221,6 +223,38 @@ impl Recipe {
         self.fusion.validate()?;
         let modalities: Vec<Modality> = self.encoders.modalities().into_iter().collect();
         self.fusion.validate_for(&modalities)
+    }
+}
+
+impl Recipe {
+    /// Refuses what `[data]` says of labels that the objective has no use for.
+    fn validate_labels(&self) -> Result<(), String> {
+        let (kind, labels) = (self.objective.kind, self.objective.kind.labels());
+        let no_effect = |key: &str, why: &str| {
+            Err(format!(
+                "data.{key} has no effect with objective.kind = {:?}, {why}: remove it",
+                kind.name()
+            ))
+        };
+        match labels {
+            Some(LabelKind::Numbers) if self.data.labels.is_some() => {
+                return no_effect("labels", "whose labels are numbers");
+            }
+            Some(LabelKind::Numbers | LabelKind::Several)
+                if self.data.labels_per_class.is_some() =>
+            {
+                return no_effect("labels_per_class", "whose rows are not of one class each");
+            }
+            _ => {}
+        }
+        match (&self.data.columns.label_separator, labels) {
+            (None, _) => Ok(()),
+            (Some(separator), _) if separator.trim().is_empty() => Err(format!(
+                "data.columns.label_separator = {separator:?} parts nothing: use a sign such as \";\""
+            )),
+            (Some(_), Some(LabelKind::Numbers | LabelKind::Several)) => Ok(()),
+            (Some(_), _) => no_effect("columns.label_separator", "which reads one class a cell"),
+        }
     }
 }
 

@@ -2,26 +2,18 @@
 
 use std::path::Path;
 
-use sensorium_core::Source;
 use sensorium_data::Row;
 use sensorium_eval::{
-    Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RunReport, SkippedRow,
-    SplitSummary, render,
+    Curve, DataSummary, KeyValue, RunReport, Scatter, SkippedRow, SplitSummary, render,
 };
 
 use crate::dataset::Dataset;
-use crate::evaluate::Answer;
 use crate::folder::RunFolder;
+use crate::labels::{Answer, LabelSet};
 use crate::prepare::Prepared;
 use crate::session::RunMetrics;
+use crate::shown::examples;
 use crate::{Error, Recipe};
-
-/// How many right and how many wrong answers are shown. Wrong ones teach more.
-const SHOWN_RIGHT: usize = 6;
-const SHOWN_WRONG: usize = 12;
-
-/// The largest file shown in the report, in bytes.
-const LARGEST_SHOWN: u64 = 4 << 20;
 
 /// Draws the report of a finished run.
 pub(crate) fn html(
@@ -32,6 +24,7 @@ pub(crate) fn html(
     answers: &[Answer],
     metrics: &RunMetrics,
 ) -> Result<String, Error> {
+    let metric = metrics.summary().unwrap_or_default().metric;
     let report = RunReport {
         title: recipe.name.clone(),
         subtitle: recipe.about.clone(),
@@ -40,16 +33,22 @@ pub(crate) fn html(
         backend: Some(metrics.backend.clone()),
         facts: facts(metrics),
         test: metrics.test.clone(),
+        multi_label: metrics.multi_label.clone(),
+        regression: metrics.regression.clone(),
+        scatter: scatter(data, test, answers),
         curves: curves(&folder.path().join("metrics.jsonl"))?,
         ablation: metrics.ablation.clone(),
         beside: metrics
             .beside
             .iter()
-            .filter_map(|other| Some((other.name.clone(), other.accuracy?)))
+            .filter_map(|other| Some((other.name.clone(), other.value(metric)?)))
             .collect(),
         search: metrics.search.clone(),
         told: metrics.told.clone(),
-        examples: examples(data, test, answers),
+        examples: data
+            .labels
+            .as_ref()
+            .map_or_else(Vec::new, |labels| examples(labels, test, answers)),
         data: Some(summary(recipe, data)),
         recipe_toml: recipe.to_toml(),
         environment: environment(recipe, metrics),
@@ -82,6 +81,8 @@ fn curves(path: &Path) -> Result<Vec<Curve>, Error> {
     for (name, key) in [
         ("loss", "loss"),
         ("accuracy", "accuracy"),
+        ("mean average precision", "map"),
+        ("mean absolute error", "mae"),
         ("learning rate", "lr"),
         ("gradient norm", "grad_norm"),
     ] {
@@ -104,91 +105,33 @@ fn curves(path: &Path) -> Result<Vec<Curve>, Error> {
         });
         let validated: Vec<(u64, f64)> = validated.collect();
         if !validated.is_empty() {
-            curves.push(Curve::new(format!("valid/{key}"), validated));
+            curves.push(Curve::new(format!("valid/{name}"), validated));
         }
     }
     Ok(curves)
 }
 
-/// The most confident mistakes, and right answers spread over the test rows.
-fn examples(data: &Dataset, test: &Prepared, answers: &[Answer]) -> Vec<Example> {
-    let names = data.class_names();
-    let mut wrong = Vec::new();
-    let mut right = Vec::new();
-    for answer in answers {
-        let ranked = answer.ranked();
-        let entry = (ranked[0].1, answer, ranked.clone());
-        if ranked[0].0 == test.class(answer.row) {
-            right.push(entry);
-        } else {
-            wrong.push(entry);
-        }
-    }
-    wrong.sort_by(|a, b| b.0.total_cmp(&a.0));
-    wrong.truncate(SHOWN_WRONG);
-    let stride = right.len().div_ceil(SHOWN_RIGHT).max(1);
-    let right = right.into_iter().step_by(stride);
-    wrong
-        .into_iter()
-        .chain(right)
-        .map(|(_, answer, ranked)| Example {
-            id: test.id(answer.row).to_owned(),
-            inputs: test
-                .inputs(answer.row)
-                .iter()
-                .filter_map(|(modality, source)| {
-                    Some(ExampleInput {
-                        modality: modality.to_string(),
-                        content: media(source)?,
-                    })
-                })
-                .collect(),
-            target: names[test.class(answer.row)].clone(),
-            top: ranked
-                .iter()
-                .take(3)
-                .map(|(class, p)| (names[*class].clone(), f64::from(*p)))
-                .collect(),
-        })
-        .collect()
+/// Truth against answer, for each number that the model answers with.
+fn scatter(data: &Dataset, test: &Prepared, answers: &[Answer]) -> Vec<Scatter> {
+    let Some(LabelSet::Numbers(numbers)) = &data.labels else {
+        return Vec::new();
+    };
+    let count = numbers.scales.len();
+    let of = |i: usize| Scatter {
+        name: match count {
+            1 => "Test rows".to_owned(),
+            _ => format!("Number {}", i + 1),
+        },
+        points: answers
+            .iter()
+            .map(|answer| (test.numbers(answer.row)[i], answer.numbers[i]))
+            .collect(),
+    };
+    (0..count.min(SHOWN_NUMBERS)).map(of).collect()
 }
 
-/// What a browser can show of a source; by its extension, which is all a browser needs.
-fn media(source: &Source) -> Option<Media> {
-    if let Source::Text(text) = source {
-        return Some(Media::Text(text.to_string()));
-    }
-    let extension = source.extension()?;
-    let bytes = || Some(source.read(LARGEST_SHOWN).ok()?.to_vec());
-    let image = |mime: &str| {
-        Some(Media::Image {
-            mime: mime.to_owned(),
-            bytes: bytes()?,
-        })
-    };
-    let sound = |mime: &str| {
-        Some(Media::Sound {
-            mime: mime.to_owned(),
-            bytes: bytes()?,
-        })
-    };
-    match extension.as_str() {
-        "png" => image("image/png"),
-        "jpg" | "jpeg" => image("image/jpeg"),
-        "gif" => image("image/gif"),
-        "webp" => image("image/webp"),
-        "bmp" => image("image/bmp"),
-        "wav" => sound("audio/wav"),
-        "flac" => sound("audio/flac"),
-        "mp3" => sound("audio/mpeg"),
-        "ogg" | "oga" => sound("audio/ogg"),
-        "aac" => sound("audio/aac"),
-        "m4a" | "mp4" => sound("audio/mp4"),
-        "webm" => sound("audio/webm"),
-        "txt" => Some(Media::Text(String::from_utf8(bytes()?).ok()?)),
-        _ => None,
-    }
-}
+/// The most numbers whose answers are drawn.
+const SHOWN_NUMBERS: usize = 12;
 
 /// What was measured besides classes.
 fn facts(metrics: &RunMetrics) -> Vec<KeyValue> {

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use burn::tensor::activation::softmax;
 use sensorium_core::{Modality, Model, Source};
 use sensorium_data::{BadRow, OnError};
-use sensorium_eval::{Ablation, ClassificationReport};
+use sensorium_eval::{Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Outcome};
 use serde::Serialize;
 
 use crate::dataset::Dataset;
-use crate::evaluate::{Answer, Measure};
+use crate::evaluate::Measure;
 use crate::folder::{LARGEST, ModelConfig, RunFolder, read_json};
 use crate::how::{How, Wanted};
+use crate::labels::{Answer, GIVEN, LabelSet};
 use crate::modalities::{KNOWN, Processors};
 use crate::model::{RecipeModel, build};
 use crate::prepare::{NOTHING, Prepared, prepare};
@@ -25,6 +25,8 @@ use crate::{Error, Observer};
 pub struct SavedModel {
     /// What it was built from, and its classes.
     pub config: ModelConfig,
+    /// What it answers with.
+    pub labels: LabelSet,
     /// The model itself, on its device.
     pub model: RecipeModel,
     /// Prepares its inputs.
@@ -70,10 +72,28 @@ pub struct Measured {
     pub skipped_rows: usize,
     /// Which rows these are, and why each was left out.
     pub skipped: Vec<BadRow>,
-    /// The score with the modalities that stay.
-    pub test: ClassificationReport,
+    /// The score with the modalities that stay, of a model that answers with one class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<ClassificationReport>,
+    /// The same of a model that answers with any number of classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multi_label: Option<MultiLabelReport>,
+    /// The same of a model that answers with numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regression: Option<NumbersReport>,
     /// The score on each set of them.
     pub ablation: Ablation,
+}
+
+impl Measured {
+    fn of(mut self, outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Classes(report) => self.test = Some(report),
+            Outcome::Labels(report) => self.multi_label = Some(report),
+            Outcome::Numbers(report) => self.regression = Some(report),
+        }
+        self
+    }
 }
 
 /// One class and its probability.
@@ -85,6 +105,20 @@ pub struct Scored {
     pub score: f32,
 }
 
+/// What a model answers for one sample.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Prediction {
+    /// Every class with its probability, the most likely first; of a model that answers with numbers none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<Scored>,
+    /// The classes that are likelier than not, in the same order, of a model that answers with any number of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given: Option<Vec<String>>,
+    /// The numbers, of a model that answers with some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<f64>,
+}
+
 impl SavedModel {
     /// Opens the model of a run's folder.
     ///
@@ -92,7 +126,7 @@ impl SavedModel {
     /// If the run is not complete, or its model is broken.
     pub fn open(run: &Path, device: &Device) -> Result<Self, Error> {
         let (config, processors, weights) = opened(run)?;
-        if !config.recipe.objective.kind.has_classes() {
+        let Some(labels) = config.answers(&run.join("model").join("config.json"))? else {
             return Err(Error::folder(
                 run,
                 format!(
@@ -102,11 +136,12 @@ impl SavedModel {
                     run.display()
                 ),
             ));
-        }
-        let model = build(&config.recipe, &processors, config.labels.len(), device)?;
+        };
+        let model = build(&config.recipe, &processors, labels.width(), device)?;
         let model = sensorium_train::import_weights(&model, &weights)?;
         Ok(Self {
             config,
+            labels,
             model,
             processors: Arc::new(processors),
             device: device.clone(),
@@ -139,7 +174,7 @@ impl SavedModel {
                 takes: self.names(),
             });
         }
-        let mut set = Dataset::open(&recipe, data, Some(self.config.labels.clone()))?;
+        let mut set = Dataset::open(&recipe, data, Some(self.labels.clone()))?;
         set.notes.iter().for_each(|line| observer.note(line));
         let names_split = set.table.rows.iter().any(|row| row.split.is_some());
         let part = part.unwrap_or(match data {
@@ -160,16 +195,13 @@ impl SavedModel {
             threads: recipe.batch.n_threads(),
             room: recipe.batch.room(),
         };
-        let labels = set
-            .labels
-            .as_ref()
-            .expect("a model of classes has their names");
-        let done = prepare(rows, &self.processors, Wanted::Label(labels), how, observer)?;
+        let wanted = Wanted::Label(&self.labels);
+        let done = prepare(rows, &self.processors, wanted, how, observer)?;
         for bad in set.bad.iter().chain(&done.bad) {
             observer.note(&format!("left out: {bad}"));
         }
         let measure = Measure {
-            classes: &self.config.labels,
+            labels: &self.labels,
             device: &self.device,
             batch_size: recipe.batch.eval_size,
             threads: how.threads,
@@ -193,22 +225,25 @@ impl SavedModel {
             ));
         }
         skipped.extend(unanswered);
-        Ok(Measured {
+        let measured = Measured {
             data: set.name,
             part,
             dropped: drop.to_vec(),
             skipped_rows: skipped.len(),
             skipped,
             ablation: measure.ablation(&self.model, &done.prepared, &keep, &test, observer)?,
-            test,
-        })
+            test: None,
+            multi_label: None,
+            regression: None,
+        };
+        Ok(measured.of(test))
     }
 
-    /// Answers for one sample: every class with its probability, the most likely first.
+    /// Answers for one sample: every class with its probability, or numbers.
     ///
     /// # Errors
     /// If an input is not the model's, cannot be prepared, or there is none.
-    pub fn predict(&self, inputs: &[(String, Source)]) -> Result<Vec<Scored>, Error> {
+    pub fn predict(&self, inputs: &[(String, Source)]) -> Result<Prediction, Error> {
         let mut by_modality = BTreeMap::new();
         for (name, source) in inputs {
             by_modality.insert(self.takes(name)?, source.clone());
@@ -226,22 +261,21 @@ impl SavedModel {
                 what: modality.to_string(),
                 reason,
             })?;
-        let logits = self
-            .model
-            .run(self.processors.collate(&[samples], &self.device));
-        let probabilities = softmax(logits, 1).into_data();
-        let mut scored: Vec<Scored> = self
-            .config
-            .labels
-            .iter()
-            .zip(probabilities.iter::<f32>())
-            .map(|(label, score)| Scored {
-                label: label.clone(),
-                score,
-            })
-            .collect();
-        scored.sort_by(|a, b| b.score.total_cmp(&a.score));
-        Ok(scored)
+        let batch = self.processors.collate(&[samples], &self.device);
+        let mut answers = self.labels.answers(self.model.run(batch), &[0]);
+        let answer = answers.pop().expect("a sample was asked about");
+        let scored = |(class, score): (usize, f32)| Scored {
+            label: self.labels.names()[class].clone(),
+            score,
+        };
+        let scores: Vec<Scored> = answer.ranked().into_iter().map(scored).collect();
+        let several = matches!(self.labels, LabelSet::Several { .. });
+        let given = scores.iter().filter(|one| one.score > GIVEN);
+        Ok(Prediction {
+            given: several.then(|| given.map(|one| one.label.clone()).collect()),
+            scores,
+            numbers: answer.numbers,
+        })
     }
 
     /// The modality of this name, if the model takes it.

@@ -8,26 +8,30 @@ use sensorium_train::{BoxError, Learner, Scores, Supervised, Validate};
 
 use crate::Silent;
 use crate::evaluate::Measure;
+use crate::labels::LabelSet;
 use crate::model::RecipeModel;
-use crate::objective::{ClassObjective, SemiLearner};
+use crate::objective::{ClassObjective, SemiLearner, TargetObjective};
 use crate::prepare::Prepared;
 
-/// What is measured; the first chooses the best weights unless the recipe names another.
-pub(crate) const METRICS: [&str; 3] = ["accuracy", "macro_f1", "loss"];
-
-/// What learns to answer with a class.
-pub(crate) trait Classifies: Learner {
+/// What learns to answer.
+pub(crate) trait Answers: Learner {
     /// What is judged and kept of it.
     fn trained(&self) -> &RecipeModel;
 }
 
-impl Classifies for Supervised<RecipeModel, ClassObjective> {
+impl Answers for Supervised<RecipeModel, ClassObjective> {
     fn trained(&self) -> &RecipeModel {
         &self.model
     }
 }
 
-impl Classifies for SemiLearner {
+impl Answers for Supervised<RecipeModel, TargetObjective> {
+    fn trained(&self) -> &RecipeModel {
+        &self.model
+    }
+}
+
+impl Answers for SemiLearner {
     fn trained(&self) -> &RecipeModel {
         self.judged()
     }
@@ -36,37 +40,26 @@ impl Classifies for SemiLearner {
 /// Measures on the validation rows.
 pub(crate) struct Validation {
     pub rows: Prepared,
-    pub classes: Vec<String>,
+    pub labels: LabelSet,
     pub of: BTreeSet<Modality>,
     pub device: Device,
     pub batch_size: usize,
     pub threads: usize,
 }
 
-impl<L: Classifies> Validate<L> for Validation {
+impl<L: Answers> Validate<L> for Validation {
     fn validate(&mut self, learner: &L, _epoch: usize) -> Result<Scores, BoxError> {
         if self.rows.is_empty() {
             return Ok(Scores::default());
         }
         let measure = Measure {
-            classes: &self.classes,
+            labels: &self.labels,
             device: &self.device,
             batch_size: self.batch_size,
             threads: self.threads,
         };
         // Validation between epochs is short; its progress is not shown.
         let answers = measure.answers(learner.trained(), &self.rows, &self.of, &mut Silent)?;
-        let report = measure.count(&self.rows, &answers)?;
-        let surprise =
-            |row: usize, p: &[f32]| -f64::from(p[self.rows.class(row)].max(f32::MIN_POSITIVE)).ln();
-        let loss: f64 = answers
-            .iter()
-            .map(|a| surprise(a.row, &a.probabilities))
-            .sum();
-        let [accuracy, macro_f1, mean_loss] = METRICS;
-        Ok(Scores::default()
-            .higher(accuracy, report.accuracy.unwrap_or(0.0))
-            .higher(macro_f1, report.macro_f1().unwrap_or(0.0))
-            .lower(mean_loss, loss / answers.len().max(1) as f64))
+        Ok(self.labels.validation(&self.rows, &answers)?)
     }
 }

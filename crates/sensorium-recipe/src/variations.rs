@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sensorium_data::SEPARATOR;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -106,6 +107,9 @@ impl Recipe {
         // Labels have no say, and one way to say how long takes the place of the other.
         if let Some(Value::Table(data)) = table.get_mut("data") {
             data.remove("labels_per_class");
+            if let Some(Value::Table(columns)) = data.get_mut("columns") {
+                columns.remove("label_separator");
+            }
         }
         if let (Some(Value::Table(train)), true) =
             (table.get_mut("train"), stage.train.contains_key("epochs"))
@@ -172,17 +176,27 @@ impl Recipe {
 
     /// The recipe with its objective's defaults written out.
     pub(crate) fn resolved(&self) -> Self {
-        Self {
+        let mut recipe = Self {
             objective: self.objective.resolved(),
             ..self.clone()
+        };
+        if self
+            .objective
+            .kind
+            .labels()
+            .is_some_and(|labels| !labels.is_class())
+        {
+            let separator = &mut recipe.data.columns.label_separator;
+            separator.get_or_insert_with(|| SEPARATOR.to_owned());
         }
+        recipe
     }
 
     /// What stands in its file, without what has no say.
     pub(crate) fn table(&self) -> Table {
         match Value::try_from(self) {
             Ok(Value::Table(mut table)) => {
-                if !self.objective.kind.has_classes() {
+                if self.objective.kind.labels().is_none() {
                     table.remove("fusion");
                     table.remove("head");
                 }

@@ -86,14 +86,17 @@ fn other_data_without_splits_is_measured_whole() {
     let measured = model
         .measure(Some(&other), None, &[], skip, &mut Silent)
         .unwrap();
-    assert_eq!((measured.part, measured.test.n), (Part::All, 2));
+    assert_eq!(
+        (measured.part, measured.test.as_ref().unwrap().n),
+        (Part::All, 2)
+    );
     assert_eq!((measured.skipped_rows, measured.skipped.len()), (1, 1));
     assert_eq!(measured.skipped[0].place.row, 4);
     let json = serde_json::to_value(&measured).unwrap();
     assert_eq!(json["part"], "all");
     assert_eq!(json["skipped"][0]["place"]["row"], 4);
     let own = model.measure(None, None, &[], None, &mut Silent).unwrap();
-    assert_eq!((own.part, own.test.n), (Part::Test, 4));
+    assert_eq!((own.part, own.test.unwrap().n), (Part::Test, 4));
 }
 
 #[test]
@@ -133,7 +136,7 @@ fn other_data_is_learned_from_and_not_tested_on() {
     let model = SavedModel::open(&out, &Device::flex()).unwrap();
     let rows_of = |part| {
         let measured = model.measure(None, Some(part), &[], None, &mut Silent);
-        measured.unwrap().test.n
+        measured.unwrap().test.unwrap().n
     };
     assert_eq!((rows_of(Part::Train), rows_of(Part::Test)), (8, 4));
 

@@ -101,6 +101,11 @@ fn answers(run: &Path, device: &Device) {
     let model = SavedModel::open(run, device).expect("a model");
     let sound = Source::path(fixture("ready-sounds/noise.wav"));
     let scores = model.predict(&[("audio".to_owned(), sound)]);
-    let sum: f32 = scores.expect("an answer").iter().map(|s| s.score).sum();
+    let sum: f32 = scores
+        .expect("an answer")
+        .scores
+        .iter()
+        .map(|s| s.score)
+        .sum();
     assert!((sum - 1.0).abs() < 1e-5, "{sum}");
 }

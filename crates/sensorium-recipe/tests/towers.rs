@@ -71,7 +71,7 @@ fn ask(model: &SavedModel) -> Vec<Scored> {
         ("text".to_owned(), Source::text("it is odd")),
         ("image".to_owned(), Source::path(picture("exact.png"))),
     ];
-    model.predict(&inputs).expect("an answer")
+    model.predict(&inputs).expect("an answer").scores
 }
 
 /// How many of the encoders' parameters are unlike those of an untrained model's.

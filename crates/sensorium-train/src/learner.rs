@@ -64,12 +64,9 @@ impl Tally {
     }
 }
 
-/// A model that learns classes from labelled batches. Parameter paths begin with `model` and `objective`.
+/// A model that learns from labelled batches. Parameter paths begin with `model` and `objective`.
 #[derive(Module, Debug)]
-pub struct Supervised<
-    M: Model<Output = Logits>,
-    O: Objective<Output = Logits, Target = Tensor<1, Int>>,
-> {
+pub struct Supervised<M: Model<Output = Logits>, O: Objective<Output = Logits>> {
     /// What is to be trained.
     pub model: M,
     /// What it is to become good at.
@@ -79,7 +76,7 @@ pub struct Supervised<
 impl<M, O> Supervised<M, O>
 where
     M: Model<Output = Logits>,
-    O: Objective<Output = Logits, Target = Tensor<1, Int>>,
+    O: Objective<Output = Logits>,
 {
     /// Puts both together.
     pub fn new(model: M, objective: O) -> Self {
@@ -90,18 +87,18 @@ where
 impl<M, O> Learner for Supervised<M, O>
 where
     M: Model<Output = Logits>,
-    O: Objective<Output = Logits, Target = Tensor<1, Int>>,
+    O: Objective<Output = Logits>,
 {
-    type Batch = (M::Batch, Tensor<1, Int>);
+    type Batch = (M::Batch, O::Target);
 
-    fn learn(&self, (batch, classes): Self::Batch) -> Learned {
+    fn learn(&self, (batch, target): Self::Batch) -> Learned {
         let mut losses = Losses::default();
         let logits = self.model.run_with(batch, &mut losses);
-        let tally = Tally::of_classes(logits.clone(), classes.clone());
-        let loss = self.objective.loss(logits, classes);
+        let tally = self.objective.tally(&logits, &target);
+        let loss = self.objective.loss(logits, target);
         Learned {
             loss: loss.and(losses),
-            tally: Some(tally),
+            tally,
         }
     }
 }

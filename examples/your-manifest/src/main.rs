@@ -52,8 +52,8 @@ fn run(dir: &Path) -> Result<f64, Box<dyn Error>> {
     let answer = model.predict(&[("text".to_owned(), Source::text("a wonderful soup"))])?;
     println!(
         "\"a wonderful soup\" is {} ({:.0} %)",
-        answer[0].label,
-        100.0 * answer[0].score
+        answer.scores[0].label,
+        100.0 * answer.scores[0].score
     );
     Ok(finished.metrics.accuracy().unwrap_or(0.0))
 }

@@ -1,6 +1,5 @@
 //! `sensorium eval`: a trained model on a part of its data, or on other data.
 
-use sensorium_eval::text_table;
 use sensorium_recipe::{Part, SavedModel};
 
 use crate::args::{Common, EvalArgs, SplitArg};
@@ -22,7 +21,12 @@ pub fn run(args: &EvalArgs, common: &Common) -> anyhow::Result<()> {
     if common.json {
         return screen::json(&measured);
     }
-    let mut text = text_table(Some(&measured.test), Some(&measured.ablation));
+    let mut text = screen::measured(
+        measured.test.as_ref(),
+        measured.multi_label.as_ref(),
+        measured.regression.as_ref(),
+        Some(&measured.ablation),
+    );
     if measured.skipped_rows > 0 {
         text.push_str(&format!(
             "\n{} rows left out (--json lists them)",

@@ -1,7 +1,7 @@
 //! `sensorium predict`: one answer from a trained model.
 
 use sensorium_core::Source;
-use sensorium_recipe::SavedModel;
+use sensorium_recipe::{Prediction, SavedModel, Scored};
 
 use crate::args::{Common, PredictArgs};
 use crate::{Misuse, screen};
@@ -11,24 +11,40 @@ pub fn run(args: &PredictArgs, common: &Common) -> anyhow::Result<()> {
     let inputs = inputs(args)?;
     let device = sensorium_runtime::open(common.backend)?;
     let model = SavedModel::open(&args.run, &device)?;
-    let mut scores = model.predict(&inputs)?;
-    scores.truncate(args.top_k);
+    let mut answer = model.predict(&inputs)?;
+    answer.scores.truncate(args.top_k);
     if common.json {
         let given: Vec<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
-        return screen::json(&serde_json::json!({
-            "results": [{ "input": given, "scores": scores }],
-        }));
+        let mut result = serde_json::json!({ "input": given });
+        if let serde_json::Value::Object(answer) = serde_json::to_value(&answer)? {
+            answer
+                .into_iter()
+                .for_each(|(key, value)| result[key] = value);
+        }
+        return screen::json(&serde_json::json!({ "results": [result] }));
     }
-    let width = scores
+    screen::text(&lines(&answer).join("\n"))
+}
+
+/// A line an answer: classes with their probability, of several those marked that are given, or numbers.
+fn lines(answer: &Prediction) -> Vec<String> {
+    let width = answer
+        .scores
         .iter()
         .map(|s| s.label.chars().count())
         .max()
         .unwrap_or(0);
-    let lines: Vec<String> = scores
-        .iter()
-        .map(|s| format!("{:<width$}  {:>5.1}%", s.label, 100.0 * s.score))
-        .collect();
-    screen::text(&lines.join("\n"))
+    let is_given = |label: &String| answer.given.as_ref().is_some_and(|g| g.contains(label));
+    let line = |s: &Scored| {
+        let mark = if is_given(&s.label) { "  ✓" } else { "" };
+        format!("{:<width$}  {:>5.1}%{mark}", s.label, 100.0 * s.score)
+    };
+    let numbers = answer.numbers.iter().map(|number| {
+        // A network of 32-bit numbers knows no more digits than these.
+        let size = number.abs().max(1e-9).log10().floor() as i32;
+        format!("{number:.*}", (5 - size).clamp(0, 9) as usize)
+    });
+    answer.scores.iter().map(line).chain(numbers).collect()
 }
 
 fn inputs(args: &PredictArgs) -> anyhow::Result<Vec<(String, Source)>> {

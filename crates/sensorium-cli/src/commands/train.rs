@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use sensorium_data::OnError;
-use sensorium_eval::{group_table, search_table, text_table, told_table};
+use sensorium_eval::{Metric, group_table, search_table, told_table};
 use sensorium_recipe::{
     Finished, LeftOut, Options, Recipe, RunMetrics, holds_left_out, leave_out, resume,
     resume_left_out,
@@ -100,7 +100,13 @@ impl From<OnErrorArg> for OnError {
 
 fn describe(finished: &Finished) -> String {
     let metrics = &finished.metrics;
-    let mut text = text_table(metrics.test.as_ref(), metrics.ablation.as_ref());
+    let ablation = metrics.ablation.as_ref();
+    let mut text = screen::measured(
+        metrics.test.as_ref(),
+        metrics.multi_label.as_ref(),
+        metrics.regression.as_ref(),
+        ablation,
+    );
     text.truncate(text.trim_end().len());
     for part in [
         search_table(&metrics.search),
@@ -153,16 +159,25 @@ fn beside(metrics: &RunMetrics) -> String {
     let mut text = String::new();
     for other in &metrics.beside {
         let width = widest.unwrap_or(0);
-        let (Some(own), Some(accuracy)) = (metrics.accuracy(), other.accuracy) else {
+        let own = metrics.summary().unwrap_or_default();
+        let (Some(value), Some(found)) = (own.value, other.value(own.metric)) else {
             continue;
         };
-        let _ = writeln!(
-            text,
-            "beside  {:width$}  accuracy {:5.1} %, this run {:+.1} points",
-            other.name,
-            100.0 * accuracy,
-            100.0 * (own - accuracy),
-        );
+        let (name, apart) = (own.metric.name(), value - found);
+        let _ = match own.metric {
+            Metric::R2 => writeln!(
+                text,
+                "beside  {:width$}  {name} {found:.3}, this run {apart:+.3}",
+                other.name
+            ),
+            _ => writeln!(
+                text,
+                "beside  {:width$}  {name} {:5.1} %, this run {:+.1} points",
+                other.name,
+                100.0 * found,
+                100.0 * apart
+            ),
+        };
     }
     text
 }

@@ -50,14 +50,20 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Takes a row's cells; empty ones are not there.
-    pub(super) fn take(&mut self, line: u64, mut cells: BTreeMap<String, String>) {
+    /// Takes a row's cells; empty ones are not there, nor what is said to be nothing.
+    pub(super) fn take(&mut self, line: u64, cells: BTreeMap<String, Option<String>>) {
         for name in cells.keys() {
             if !self.seen.contains(name) {
                 self.seen.insert(name.clone());
             }
         }
-        cells.retain(|_, cell| !cell.trim().is_empty());
+        let columns = self.columns;
+        let may_be_empty = |name: &str| columns.empty_labels && name == columns.label;
+        let cells: BTreeMap<String, String> = cells
+            .into_iter()
+            .filter_map(|(name, cell)| Some((name, cell?)))
+            .filter(|(name, cell)| !cell.trim().is_empty() || may_be_empty(name))
+            .collect();
         if cells.is_empty() {
             return self.bad(line, "", "the row is empty");
         }

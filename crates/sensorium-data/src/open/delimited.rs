@@ -77,11 +77,11 @@ pub(super) fn read(
             );
             continue;
         }
-        let cells: Result<BTreeMap<String, String>, &String> = names
+        let cells: Result<BTreeMap<String, Option<String>>, &String> = names
             .iter()
             .zip(record.iter())
             .map(|(name, cell)| match std::str::from_utf8(cell) {
-                Ok(cell) => Ok((name.clone(), cell.to_owned())),
+                Ok(cell) => Ok((name.clone(), Some(cell.to_owned()))),
                 Err(_) => Err(name),
             })
             .collect();

@@ -83,8 +83,8 @@ pub(super) fn read_line(
     }
 }
 
-/// An object's values as texts. Nested values, which no column can hold, are kept as JSON.
-fn cells(text: &str) -> Result<BTreeMap<String, String>, String> {
+/// An object's values as texts, and none for `null`. Nested values are kept as JSON.
+fn cells(text: &str) -> Result<BTreeMap<String, Option<String>>, String> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
     let Value::Object(object) = value else {
@@ -96,9 +96,9 @@ fn cells(text: &str) -> Result<BTreeMap<String, String>, String> {
         .into_iter()
         .map(|(key, value)| {
             let cell = match value {
-                Value::Null => String::new(),
-                Value::String(text) => text,
-                other => other.to_string(),
+                Value::Null => None,
+                Value::String(text) => Some(text),
+                other => Some(other.to_string()),
             };
             (key, cell)
         })

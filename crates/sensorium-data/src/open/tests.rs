@@ -71,6 +71,34 @@ fn every_kind_of_manifest_is_read_alike() {
 }
 
 #[test]
+fn an_empty_label_is_one_where_it_may_be_and_nothing_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let csv = dir.path().join("m.csv");
+    std::fs::write(&csv, "text,label\nhi,\nho,a;b\n").unwrap();
+    let jsonl = dir.path().join("m.jsonl");
+    let lines = r#"{"text": "hi", "label": ""}
+{"text": "ho", "label": ["a", "b"]}
+{"text": "hu", "label": null}
+{"text": "he", "label": []}"#;
+    std::fs::write(&jsonl, lines).unwrap();
+    for empty_labels in [true, false] {
+        let columns = Columns {
+            empty_labels,
+            ..columns()
+        };
+        let labels = |path: &Path| {
+            let rows = open(path, &columns, OnError::Fail).unwrap().table.rows;
+            rows.into_iter().map(|row| row.label).collect::<Vec<_>>()
+        };
+        let empty = empty_labels.then(String::new);
+        let of = |text: &str| Some(text.to_owned());
+        assert_eq!(labels(&csv), [empty.clone(), of("a;b")]);
+        let list = of("[\"a\",\"b\"]");
+        assert_eq!(labels(&jsonl), [empty, list, None, of("[]")]);
+    }
+}
+
+#[test]
 fn bad_rows_are_named_or_left_out() {
     let manifest = "id,image,label,split\n1,a.png,cat,train\n2,b.png,cat,train\n1,a.png,cat,train\n3,a.png,cat,later\n4,,cat,\n5,a.png\n";
     check(

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 mod probabilities;
 mod report;
 
-pub use report::{Averaged, ClassScores, ClassificationReport, TopK};
+pub use report::{Averaged, ClassScores, ClassificationReport, OrderScores, TopK};
 
 use crate::{Confusion, Error, wilson};
 
@@ -171,6 +171,7 @@ impl Classification {
             average_precision: None,
             brier: None,
             calibration: None,
+            order: None,
             classes: per_class,
             confusion: self.confusion.clone(),
         }

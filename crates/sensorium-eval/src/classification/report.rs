@@ -41,6 +41,9 @@ pub struct ClassificationReport {
     pub brier: Option<f64>,
     /// Whether answers are right as often as the model is sure of them, with the expected calibration error.
     pub calibration: Option<CalibrationReport>,
+    /// How far off answers are, of classes that have an order; see [`with_order`](Self::with_order).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderScores>,
     /// One entry a class, in the order of the labels.
     pub classes: Vec<ClassScores>,
     /// Who was taken for whom.
@@ -48,6 +51,16 @@ pub struct ClassificationReport {
 }
 
 impl ClassificationReport {
+    /// The same, for classes that have an order: that of the labels.
+    #[must_use]
+    pub fn with_order(mut self) -> Self {
+        self.order = Some(OrderScores {
+            rank_error: self.confusion.rank_error(),
+            weighted_kappa: self.confusion.quadratic_kappa(),
+        });
+        self
+    }
+
     /// The macro F1, the one number that counts rare classes as much as common ones.
     pub fn macro_f1(&self) -> Option<f64> {
         self.macro_.map(|average| average.f1)
@@ -57,6 +70,15 @@ impl ClassificationReport {
     pub fn labels(&self) -> impl ExactSizeIterator<Item = &str> {
         self.classes.iter().map(|class| class.label.as_str())
     }
+}
+
+/// How far off answers are, of classes that have an order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OrderScores {
+    /// Mean absolute error in ranks: how many classes an answer is away from the truth.
+    pub rank_error: Option<f64>,
+    /// Cohen's kappa with quadratic weights; undefined where truth and answers are one and the same class.
+    pub weighted_kappa: Option<f64>,
 }
 
 /// Share of samples whose true class is among the `k` highest scores.

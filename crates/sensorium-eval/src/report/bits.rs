@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use crate::Metric;
+
 /// How many distinct colours the style sheet has for modalities.
 const COLOURS: usize = 8;
 
@@ -13,6 +15,15 @@ pub(super) fn section(id: &str, heading: &str, lead: &str, body: Markup) -> Mark
             @if !lead.is_empty() { p.lead { (lead) } }
             (body)
         }
+    }
+}
+
+/// A metric as a heading.
+pub(super) fn title(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Accuracy => "Accuracy",
+        Metric::MeanAveragePrecision => "Mean average precision",
+        Metric::R2 => "R²",
     }
 }
 

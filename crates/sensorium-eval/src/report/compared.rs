@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::bits::{bar, section};
-use super::scale::{count, percent, points};
+use super::bits::{bar, section, title};
+use super::scale::{count, percent};
 use super::types::RunReport;
 use crate::compared::sorted;
 
@@ -11,20 +11,21 @@ pub(super) fn beside(report: &RunReport) -> Option<Markup> {
     if report.beside.is_empty() {
         return None;
     }
-    let own = report.test.as_ref().and_then(|test| test.accuracy);
+    let summary = report.summary().unwrap_or_default();
+    let (own, metric) = (summary.value, summary.metric);
     let body = html! {
         div.card.scroll { table {
-            thead { tr { th scope="col" { "" } th.num scope="col" { "Accuracy" } th.num scope="col" { "This run is above it by" } } }
+            thead { tr { th scope="col" { "" } th.num scope="col" { (title(metric)) } th.num scope="col" { "This run is above it by" } } }
             tbody {
                 @if let Some(own) = own { tr {
                     th scope="row" { "this run" }
-                    td.num.score { (bar(own, "score")) span { (percent(own)) } }
+                    td.num.score { (bar(own, "score")) span { (metric.spelled(own)) } }
                     td.num {}
                 } }
-                @for (name, accuracy) in &report.beside { tr {
+                @for (name, value) in &report.beside { tr {
                     th scope="row" { (name) }
-                    td.num.score { (bar(*accuracy, "score")) span { (percent(*accuracy)) } }
-                    td.num { @if let Some(own) = own { (points(own - accuracy)) " points" } }
+                    td.num.score { (bar(*value, "score")) span { (metric.spelled(*value)) } }
+                    td.num { @if let Some(own) = own { (metric.apart(own - value)) (metric.unit()) } }
                 } }
             }
         } }

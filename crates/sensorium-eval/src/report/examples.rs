@@ -38,14 +38,19 @@ pub(super) fn examples(report: &RunReport, options: &RenderOptions) -> Option<Ma
     let body = html! {
         @for (heading, group) in [("Wrong", &wrong[..wrong_shown]), ("Right", &right[..right_shown])] {
             @if !group.is_empty() {
-                h3 { (heading) }
+                // How far off a number may be is nothing that a report knows.
+                @if report.regression.is_none() { h3 { (heading) } }
                 div.examples { @for example in group { (cards.card(example)) } }
             }
         }
     };
     let lead = format!(
-        "{} of the test split, with the model's best answers.",
-        counted((wrong_shown + right_shown) as u64, "sample")
+        "{} of the test split, with {}.",
+        counted((wrong_shown + right_shown) as u64, "sample"),
+        match report.regression {
+            Some(_) => "the model's answer: the farthest off first, then some of all",
+            None => "the model's best answers",
+        }
     );
     Some(section("examples", "Examples", &lead, body))
 }
@@ -73,17 +78,29 @@ struct Cards<'a> {
 impl Cards<'_> {
     fn card(&mut self, example: &Example) -> Markup {
         let right = example.is_right();
+        let judged = match (&example.answer, right) {
+            (Some(_), _) => "",
+            (None, true) => "right",
+            (None, false) => "wrong",
+        };
+        let is_true = |label: &String| match &example.several {
+            Some((truths, _)) => truths.contains(label),
+            None => *label == example.target,
+        };
         html! {
-            article class={ "card example " (if right { "right" } else { "wrong" }) } {
+            article class={ "card example " (judged) } {
                 @for input in &example.inputs { (self.input(input, &example.id)) }
                 p.truth {
-                    span.mark aria-hidden="true" { (if right { "✓" } else { "✗" }) }
-                    span.hide { (if right { "Right. " } else { "Wrong. " }) }
+                    @if example.answer.is_none() {
+                        span.mark aria-hidden="true" { (if right { "✓" } else { "✗" }) }
+                        span.hide { (if right { "Right. " } else { "Wrong. " }) }
+                    }
                     "truth " b { (example.target) }
+                    @if let Some(answer) = &example.answer { ", answer " b { (answer) } }
                 }
                 ol.answers {
                     @for (label, probability) in example.top.iter().take(MOST_ANSWERS) {
-                        li class=(if *label == example.target { "target" } else { "" }) {
+                        li class=(if is_true(label) { "target" } else { "" }) {
                             span.label title=(label) { (label) }
                             (bar(*probability, "p"))
                             span.num { (percent(*probability)) }

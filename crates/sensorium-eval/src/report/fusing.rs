@@ -3,10 +3,10 @@
 
 use maud::{Markup, html};
 
-use super::bits::{bar, colour, joined, section, width};
-use super::scale::{count, percent, points};
+use super::bits::{bar, colour, joined, section, title, width};
+use super::scale::{count, percent, significant};
 use super::types::RunReport;
-use crate::{Ablation, AblationRow};
+use crate::{Ablation, AblationRow, Metric};
 
 /// More subsets than this are folded away.
 const MOST_ROWS: usize = 24;
@@ -15,13 +15,14 @@ const MOST_STRANDS: usize = 6;
 
 /// Each modality alone on the left, all of them together on the right.
 pub(super) fn strands(ablation: &Ablation) -> Option<Markup> {
-    let whole = ablation.whole()?.accuracy?;
+    let metric = ablation.metric;
+    let whole = ablation.whole()?.value(metric)?;
     let alone = |name: &String| {
         let row = ablation
             .rows
             .iter()
             .find(|row| row.modalities == [name.clone()])?;
-        Some((name.clone(), row.accuracy?))
+        Some((name.clone(), row.value(metric)?))
     };
     let singles: Vec<(String, f64)> = ablation.modalities.iter().filter_map(alone).collect();
     if !(2..=MOST_STRANDS).contains(&singles.len()) || singles.len() != ablation.modalities.len() {
@@ -31,28 +32,29 @@ pub(super) fn strands(ablation: &Ablation) -> Option<Markup> {
     let height = 2.0 * middle;
     let told: Vec<String> = singles
         .iter()
-        .map(|(name, accuracy)| format!("{name} alone {}", percent(*accuracy)))
+        .map(|(name, value)| format!("{name} alone {}", metric.spelled(*value)))
         .collect();
     let label = format!(
-        "Test accuracy: {}; together {}",
+        "Test {}: {}; together {}",
+        metric.name(),
         told.join(", "),
-        percent(whole)
+        metric.spelled(whole)
     );
     Some(html! {
         svg.strands viewBox={ "0 0 400 " (height) } role="img" aria-label=(label) {
-            @for (i, (name, accuracy)) in singles.iter().enumerate() {
+            @for (i, (name, value)) in singles.iter().enumerate() {
                 @let y = gap / 2.0 + gap * i as f64;
                 // Side by side where they meet, so that none hides another.
                 @let end = middle + (i as f64 - (singles.len() - 1) as f64 / 2.0) * 3.0;
                 g class=(colour(&ablation.modalities, name)) {
-                    path d={ "M112 " (y) "C190 " (y) " 180 " (end) " 262 " (end) } style={ "stroke-width:" (format!("{:.1}", 1.5 + 5.0 * accuracy)) } {}
+                    path d={ "M112 " (y) "C190 " (y) " 180 " (end) " 262 " (end) } style={ "stroke-width:" (format!("{:.1}", 1.5 + 5.0 * value.clamp(0.0, 1.0))) } {}
                     circle cx="112" cy=(y) r="5" {}
                 }
-                text.value x="98" y=(y + 1.0) text-anchor="end" { (percent(*accuracy)) }
+                text.value x="98" y=(y + 1.0) text-anchor="end" { (metric.spelled(*value)) }
                 text.name x="98" y=(y + 16.0) text-anchor="end" { (clip(name, 16)) }
             }
             circle.joint cx="266" cy=(middle) r="9" {}
-            text.whole x="286" y=(middle + 4.0) { (percent(whole)) }
+            text.whole x="286" y=(middle + 4.0) { (metric.spelled(whole)) }
             text.name x="287" y=(middle + 22.0) { "together" }
         }
     })
@@ -75,15 +77,19 @@ pub(super) fn fusing(report: &RunReport) -> Option<Markup> {
     let rows = ablation.sorted();
     let chance = report.test.as_ref().and_then(|test| test.majority_share);
     let lead = if rows.iter().all(|row| row.n == rows[0].n) {
-        "The same model on the same samples, given only some of what it can take. The whisker is the 95 % interval."
+        "The same model on the same samples, given only some of what it can take."
     } else {
-        "The same model given only some of what it can take, on the n samples that have any of it. \
-         The whisker is the 95 % interval."
+        "The same model given only some of what it can take, on the n samples that have any of it."
+    };
+    let whiskers = rows.iter().any(|row| row.accuracy_interval.is_some());
+    let lead = &match whiskers {
+        true => format!("{lead} The whisker is the 95 % interval."),
+        false => lead.to_owned(),
     };
     let (shown, folded) = rows.split_at(rows.len().min(MOST_ROWS));
     let body = html! {
         div.card {
-            div.subsets role="table" aria-label="Accuracy for each subset of modalities" {
+            div.subsets role="table" aria-label={ (title(ablation.metric)) " for each subset of modalities" } {
                 (head(ablation))
                 @for row in shown { (subset(ablation, row, chance)) }
             }
@@ -106,15 +112,27 @@ fn head(ablation: &Ablation) -> Markup {
         div.subset.head role="row" {
             span role="columnheader" { @if ablation.modalities.len() > 1 { "Given" } @else { "Modality" } }
             span role="columnheader" {}
-            span.num role="columnheader" { "Accuracy" }
-            span.num role="columnheader" { "Macro F1" }
+            span.num role="columnheader" { (heading(ablation.metric)) }
+            span.num role="columnheader" { @if ablation.metric == Metric::R2 { "MAE" } @else { "Macro F1" } }
             span.num.n role="columnheader" { "n" }
         }
     }
 }
 
+/// A metric above a narrow column.
+fn heading(metric: Metric) -> &'static str {
+    match metric {
+        Metric::MeanAveragePrecision => "mAP",
+        other => title(other),
+    }
+}
+
 fn subset(ablation: &Ablation, row: &AblationRow, chance: Option<f64>) -> Markup {
-    let whole = row.modalities == ablation.modalities;
+    let (whole, metric) = (row.modalities == ablation.modalities, ablation.metric);
+    let second = |value: f64| match metric {
+        Metric::R2 => significant(value),
+        _ => format!("{value:.3}"),
+    };
     html! {
         div class={ "subset" @if whole { " whole" } } role="row" {
             span.given role="rowheader" {
@@ -126,22 +144,23 @@ fn subset(ablation: &Ablation, row: &AblationRow, chance: Option<f64>) -> Markup
                 (joined(&row.modalities))
             }
             span.track role="cell" aria-hidden="true" {
-                @if let Some(accuracy) = row.accuracy {
-                    span class={ "fill" @if whole { " whole" } } style={ "width:" (width(accuracy)) "%" } {}
+                @if let Some(value) = row.value(metric) {
+                    span class={ "fill" @if whole { " whole" } } style={ "width:" (width(value)) "%" } {}
                 }
                 @if let Some(interval) = row.accuracy_interval {
                     span.whisker style={ "left:" (width(interval.low)) "%;width:" (width(interval.high - interval.low)) "%" } {}
                 }
                 @if let Some(chance) = chance { span.chance style={ "left:" (width(chance)) "%" } {} }
             }
-            span.num.strong role="cell" { (row.accuracy.map_or("–".into(), percent)) }
-            span.num role="cell" { (row.macro_f1.map_or("–".into(), |f1| format!("{f1:.3}"))) }
+            span.num.strong role="cell" { (row.value(metric).map_or("–".into(), |value| metric.spelled(value))) }
+            span.num role="cell" { (row.second().map_or("–".into(), second)) }
             span.num.n role="cell" { (count(row.n)) }
         }
     }
 }
 
 fn contributions(ablation: &Ablation) -> Markup {
+    let metric = ablation.metric;
     let mut found = ablation.contributions();
     found.sort_by(|a, b| b.adds.total_cmp(&a.adds));
     let largest = found
@@ -155,11 +174,11 @@ fn contributions(ablation: &Ablation) -> Markup {
                 @for one in &found {
                     div class={ "card add " (colour(&ablation.modalities, &one.modality)) } {
                         p.name { i {} (one.modality) }
-                        p.big { (points(one.adds)) small { " points" } }
+                        p.big { (metric.apart(one.adds)) small { (metric.unit()) } }
                         (bar(one.adds.abs() / largest, if one.adds < 0.0 { "loss" } else { "gain" }))
                         p.note {
-                            "without it " (percent(one.without))
-                            @if let Some(alone) = one.alone { ", alone " (percent(alone)) }
+                            "without it " (metric.spelled(one.without))
+                            @if let Some(alone) = one.alone { ", alone " (metric.spelled(alone)) }
                         }
                     }
                 }

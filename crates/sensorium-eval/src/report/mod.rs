@@ -7,16 +7,18 @@ mod classes;
 mod compared;
 mod examples;
 mod fusing;
+mod labels;
 mod media;
+mod numbers;
 mod page;
 mod provenance;
 mod scale;
 mod series;
 mod types;
 
-pub(crate) use scale::percent;
+pub(crate) use scale::{percent, points, significant};
 pub use types::{
-    Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport,
+    Curve, DataSummary, Example, ExampleInput, KeyValue, Media, RenderOptions, RunReport, Scatter,
     SkippedRow, SplitSummary,
 };
 

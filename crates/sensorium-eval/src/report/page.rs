@@ -3,10 +3,12 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::bits::width;
-use super::scale::{count, duration, magnitude, percent};
+use super::scale::{count, duration, magnitude, percent, significant};
 use super::types::{RenderOptions, RunReport};
-use super::{calibration, charts, classes, compared, examples, fusing, provenance};
-use crate::ClassificationReport;
+use super::{
+    calibration, charts, classes, compared, examples, fusing, labels, numbers, provenance,
+};
+use crate::{Ablation, ClassificationReport, Metric};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -24,6 +26,8 @@ pub(super) fn page(report: &RunReport, options: &RenderOptions) -> Markup {
         charts::curves(report),
         classes::confusion(report),
         classes::per_class(report),
+        labels::labels(report),
+        numbers::numbers(report),
         calibration::calibration(report),
         examples::examples(report, options),
         provenance::data(report),
@@ -59,7 +63,7 @@ fn header(report: &RunReport, title: &str) -> Markup {
                     p.eyebrow { "Sensorium · run report" }
                     h1 { (title) }
                     @if !report.subtitle.is_empty() { p.subtitle { (report.subtitle) } }
-                    @if let Some(test) = &report.test { (headline(report, test)) }
+                    @if let Some(test) = &report.test { (headline(report, test)) } @else { (other_headline(report)) }
                 }
                 @if let Some(strands) = strands { div.flow { (strands) } }
             }
@@ -95,26 +99,7 @@ fn in_words(report: &RunReport, test: &ClassificationReport) -> String {
         count(test.confusion.right()),
         count(test.n)
     );
-    let ablation = report.ablation.as_ref();
-    if let Some((best, whole)) =
-        ablation.and_then(|ablation| Some((ablation.best_single()?, ablation.whole()?)))
-        && let (Some(alone), Some(together)) = (best.accuracy, whole.accuracy)
-    {
-        let gain = (together - alone) * 100.0;
-        said += &match gain {
-            gain if gain >= 0.05 => format!(
-                " Fusing adds {gain:.1} points to {} alone, the best single modality.",
-                best.modalities[0]
-            ),
-            gain if gain > -0.05 => {
-                format!(" Fusing adds nothing to {} alone.", best.modalities[0])
-            }
-            gain => format!(
-                " Fusing costs {:.1} points against {} alone.",
-                -gain, best.modalities[0]
-            ),
-        };
-    }
+    said += &report.ablation.as_ref().and_then(gain).unwrap_or_default();
     if let Some(chance) = test.majority_share.filter(|_| test.classes.len() > 1) {
         said += &format!(
             " Always answering the commonest class gives {}.",
@@ -124,14 +109,90 @@ fn in_words(report: &RunReport, test: &ClassificationReport) -> String {
     said
 }
 
+/// What fusing buys against the best single modality.
+fn gain(ablation: &Ablation) -> Option<String> {
+    let (best, whole) = (ablation.best_single()?, ablation.whole()?);
+    let metric = ablation.metric;
+    let gain = whole.value(metric)? - best.value(metric)?;
+    let alone = &best.modalities[0];
+    let size = match metric {
+        Metric::R2 => format!("{:.3} of R²", gain.abs()),
+        _ => format!("{:.1} points", 100.0 * gain.abs()),
+    };
+    Some(match gain {
+        gain if gain >= 0.0005 => {
+            format!(" Fusing adds {size} to {alone} alone, the best single modality.")
+        }
+        gain if gain > -0.0005 => format!(" Fusing adds nothing to {alone} alone."),
+        _ => format!(" Fusing costs {size} against {alone} alone."),
+    })
+}
+
+/// The headline of a model that answers with several labels or numbers.
+fn other_headline(report: &RunReport) -> Markup {
+    let Some(summary) = report.summary() else {
+        return html! {};
+    };
+    let Some(value) = summary.value else {
+        return html! { p.said { "Nothing was measured: the test split has nothing that tells answers apart." } };
+    };
+    let said = match (&report.multi_label, &report.regression) {
+        (Some(test), _) => test.subset_accuracy.map(|share| {
+            format!(
+                "Of {} of {} test samples every label is right.",
+                percent(share),
+                count(test.n)
+            )
+        }),
+        (_, Some(test)) => test.mae.map(|mae| {
+            format!(
+                "Answers are {} off on average, on {} test samples.",
+                significant(mae),
+                count(test.n)
+            )
+        }),
+        _ => None,
+    };
+    let gain = report.ablation.as_ref().and_then(gain).unwrap_or_default();
+    html! {
+        p.headline { span.big { (summary.metric.spelled(value)) } span.what { "test " (summary.metric.name()) } }
+        p.said { (said.unwrap_or_default()) (gain) }
+    }
+}
+
+/// The headline's companions among the tiles.
+fn measured(report: &RunReport) -> Vec<(&'static str, String)> {
+    let three = |value: f64| format!("{value:.3}");
+    let (summary, order) = (
+        report.summary().unwrap_or_default(),
+        report.test.as_ref().and_then(|test| test.order),
+    );
+    let micro = report.multi_label.as_ref().and_then(|test| test.micro);
+    let rmse = report.regression.as_ref().and_then(|test| test.rmse);
+    let order = order.unwrap_or_default();
+    let tiles = [
+        ("Macro F1", summary.macro_f1.map(three)),
+        ("Micro F1", micro.map(|average| three(average.f1))),
+        ("MAE", summary.mae.map(significant)),
+        ("RMSE", rmse.map(significant)),
+        ("Rank error", order.rank_error.map(three)),
+        (
+            "Weighted kappa",
+            order
+                .weighted_kappa
+                .map(|kappa| three(kappa).replace('-', "−")),
+        ),
+        ("Test samples", (summary.n > 0).then(|| count(summary.n))),
+    ];
+    tiles
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+}
+
 fn tiles(report: &RunReport) -> Markup {
     let mut tiles: Vec<(&str, String)> = Vec::new();
-    if let Some(test) = &report.test {
-        tiles.extend(test.macro_f1().map(|f1| ("Macro F1", format!("{f1:.3}"))));
-        if test.n > 0 {
-            tiles.push(("Test samples", count(test.n)));
-        }
-    }
+    tiles.extend(measured(report));
     tiles.extend(report.parameters.map(|n| ("Parameters", magnitude(n))));
     tiles.extend(report.duration_s.map(|seconds| ("Time", duration(seconds))));
     tiles.extend(report.backend.clone().map(|backend| ("Backend", backend)));

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Ablation, ClassificationReport, Search, Told};
+use crate::{
+    Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Search, Summary, Told,
+};
 
 /// Everything a run report can show. What is left empty does not appear.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,11 +24,17 @@ pub struct RunReport {
     pub facts: Vec<KeyValue>,
     /// The final measurement on the test split.
     pub test: Option<ClassificationReport>,
+    /// The same of a model that gives several labels a sample.
+    pub multi_label: Option<MultiLabelReport>,
+    /// The same of a model that answers with numbers.
+    pub regression: Option<NumbersReport>,
+    /// Truth against answer, for each of those numbers.
+    pub scatter: Vec<Scatter>,
     /// What was logged on the way.
     pub curves: Vec<Curve>,
     /// The same measurement on subsets of the modalities.
     pub ablation: Option<Ablation>,
-    /// What the same with something changed came to: its name and its accuracy on the same samples.
+    /// What the same with something changed came to: its name and its accuracy, or what else this run is judged by, on the same samples.
     pub beside: Vec<(String, f64)>,
     /// How well modalities find each other.
     pub search: Vec<Search>,
@@ -40,6 +48,25 @@ pub struct RunReport {
     pub recipe_toml: String,
     /// Backend, versions, seed: what it takes to run this again.
     pub environment: Vec<KeyValue>,
+}
+
+impl RunReport {
+    /// What stands in a row of a table; none where nothing was measured.
+    pub fn summary(&self) -> Option<Summary> {
+        let labels = self.multi_label.as_ref().map(Summary::from);
+        let numbers = self.regression.as_ref().map(Summary::from);
+        let classes = self.test.as_ref().map(Summary::from);
+        classes.or(labels).or(numbers)
+    }
+}
+
+/// What is true and what was answered, of one quantity.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scatter {
+    /// What to call it.
+    pub name: String,
+    /// Truth and answer of each sample.
+    pub points: Vec<(f64, f64)>,
 }
 
 /// A name and what it stands for, both as a person reads them.
@@ -94,11 +121,20 @@ pub struct Example {
     pub target: String,
     /// The model's answers with their probabilities, best first.
     pub top: Vec<(String, f64)>,
+    /// Of several labels a sample: all that are true, and whether the model gave just these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub several: Option<(Vec<String>, bool)>,
+    /// Of numbers: the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
 }
 
 impl Example {
-    /// True where the best answer is the target.
+    /// True where the best answer is the target, or the labels given are those that are true.
     pub fn is_right(&self) -> bool {
+        if let Some((_, right)) = self.several {
+            return right;
+        }
         self.top
             .first()
             .is_some_and(|(label, _)| *label == self.target)

@@ -188,6 +188,7 @@ fn examples(dice: &mut Dice) -> Vec<Example> {
                 (second.to_string(), rest * 0.7),
                 (((target + 2) % 10).to_string(), rest * 0.2),
             ],
+            ..Default::default()
         }
     };
     wrong
@@ -229,6 +230,9 @@ pub fn av_digits() -> RunReport {
         backend: Some("flex (CPU)".into()),
         facts: vec![KeyValue::new("Steps", "640")],
         test,
+        multi_label: None,
+        regression: None,
+        scatter: Vec::new(),
         curves: curves(&mut dice),
         ablation: Some(ablation),
         beside: vec![("scratch".into(), 0.91), ("image-alone".into(), 0.84)],

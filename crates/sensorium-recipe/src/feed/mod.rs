@@ -15,10 +15,11 @@ use sensorium_data::{DEADLINE, in_order};
 use sensorium_train::{Batches, BoxError, Fed, Feed};
 
 use crate::Error;
+use crate::labels::Label;
 use crate::modalities::Samples;
 use crate::prepare::Prepared;
 
-pub use labelled::Labelled;
+pub use labelled::{Classes, Labelled, Teaching, Values};
 pub use learning::Learning;
 pub(crate) use learning::{Draw, View};
 pub(crate) use pretext::Unlabelled;
@@ -197,7 +198,10 @@ impl<B: Batching> Feed for TrainFeed<B> {
 
 /// The classes of rows, -1 where one has none: `[rows]`
 fn classes(rows: &Prepared, of: &[usize], device: &Device) -> Tensor<1, Int> {
-    let label = |row: &usize| rows.label(*row).map_or(-1, |label| label as i64);
+    let label = |row: &usize| match rows.label(*row) {
+        Some(Label::Class(class)) => *class as i64,
+        _ => -1,
+    };
     numbers(of.iter().map(label).collect(), device)
 }
 

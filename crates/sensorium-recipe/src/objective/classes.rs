@@ -3,7 +3,9 @@
 use super::{ObjectiveConfig, ObjectiveKind};
 use burn::tensor::{Int, Tensor};
 use sensorium_core::{Logits, one_of};
-use sensorium_train::{CrossEntropy, Focal, Loss, Objective, class_balanced_weights};
+use sensorium_train::{
+    CrossEntropy, Focal, Loss, Objective, Ordinal, Tally, class_balanced_weights,
+};
 
 /// The focusing parameter the paper found best.
 pub(super) const GAMMA: f64 = 2.0;
@@ -22,6 +24,7 @@ impl ObjectiveConfig {
                     None => plain,
                 })
             }
+            ObjectiveKind::Ordinal => ClassObjective::Ordinal(Ordinal),
             _ => {
                 let plain = self.cross_entropy();
                 ClassObjective::CrossEntropy(match weights {
@@ -43,11 +46,13 @@ impl ObjectiveConfig {
 pub(crate) enum ClassObjective {
     CrossEntropy(CrossEntropy),
     Focal(Focal),
+    Ordinal(Ordinal),
 }
 
 one_of!(ClassObjective {
     CrossEntropy,
-    Focal
+    Focal,
+    Ordinal
 });
 
 impl Objective for ClassObjective {
@@ -58,6 +63,15 @@ impl Objective for ClassObjective {
         match self {
             Self::CrossEntropy(objective) => objective.loss(output, target),
             Self::Focal(objective) => objective.loss(output, target),
+            Self::Ordinal(objective) => objective.loss(output, target),
+        }
+    }
+
+    fn tally(&self, output: &Logits, target: &Tensor<1, Int>) -> Option<Tally> {
+        match self {
+            Self::CrossEntropy(objective) => objective.tally(output, target),
+            Self::Focal(objective) => objective.tally(output, target),
+            Self::Ordinal(objective) => objective.tally(output, target),
         }
     }
 }

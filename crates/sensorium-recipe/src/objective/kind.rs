@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::validate::METRICS;
+use crate::labels::LabelKind;
 
 /// Which objective.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,14 @@ pub enum ObjectiveKind {
     CrossEntropy,
     /// The same, minding what is wrong still more than what is right.
     Focal,
+    /// One class of many that have an order (CORN, arXiv 2111.08851).
+    Ordinal,
+    /// Any number of classes, each a question of its own.
+    MultiLabel,
+    /// The same, minding what is wrong still more than what is right.
+    MultiLabelFocal,
+    /// One or several numbers.
+    Regression,
     /// Beside the labels, the model's own answers that it is sure of (Lee, 2013).
     PseudoLabels,
     /// Beside the labels, to say the same as an average of itself of another view (arXiv 1703.01780).
@@ -38,6 +46,8 @@ pub enum ObjectiveKind {
 pub(crate) enum Task {
     /// Classes, from labelled rows.
     Classes,
+    /// Several classes or numbers, from labelled rows.
+    Targets,
     /// Classes, from labelled rows and others.
     Semi,
     /// One encoder, from rows alone.
@@ -48,9 +58,13 @@ pub(crate) enum Task {
 
 impl ObjectiveKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::CrossEntropy,
         Self::Focal,
+        Self::Ordinal,
+        Self::MultiLabel,
+        Self::MultiLabelFocal,
+        Self::Regression,
         Self::PseudoLabels,
         Self::MeanTeacher,
         Self::FixMatch,
@@ -79,16 +93,27 @@ impl ObjectiveKind {
 
     /// What validation measures, the first of which chooses the best weights.
     pub(crate) fn metrics(self) -> &'static [&'static str] {
-        match (self.task(), self) {
-            (Task::Classes | Task::Semi, _) => &METRICS,
+        match (self.labels(), self) {
+            (Some(labels), _) => labels.metrics(),
             (_, Self::MaskedLanguage) => &["loss", "accuracy"],
             _ => &["loss"],
         }
     }
 
-    /// Whether a model of it answers with a class.
+    /// Whether a model of it answers with a class, several or numbers, and not only with vectors.
     pub fn has_classes(self) -> bool {
-        matches!(self.task(), Task::Classes | Task::Semi)
+        self.labels().is_some()
+    }
+
+    /// What a model of it answers with; nothing, if it learns without labels.
+    pub(crate) fn labels(self) -> Option<LabelKind> {
+        match (self.task(), self) {
+            (_, Self::Ordinal) => Some(LabelKind::Ordered),
+            (_, Self::Regression) => Some(LabelKind::Numbers),
+            (Task::Targets, _) => Some(LabelKind::Several),
+            (Task::Classes | Task::Semi, _) => Some(LabelKind::Class),
+            (Task::Pretext | Task::Alignment, _) => None,
+        }
     }
 
     pub(crate) fn task(self) -> Task {
@@ -103,6 +128,10 @@ impl ObjectiveKind {
                 &["label_smoothing", "class_balance"],
             ),
             Self::Focal => ("focal", Task::Classes, &["gamma", "class_balance"]),
+            Self::Ordinal => ("ordinal", Task::Classes, &[]),
+            Self::MultiLabel => ("multi-label", Task::Targets, &["positive_weights"]),
+            Self::MultiLabelFocal => ("multi-label-focal", Task::Targets, &["gamma"]),
+            Self::Regression => ("regression", Task::Targets, &["loss", "delta"]),
             Self::PseudoLabels => (
                 "pseudo-labels",
                 Task::Semi,

@@ -3,11 +3,14 @@
 mod classes;
 mod kind;
 mod semi;
+mod targets;
 
 pub(crate) use classes::ClassObjective;
 pub use kind::ObjectiveKind;
 pub(crate) use kind::Task;
 pub(crate) use semi::{SemiBatch, SemiLearner, strong};
+pub use targets::RegressionLoss;
+pub(crate) use targets::TargetObjective;
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -31,6 +34,15 @@ pub struct ObjectiveConfig {
     /// nearer to 1 the more rare classes weigh.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class_balance: Option<f64>,
+    /// Whether classes of which a sample may have several weigh as much where they are there as where they are not, false by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positive_weights: Option<bool>,
+    /// How far an answer is from a number, squared by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<RegressionLoss>,
+    /// From where on Huber's loss grows in a line, in deviations of the training rows' numbers, 1 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta: Option<f64>,
     /// How many samples without a label stand in a batch for each with one, 4 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unlabelled: Option<usize>,
@@ -88,6 +100,7 @@ impl ObjectiveConfig {
                     kind: self.kind,
                     class_balance: self.class_balance,
                     anchor: self.anchor.clone(),
+                    delta: self.resolved_delta(),
                     $($key: self.$key.or(looks_at(stringify!($key)).then_some($default)),)+
                 }
             };
@@ -95,6 +108,8 @@ impl ObjectiveConfig {
         filled! {
             label_smoothing: 0.0,
             gamma: classes::GAMMA,
+            positive_weights: false,
+            loss: RegressionLoss::default(),
             unlabelled: self.unlabelled(),
             threshold: self.threshold(),
             weight: self.weight(),
@@ -210,6 +225,7 @@ impl ObjectiveConfig {
 
     pub(crate) fn validate(&self) -> Result<(), String> {
         self.check_keys()?;
+        self.validate_delta()?;
         let within = |key: &str, value: Option<f64>, below: f64| match value {
             Some(value) if !(0.0..below).contains(&value) => Err(format!(
                 "objective.{key} = {value} must be at least 0 and below {below}"
@@ -290,18 +306,24 @@ mod tests {
 
     #[test]
     fn a_key_without_effect_is_refused_for_every_kind() {
-        let keys = "label_smoothing gamma class_balance unlabelled threshold weight ramp_steps decay share whole_words \
+        let keys = "label_smoothing gamma class_balance positive_weights loss delta unlabelled threshold weight ramp_steps decay share whole_words \
             d_decoder decoder_layers d_embed temperature anchor";
         for kind in ObjectiveKind::ALL {
             for key in keys.split(' ') {
                 let value = match key {
                     "unlabelled" | "ramp_steps" | "d_embed" | "decoder_layers" => "3",
                     "d_decoder" => "8",
-                    "whole_words" => "true",
+                    "whole_words" | "positive_weights" => "true",
+                    "loss" => "\"huber\"",
                     "anchor" => "\"text\"",
                     _ => "0.5",
                 };
-                let text = format!("kind = {:?}\n{key} = {value}", kind.name());
+                // Which of its losses looks at it is told of by itself.
+                let huber = match (kind, key) {
+                    (ObjectiveKind::Regression, "delta") => "\nloss = \"huber\"",
+                    _ => "",
+                };
+                let text = format!("kind = {:?}\n{key} = {value}{huber}", kind.name());
                 let config: ObjectiveConfig = toml::from_str(&text).unwrap();
                 let start = format!(
                     "objective.{key} has no effect with objective.kind = {:?}: remove it, or use ",
@@ -327,7 +349,7 @@ mod tests {
             };
             let text = toml::to_string(&config.resolved()).unwrap();
             for key in kind.keys() {
-                let has_none = ["class_balance", "anchor"].contains(key);
+                let has_none = ["class_balance", "anchor", "delta"].contains(key);
                 assert_eq!(text.contains(&format!("{key} = ")), !has_none, "{text}");
             }
             let read: ObjectiveConfig = toml::from_str(&text).unwrap();

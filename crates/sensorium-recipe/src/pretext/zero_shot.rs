@@ -12,6 +12,7 @@ use super::PretextModel;
 use super::search::{OfRows, Pace, Vectors, dot, vectors};
 use crate::dataset::maker;
 use crate::how::{How, Room, Wanted};
+use crate::labels::LabelSet;
 use crate::modalities::Processors;
 use crate::prepare::prepare;
 use crate::{Error, Observer, Recipe};
@@ -83,7 +84,7 @@ pub(crate) fn zero_shot(
         }
         None => own_test,
     };
-    let labels = Labels::from_rows(&rows)?;
+    let labels = LabelSet::Classes(Labels::from_rows(&rows)?);
     let how = How {
         on_error: OnError::Fail,
         threads: pace.threads,

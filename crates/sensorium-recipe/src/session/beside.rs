@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use sensorium_eval::Metric;
 use serde::{Deserialize, Serialize};
 
 use super::{Options, RunMetrics, run_within, stages};
@@ -18,12 +19,21 @@ pub struct Beside {
     pub name: String,
     /// Its folder, inside of the run's.
     pub run: PathBuf,
-    /// Its share of right answers on the same rows.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Its share of right answers on the same rows, of a model that answers with one class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
-    /// Its macro F1.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Its macro F1, of a model that answers with classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<f64>,
+    /// Its mean average precision, of a model that answers with any number of classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_average_precision: Option<f64>,
+    /// The share of the variance that it explains, of a model that answers with numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r2: Option<f64>,
+    /// How far off its numbers are on average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mae: Option<f64>,
 }
 
 /// Trains each variation of a recipe, whose own run took so many steps.
@@ -76,11 +86,25 @@ fn is_variation(root: &Path) -> bool {
 
 impl Beside {
     fn of(name: String, run: PathBuf, metrics: &RunMetrics) -> Self {
+        let found = metrics.summary().unwrap_or_default();
+        let of = |metric: Metric| found.value.filter(|_| found.metric == metric);
         Self {
             name,
             run,
-            accuracy: metrics.accuracy(),
-            macro_f1: metrics.macro_f1(),
+            accuracy: of(Metric::Accuracy),
+            macro_f1: found.macro_f1,
+            mean_average_precision: of(Metric::MeanAveragePrecision),
+            r2: of(Metric::R2),
+            mae: found.mae,
+        }
+    }
+
+    /// What it came to by the metric of the run that it is held against.
+    pub fn value(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::Accuracy => self.accuracy,
+            Metric::MeanAveragePrecision => self.mean_average_precision,
+            Metric::R2 => self.r2,
         }
     }
 }

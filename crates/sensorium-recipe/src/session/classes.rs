@@ -1,4 +1,4 @@
-//! Runs whose model answers with a class.
+//! Runs whose model answers what is asked: with a class, with several, or with numbers.
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -10,11 +10,12 @@ use sensorium_train::{
 use super::read::settings;
 use super::{Finished, Options, Run, RunMetrics};
 use crate::evaluate::Measure;
-use crate::feed::{Labelled, Learning, Semi, TrainFeed, View};
+use crate::feed::{Labelled, Learning, Semi, TrainFeed, Values, View};
+use crate::labels::LabelSet;
 use crate::model::{RecipeModel, build};
 use crate::objective::{SemiLearner, Task, strong};
 use crate::observer::Watching;
-use crate::validate::{Classifies, Validation};
+use crate::validate::{Answers, Validation};
 use crate::{Error, Observer};
 
 /// What training gave.
@@ -30,17 +31,18 @@ pub(super) fn finish(
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Finished, Error> {
-    let classes = run.data.class_names();
+    let labels = run.data.labels.clone();
+    let labels = labels.expect("rows that are learned from with their labels have some");
     let Learned {
         model,
         steps,
         seconds,
-    } = learn(&run, &classes, options.device, observer)?;
+    } = learn(&run, &labels, options.device, observer)?;
     let (recipe, test_rows) = (&run.recipe, &run.parts.test);
     // What was added to a tower's weights is now part of them.
     let model = model.materialize();
     let measure = Measure {
-        classes: &classes,
+        labels: &labels,
         device: options.device,
         batch_size: recipe.batch.eval_size,
         threads: recipe.batch.n_threads(),
@@ -52,40 +54,47 @@ pub(super) fn finish(
     let test = measure.score(test_rows, &answers)?;
     let ablation = measure.ablation(&model, test_rows, &of, &test, observer)?;
     let metrics = RunMetrics {
-        test: Some(test),
         ablation: Some(ablation),
-        ..run.metrics(&model, steps, seconds, options)
+        ..run.metrics(&model, steps, seconds, options).of(test)
     };
     run.conclude(&model, &answers, metrics, options, observer)
 }
 
 fn learn(
     run: &Run,
-    classes: &[String],
+    labels: &LabelSet,
     device: &Device,
     observer: &mut dyn Observer,
 ) -> Result<Learned, Error> {
     let recipe = &run.recipe;
-    let model = build(recipe, &run.processors, classes.len(), device)?;
+    let model = build(recipe, &run.processors, labels.width(), device)?;
     let mut model = run.begun(model)?;
     model.encoders = model.encoders.frozen(&recipe.frozen);
     let rows = &run.parts.train;
     let learning = run.learning();
     match recipe.objective.kind.task() {
         Task::Classes => {
-            let mut counts = vec![0; classes.len()];
-            let labels = (0..rows.len()).filter_map(|row| rows.label(row));
-            labels.for_each(|label| counts[label] += 1);
+            let mut counts = vec![0; labels.names().len()];
+            let labelled = rows.labelled().into_iter();
+            labelled.for_each(|row| counts[rows.class(row)] += 1);
             let learner = Supervised::new(model, recipe.objective.for_classes(&counts));
             let feed = run.feed(Labelled::new(learning), device);
-            train(
-                run,
-                classes,
-                learner,
-                &feed,
-                &mut Watching(observer),
-                device,
-            )
+            let watch = &mut Watching(observer);
+            train(run, labels, learner, &feed, watch, device)
+        }
+        Task::Targets => {
+            let mut there = vec![0; labels.names().len()];
+            if matches!(labels, LabelSet::Several { .. }) {
+                let held = (0..rows.len()).flat_map(|row| rows.held(row).iter().enumerate());
+                held.for_each(|(class, held)| there[class] += usize::from(*held));
+            }
+            let objective = recipe.objective.for_targets(&there, rows.len());
+            let values = Values {
+                scales: labels.scales().to_vec(),
+            };
+            let feed = run.feed(Labelled::with(learning, values), device);
+            let (learner, watch) = (Supervised::new(model, objective), &mut Watching(observer));
+            train(run, labels, learner, &feed, watch, device)
         }
         _ => {
             let objective = &recipe.objective;
@@ -96,9 +105,9 @@ fn learn(
             let feed = run.feed(Semi::new(learning, objective.unlabelled(), other), device);
             let steps = recipe.train.total_steps(feed.batches_per_epoch());
             let (learner, detector) =
-                SemiLearner::new(model, objective, rows.len(), classes.len(), steps, device);
+                SemiLearner::new(model, objective, rows.len(), labels.width(), steps, device);
             let mut watch = StopOnCollapse::new(Watching(observer), detector.clone());
-            let learned = train(run, classes, learner, &feed, &mut watch, device)?;
+            let learned = train(run, labels, learner, &feed, &mut watch, device)?;
             collapsed(&detector)?;
             Ok(learned)
         }
@@ -113,9 +122,9 @@ fn collapsed(detector: &CollapseDetector) -> Result<(), Error> {
     }
 }
 
-fn train<L: Classifies, F: Feed<Batch = L::Batch>>(
+fn train<L: Answers, F: Feed<Batch = L::Batch>>(
     run: &Run,
-    classes: &[String],
+    labels: &LabelSet,
     learner: L,
     feed: &F,
     watch: &mut impl Watch,
@@ -124,7 +133,7 @@ fn train<L: Classifies, F: Feed<Batch = L::Batch>>(
     let recipe = &run.recipe;
     let mut validation = Validation {
         rows: run.parts.valid.clone(),
-        classes: classes.to_vec(),
+        labels: labels.clone(),
         of: recipe.encoders.modalities(),
         device: device.clone(),
         batch_size: recipe.batch.eval_size,
@@ -132,7 +141,7 @@ fn train<L: Classifies, F: Feed<Batch = L::Batch>>(
     };
     let outcome: Outcome<L> = Trainer::new(recipe.train.clone(), run.folder.path())
         .resume(run.resume)
-        .with_settings(settings(run, classes)?)
+        .with_settings(settings(run, labels.names())?)
         .with_lock(run.lock.clone())
         .run(learner, feed, &mut validation, watch, device)?;
     Ok(Learned {

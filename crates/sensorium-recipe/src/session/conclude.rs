@@ -6,8 +6,8 @@ use burn::module::Module;
 
 use super::read::note_lost;
 use super::{Finished, Options, Run, RunMetrics, beside};
-use crate::evaluate::Answer;
 use crate::export::export;
+use crate::labels::Answer;
 use crate::{Error, Observer, report};
 
 impl Run {
@@ -28,6 +28,8 @@ impl Run {
             total_seconds: 0.0,
             skipped_rows: 0,
             test: None,
+            multi_label: None,
+            regression: None,
             ablation: None,
             scores: BTreeMap::new(),
             search: Vec::new(),
@@ -46,8 +48,8 @@ impl Run {
         observer: &mut dyn Observer,
     ) -> Result<Finished, Error> {
         let (recipe, folder) = (&self.recipe, &self.folder);
-        let classes = self.data.class_names();
-        export(folder, recipe, model, &self.processors, &classes)?;
+        let labels = self.data.labels.as_ref();
+        export(folder, recipe, model, &self.processors, labels)?;
         note_lost(&self.parts, &mut self.data, folder, observer)?;
         metrics.skipped_rows = self.data.bad.len();
         metrics.beside = beside::run(recipe, folder, metrics.steps, options, observer)?;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sensorium_eval::{Ablation, ClassificationReport, Search, Told};
+use sensorium_eval::{
+    Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Outcome, Search, Summary, Told,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Beside;
@@ -28,6 +30,12 @@ pub struct RunMetrics {
     /// The score on rows never seen, of a model that answers with a class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<ClassificationReport>,
+    /// The same of a model that answers with any number of classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multi_label: Option<MultiLabelReport>,
+    /// The same of a model that answers with numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regression: Option<NumbersReport>,
     /// The score on each set of modalities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ablation: Option<Ablation>,
@@ -46,6 +54,24 @@ pub struct RunMetrics {
 }
 
 impl RunMetrics {
+    /// With what was measured on rows never seen.
+    pub(crate) fn of(mut self, outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Classes(report) => self.test = Some(report),
+            Outcome::Labels(report) => self.multi_label = Some(report),
+            Outcome::Numbers(report) => self.regression = Some(report),
+        }
+        self
+    }
+
+    /// What that comes to, whatever the model answers with; nothing, if it learned without labels.
+    pub fn summary(&self) -> Option<Summary> {
+        let labels = self.multi_label.as_ref().map(Summary::from);
+        let numbers = self.regression.as_ref().map(Summary::from);
+        let classes = self.test.as_ref().map(Summary::from);
+        classes.or(labels).or(numbers)
+    }
+
     /// The share of right answers on rows never seen, of a model that answers with a class.
     pub fn accuracy(&self) -> Option<f64> {
         self.test.as_ref()?.accuracy

@@ -174,7 +174,7 @@ pub(crate) fn run_within(
 
 fn finish(run: Run, options: &Options<'_>, observer: &mut dyn Observer) -> Result<Finished, Error> {
     match run.recipe.objective.kind.task() {
-        Task::Classes | Task::Semi => classes::finish(run, options, observer),
+        Task::Classes | Task::Targets | Task::Semi => classes::finish(run, options, observer),
         Task::Pretext | Task::Alignment => pretext::finish(run, options, observer),
     }
 }

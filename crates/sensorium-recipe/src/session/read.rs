@@ -12,6 +12,7 @@ use super::Run;
 use crate::dataset::Dataset;
 use crate::folder::RunFolder;
 use crate::how::{How, Wanted};
+use crate::labels::LabelSet;
 use crate::modalities::Processors;
 use crate::objective::Task;
 use crate::prepare::{Prepared, prepare};
@@ -51,15 +52,16 @@ pub(super) fn read(
     };
     let without =
         recipe.objective.kind.task() == Task::Semi || recipe.data.labels_per_class.is_some();
+    let known = data.labels.clone();
     let mut part = |name: &str, rows: Vec<Row>| {
-        let wanted = match &data.labels {
+        let wanted = match &known {
             None => Wanted::Nothing,
             Some(labels) if name == "training" && without => Wanted::MaybeLabel(labels),
             Some(labels) => Wanted::Label(labels),
         };
         let done = prepare(rows, &processors, wanted, how, observer)?;
         how.room = done.room;
-        let needed = name == "training" || (name == "test" && data.labels.is_some());
+        let needed = name == "training" || (name == "test" && known.is_some());
         if done.prepared.is_empty() && needed {
             return Err(Error::Empty {
                 what: format!("the {name} part of {}", data.name),
@@ -76,6 +78,10 @@ pub(super) fn read(
         Ok((done.prepared, done.bad))
     };
     let (train, bad_train) = part("training", data.training().cloned().collect())?;
+    if let Some(LabelSet::Numbers(numbers)) = &mut data.labels {
+        let rows: Vec<&[f64]> = (0..train.len()).map(|row| train.numbers(row)).collect();
+        numbers.fit(&rows);
+    }
     if data.labels.is_some() && train.labelled().is_empty() {
         return Err(Error::Empty {
             what: format!("the training part of {}", data.name),

@@ -6,6 +6,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use sensorium_core::{Logits, assert_shape};
 
 use super::{Loss, Objective};
+use crate::Tally;
 
 /// Cross-entropy between logits `[batch, classes]` and classes `[batch]`, averaged over the samples.
 ///
@@ -120,6 +121,10 @@ impl Objective for CrossEntropy {
 
     fn loss(&self, output: Logits, target: Tensor<1, Int>) -> Loss {
         Loss::new(self.weighted(output, target, None))
+    }
+
+    fn tally(&self, logits: &Logits, classes: &Tensor<1, Int>) -> Option<Tally> {
+        Some(Tally::of_classes(logits.clone(), classes.clone()))
     }
 }
 

@@ -6,6 +6,7 @@ use burn::tensor::{Bool, Int, Tensor, TensorData};
 use sensorium_core::{Logits, assert_shape};
 
 use super::{Loss, Objective, Targets};
+use crate::Tally;
 
 /// Below this probability the modulating factor stays where it is: with γ < 1 its slope has no bound at 0.
 const LEAST: f32 = 1e-30;
@@ -81,6 +82,10 @@ impl Objective for Focal {
         };
         let weights = weights.mask_fill(unlabelled, 0.0);
         Loss::new((loss * weights.clone()).sum() / weights.sum().clamp_min(f32::MIN_POSITIVE))
+    }
+
+    fn tally(&self, logits: &Logits, classes: &Tensor<1, Int>) -> Option<Tally> {
+        Some(Tally::of_classes(logits.clone(), classes.clone()))
     }
 }
 

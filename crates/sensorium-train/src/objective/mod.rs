@@ -42,6 +42,8 @@ use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
 use sensorium_core::Losses;
 
+use crate::Tally;
+
 /// Measures how far an output is from its target. A module, because an objective may learn (a temperature).
 pub trait Objective: Module + ModuleDisplay {
     /// What it judges.
@@ -51,6 +53,11 @@ pub trait Objective: Module + ModuleDisplay {
 
     /// The loss, averaged over the batch.
     fn loss(&self, output: Self::Output, target: Self::Target) -> Loss;
+
+    /// How many answers are right, where that means something: of classes, and not by default.
+    fn tally(&self, _output: &Self::Output, _target: &Self::Target) -> Option<Tally> {
+        None
+    }
 }
 
 /// A loss with the parts it is made of.

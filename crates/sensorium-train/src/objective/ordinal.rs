@@ -6,6 +6,7 @@ use burn::tensor::{Bool, Int, Tensor};
 use sensorium_core::{Logits, assert_shape};
 
 use super::{Loss, Objective};
+use crate::Tally;
 
 /// The CORN loss of ordered classes (arXiv 2111.08851, equation 5).
 ///
@@ -70,6 +71,12 @@ impl Objective for Ordinal {
         let loss = log_sigmoid(logits.clone().neg()).mask_where(above, log_sigmoid(logits));
         let loss = loss.mask_fill(asked.clone().bool_not(), 0.0);
         Loss::new(loss.sum().neg() / asked.float().sum().clamp_min(1.0))
+    }
+
+    /// The likeliest class counts as the answer, as where probabilities are measured.
+    fn tally(&self, logits: &Logits, classes: &Tensor<1, Int>) -> Option<Tally> {
+        let probabilities = self.probabilities(logits.clone().inner());
+        Some(Tally::of_classes(probabilities, classes.clone().inner()))
     }
 }
 
