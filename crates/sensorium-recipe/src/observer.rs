@@ -39,6 +39,10 @@ impl Watch for Watching<'_> {
         self.0.on_step(step)
     }
 
+    fn found(&mut self) -> Option<Warning> {
+        self.0.found()
+    }
+
     fn on_validation(&mut self, validation: &ValidationLog) {
         self.0.on_validation(validation);
     }

@@ -109,6 +109,10 @@ impl Run {
             state.ended = Some(Ended::Finished);
         }
         let wish = watch.on_step(&done);
+        if let Some(warning) = watch.found() {
+            watch.on_warning(&warning);
+            self.log.warning(done.step, &warning)?;
+        }
 
         let due = |every: usize, step: usize| every > 0 && step.is_multiple_of(every);
         let boundary = epoch_ends || start.state.ended.is_some();

@@ -18,6 +18,12 @@ pub trait Watch {
         ControlFlow::Continue(())
     }
 
+    /// What it found out itself by the step it was just told of. It is written into the log, and comes back through
+    /// [`on_warning`](Self::on_warning) as the trainer's own warnings do.
+    fn found(&mut self) -> Option<Warning> {
+        None
+    }
+
     /// A validation was done.
     fn on_validation(&mut self, _validation: &ValidationLog) {}
 
@@ -38,6 +44,10 @@ impl<W: Watch + ?Sized> Watch for &mut W {
 
     fn on_step(&mut self, step: &StepLog) -> ControlFlow<()> {
         (**self).on_step(step)
+    }
+
+    fn found(&mut self) -> Option<Warning> {
+        (**self).found()
     }
 
     fn on_validation(&mut self, validation: &ValidationLog) {

@@ -241,5 +241,16 @@ fn a_collapsed_run_says_so_and_stops() {
         assert_eq!(*step, 4);
         let begin = "the model has collapsed: 100.0 % of the last 16 samples without label (4 batches) were taken for class 0";
         assert!(seen.starts_with(begin), "{seen}");
+        // Once, and where it can be read afterwards.
+        let log = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
+        let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+        let lines: Vec<serde_json::Value> = lines.collect();
+        let told: Vec<_> = lines.iter().filter(|l| l["message"].is_string()).collect();
+        let [line] = told[..] else { panic!("{told:?}") };
+        assert_eq!(
+            (&line["kind"], &line["step"]),
+            (&"warning".into(), &4.into())
+        );
+        assert_eq!(line["message"], format!("step 4: {seen}"));
     }
 }

@@ -116,7 +116,8 @@ pub struct TrainArgs {
     /// A manifest, or a folder of one or of classes, instead of the recipe's data.
     #[arg(long, value_name = "MANIFEST|DIR")]
     pub data: Option<PathBuf>,
-    /// Change a key of the recipe, such as train.epochs=3; may be given more than once.
+    /// Change a key of the recipe, such as train.epochs=3; KEY= takes a key or a table out, such as encoders.text=. May be
+    /// given more than once.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Train once for each value of this column, on the rows of all others, and test on those of this one: a run each, in

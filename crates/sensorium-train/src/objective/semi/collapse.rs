@@ -173,18 +173,23 @@ impl CollapseDetector {
     }
 }
 
-/// Another watch, and the end of the run once the model has collapsed: the watch is warned, and the run stops as if asked
-/// to.
+/// Another watch, and the end of the run once the model has collapsed: the watch is warned, the warning is a line of the run's
+/// log, and the run stops as if asked to.
 #[derive(Debug)]
 pub struct StopOnCollapse<W> {
     watch: W,
     detector: CollapseDetector,
+    found: Option<Warning>,
 }
 
 impl<W: Watch> StopOnCollapse<W> {
     /// Shows the run to a watch until the detector finds a collapse.
     pub fn new(watch: W, detector: CollapseDetector) -> Self {
-        Self { watch, detector }
+        Self {
+            watch,
+            detector,
+            found: None,
+        }
     }
 }
 
@@ -198,11 +203,15 @@ impl<W: Watch> Watch for StopOnCollapse<W> {
         let Some(collapse) = self.detector.collapse() else {
             return ControlFlow::Continue(());
         };
-        self.watch.on_warning(&Warning::Collapsed {
+        self.found = Some(Warning::Collapsed {
             step: step.step,
             seen: collapse.to_string(),
         });
         ControlFlow::Break(())
+    }
+
+    fn found(&mut self) -> Option<Warning> {
+        self.found.take().or_else(|| self.watch.found())
     }
 
     fn on_validation(&mut self, validation: &ValidationLog) {
