@@ -42,6 +42,29 @@ impl<B> Gathered<B> {
         })
     }
 
+    /// Of something for each row of the whole batch, what belongs to the samples that are there.
+    ///
+    /// # Panics
+    /// If there are fewer than rows.
+    pub fn of_present<T>(&self, of_rows: impl IntoIterator<Item = T>) -> Vec<T> {
+        let of_rows = of_rows.into_iter();
+        let Some(place) = &self.place else {
+            return of_rows.collect();
+        };
+        let places: Vec<i64> = place.clone().into_data().iter::<i64>().collect();
+        // Where a row is absent stands how many are there, which is more than any place.
+        let absent = places.iter().copied().max().unwrap_or(0);
+        let mut of_rows = of_rows;
+        let mut present = Vec::new();
+        for place in places {
+            let of_row = of_rows.next().expect("something for each row");
+            if place < absent {
+                present.push(of_row);
+            }
+        }
+        present
+    }
+
     /// Tokens of the whole batch: `[whole batch, tokens, d_output]`, absent samples all padding.
     pub fn encode_with<E: Encoder<Batch = B>, T: Tap>(self, encoder: &E, tap: &mut T) -> Tokens {
         let tokens = encoder.encode_with(self.batch, tap);
@@ -52,8 +75,9 @@ impl<B> Gathered<B> {
     }
 }
 
-/// `[present, T, D]` → `[batch, T, D]`, with one sample of padding to stand for all absent ones.
-fn spread(tokens: Tokens, place: Tensor<1, Int>) -> Tokens {
+/// `[present, T, D]` → `[batch, T, D]`, with one sample of padding to stand for all absent ones. `place` `[batch]` is each
+/// row's place among those that are there, or their number where it is absent, as [`Gathered`] has it.
+pub fn spread(tokens: Tokens, place: Tensor<1, Int>) -> Tokens {
     let device = tokens.device();
     let [_, n, d] = tokens.dims();
     let nothing = Tensor::zeros([1, n, d], &device);
@@ -142,6 +166,9 @@ mod tests {
                     .zero_padding();
                 let gathered = Gathered::collate(&Number, &column, &device).unwrap();
                 assert_eq!(gathered.place.is_some(), column.iter().any(Option::is_none));
+                let numbers = column.iter().copied().enumerate();
+                let there: Vec<usize> = numbers.filter_map(|(i, x)| x.map(|_| i)).collect();
+                assert_eq!(gathered.of_present(0..column.len()), there);
                 let tokens = gathered.encode_with(&encoder, &mut NoTap).zero_padding();
                 assert_close(&tokens.embeds, &padded.embeds, 0.0);
                 assert_eq!(bools(&tokens.pad), bools(&padded.pad));

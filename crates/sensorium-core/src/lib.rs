@@ -18,7 +18,7 @@ pub mod tap;
 mod tokens;
 
 pub use encoder::{Encoder, EncoderSet, HostBytes, Maskable, ModalityKit, Opened, Processor};
-pub use gathered::Gathered;
+pub use gathered::{Gathered, spread};
 pub use guard::quietly;
 pub use misfit::{Changes, Misfit, need};
 pub use modality::Modality;

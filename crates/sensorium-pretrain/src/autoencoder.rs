@@ -11,7 +11,7 @@ use sensorium_train::{Learned, Loss, MaskedPatches, Objective, PatchTargets};
 use crate::{Error, PatchMasks, Pretext, positions};
 
 /// The longest sequence a decoder has positions for.
-const MOST_TOKENS: usize = 1 << 20;
+pub(crate) const MOST_TOKENS: usize = 1 << 20;
 
 /// Configuration of a [`MaskedAutoencoder`].
 #[derive(Clone, Debug)]
@@ -302,7 +302,7 @@ impl MaskedAutoencoder {
             let kept = masks.keep(opened.tokens.clone());
             (opened, encoder.close_with(kept, tap), masks)
         });
-        let mut tokens = self.in_place(latent, &opened.tokens.pad, &masks);
+        let mut tokens = self.canvas().in_place(latent, &opened.tokens.pad, &masks);
         let [_, n, _] = tokens.dims();
         let decoded = in_layer(tap, "decoder", |tap| {
             tokens.embeds = tap.tensor("embeds", tokens.embeds);
@@ -313,11 +313,31 @@ impl MaskedAutoencoder {
         (predicted, opened, masks)
     }
 
-    /// What the decoder takes: `[B, extra + kept, D]` → `[B, extra + tokens, d_decoder]`.
-    fn in_place(&self, latent: Tokens, pad: &Tensor<2, Bool>, masks: &PatchMasks) -> Tokens {
+    fn canvas(&self) -> Canvas<'_> {
+        Canvas {
+            embed: &self.embed,
+            mask_token: &self.mask_token,
+            position: &self.position,
+            n_extra: self.n_extra,
+        }
+    }
+}
+
+/// What puts tokens back in their places, for a model that is wider or narrower than the encoder.
+pub(crate) struct Canvas<'a> {
+    pub embed: &'a Linear,
+    pub mask_token: &'a Param<Tensor<1>>,
+    pub position: &'a LearnedPositions,
+    pub n_extra: usize,
+}
+
+impl Canvas<'_> {
+    /// What was kept in its places, and what stands for the hidden in theirs: `[B, extra + kept, D]` →
+    /// `[B, extra + tokens, d_decoder]`.
+    pub fn in_place(&self, latent: Tokens, pad: &Tensor<2, Bool>, masks: &PatchMasks) -> Tokens {
         let [_, n, _] = latent.dims();
         let extra = self.n_extra;
-        let x = linear(&self.embed, latent.embeds);
+        let x = linear(self.embed, latent.embeds);
         let kept = x.clone().narrow(1, extra, n - extra);
         let all = masks.restore(kept, self.mask_token.val());
         let own = |x: Tensor<3>| x.narrow(1, 0, extra);

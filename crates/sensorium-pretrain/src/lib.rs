@@ -1,8 +1,9 @@
 //! What an encoder learns from without labels: the heads and losses around any encoder.
 //!
 //! [`MaskedAutoencoder`] hides most of a picture or a sound and paints it, [`LanguageHead`] guesses hidden words, [`TwoViews`]
-//! tells two views of a sample from those of others, and [`Alignment`] brings any number of modalities into one space. The first
-//! three are a [`Pretext`]: with an encoder, [`Pretraining`] is what the trainer takes; [`Aligning`] is that of several encoders.
+//! tells two views of a sample from those of others, and [`Alignment`] brings any number of modalities into one space;
+//! [`Matching`] says whether two inputs belong together, and [`MaskedModalities`] guesses what is hidden of each from what is left of all. The first three are a [`Pretext`]: with an encoder,
+//! [`Pretraining`] is what the trainer takes; [`Aligning`] is that of several encoders.
 //!
 //! This crate must never know a concrete encoder, a modality or a recipe.
 //!
@@ -25,8 +26,10 @@ mod alignment;
 mod autoencoder;
 mod by_modality;
 mod error;
+mod joint;
 mod language;
 mod masks;
+mod matching;
 mod positions;
 mod pretext;
 mod projection;
@@ -37,7 +40,9 @@ pub use alignment::{AlignBy, Aligning, Alignment, AlignmentConfig, Embedded};
 pub use autoencoder::{MaskedAutoencoder, MaskedAutoencoderConfig, Painted};
 pub use by_modality::ByModality;
 pub use error::Error;
+pub use joint::{Glimpse, Guesser, MaskedModalities, MaskedModalitiesConfig, Painter};
 pub use language::{LanguageHead, LanguageHeadConfig, LanguageTargets, NextSentence};
 pub use masks::PatchMasks;
+pub use matching::{Judged, Matching, WrongPairs};
 pub use pretext::{Pretext, Pretraining};
 pub use projection::{ProjectionHead, ProjectionHeadConfig, TwoViews};

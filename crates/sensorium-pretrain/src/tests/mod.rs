@@ -2,7 +2,9 @@
 
 mod alignment;
 mod autoencoder;
+mod joint;
 mod language;
+mod matching;
 mod parity;
 mod projection;
 

@@ -1,7 +1,7 @@
 //! Image-text matching: does this text belong to this picture? Asked about pairs that are hard to tell apart.
 
 use burn::module::Module;
-use burn::tensor::{Bool, Distribution, Int, Tensor};
+use burn::tensor::{Bool, Device, Distribution, Int, Tensor};
 use sensorium_core::{Logits, assert_shape};
 
 use super::{CrossEntropy, Loss, Objective};
@@ -34,14 +34,33 @@ impl HardNegatives {
     pub fn draw(similarity: Tensor<2>, same: Option<Tensor<2, Bool>>) -> Self {
         let [batch, texts] = similarity.dims();
         assert_eq!(batch, texts, "as many texts as pictures are needed");
+        let noise = [(); 2].map(|()| gumbel([batch, texts], &similarity.clone().inner().device()));
+        Self::draw_by(similarity, same, noise)
+    }
+
+    /// The same by noise that is given, which is drawn from Gumbel's distribution: `[pictures, texts]` for the texts that are
+    /// drawn, and `[texts, pictures]` for the pictures. Noise that was made on the host draws the same on every device. With a
+    /// similarity of zeros, all pairs are as likely.
+    ///
+    /// # Panics
+    /// If shapes do not fit.
+    pub fn draw_by(
+        similarity: Tensor<2>,
+        same: Option<Tensor<2, Bool>>,
+        [of_texts, of_images]: [Tensor<2>; 2],
+    ) -> Self {
         let similarity = similarity.inner();
+        let [batch, _] = similarity.dims();
+        assert_shape!(similarity, [batch, batch]);
+        assert_shape!(of_texts, [batch, batch]);
+        assert_shape!(of_images, [batch, batch]);
         let same = match same {
             Some(same) => same,
             None => Tensor::<2>::eye(batch, &similarity.device()).bool(),
         };
         assert_shape!(same, [batch, batch]);
-        let (texts, no_text) = draw_rows(similarity.clone(), same.clone());
-        let (images, no_image) = draw_rows(similarity.transpose(), same.transpose());
+        let (texts, no_text) = draw_rows(similarity.clone(), same.clone(), of_texts);
+        let (images, no_image) = draw_rows(similarity.transpose(), same.transpose(), of_images);
         Self {
             texts,
             images,
@@ -69,17 +88,20 @@ impl HardNegatives {
     }
 }
 
+/// Drawn by the device's generator.
+fn gumbel(shape: [usize; 2], device: &Device) -> Tensor<2> {
+    let uniform = Tensor::<2>::random(shape, Distribution::Uniform(1e-6, 1.0 - 1e-6), device);
+    uniform.log().neg().log().neg()
+}
+
 /// For each row a column that is not the same, drawn by softmax; and whether there is none.
-fn draw_rows(similarity: Tensor<2>, same: Tensor<2, Bool>) -> (Tensor<1, Int>, Tensor<1, Bool>) {
-    let device = similarity.device();
+fn draw_rows(
+    similarity: Tensor<2>,
+    same: Tensor<2, Bool>,
+    noise: Tensor<2>,
+) -> (Tensor<1, Int>, Tensor<1, Bool>) {
     let none = same.clone().all_dim(1).squeeze_dim(1);
     // The place of the largest of logits plus Gumbel noise is distributed as their softmax.
-    let uniform = Tensor::<2>::random(
-        similarity.dims(),
-        Distribution::Uniform(1e-6, 1.0 - 1e-6),
-        &device,
-    );
-    let noise = uniform.log().neg().log().neg();
     let lowest = similarity.clone().min().sub_scalar(1e4).unsqueeze::<2>();
     let scores = (similarity.clone() + noise).mask_where(same, lowest.expand(similarity.dims()));
     (scores.argmax(1).squeeze_dim(1), none)
@@ -145,6 +167,23 @@ mod tests {
     use burn::module::Param;
     use sensorium_core::seed;
     use sensorium_testkit::{bools, check_gradients, devices, floats, ints, random};
+
+    #[test]
+    fn noise_that_is_given_draws_the_same_everywhere() {
+        for device in devices() {
+            let similarity =
+                Tensor::<2>::from_data([[9.0, 1.0, 2.0], [3.0, 9.0, 1.0], [0.0, 4.0, 9.0]], &device);
+            let none = || Tensor::zeros([3, 3], &device);
+            // Without noise, those that are most alike; with much of it, what it says.
+            let drawn = HardNegatives::draw_by(similarity.clone(), None, [none(), none()]);
+            assert_eq!(ints(&drawn.texts), [2, 0, 1]);
+            assert_eq!(ints(&drawn.images), [1, 2, 0]);
+            let noise = Tensor::from_data([[0.0, 50.0, 0.0], [0.0, 0.0, 50.0], [50.0; 3]], &device);
+            let drawn = HardNegatives::draw_by(similarity, None, [noise, none()]);
+            assert_eq!(ints(&drawn.texts), [1, 2, 1]);
+            assert_eq!(ints(&drawn.images), [1, 2, 0]);
+        }
+    }
 
     #[test]
     fn negatives_are_drawn_as_their_softmax_says_and_never_the_right_one() {
