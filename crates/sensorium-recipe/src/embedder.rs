@@ -30,7 +30,7 @@ pub struct RunEmbedder {
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // There is one of it.
 enum Trained {
-    Classes(RecipeModel),
+    Answering(RecipeModel),
     Pretext(PretextModel),
 }
 
@@ -49,12 +49,16 @@ impl RunEmbedder {
     pub fn open(run: &Path, device: &Device) -> Result<Self, Error> {
         let (config, processors, weights) = opened(run)?;
         let recipe = &config.recipe;
-        let trained = if recipe.objective.kind.has_classes() {
-            let model = build(recipe, &processors, config.labels.len(), device)?;
-            Trained::Classes(sensorium_train::import_weights(&model, &weights)?)
-        } else {
-            let model = PretextModel::build(recipe, &processors, device)?;
-            Trained::Pretext(sensorium_train::import_weights(&model, &weights)?)
+        let labels = config.answers(&run.join("model").join("config.json"))?;
+        let trained = match labels {
+            Some(labels) => {
+                let model = build(recipe, &processors, labels.width(), device)?;
+                Trained::Answering(sensorium_train::import_weights(&model, &weights)?)
+            }
+            None => {
+                let model = PretextModel::build(recipe, &processors, device)?;
+                Trained::Pretext(sensorium_train::import_weights(&model, &weights)?)
+            }
         };
         Ok(Self {
             trained,
@@ -110,7 +114,7 @@ impl RunEmbedder {
                 Some((_, embedded)) => embedded.vectors,
                 None => mean(&model.encoders, batch),
             },
-            Trained::Classes(model) => {
+            Trained::Answering(model) => {
                 let parts = model.encoders.encode_with(batch, &mut NoTap);
                 let fused = model.fusion.fuse(parts);
                 let width = fused.dims()[2];

@@ -59,7 +59,7 @@ pub use how::{How, Room, Wanted};
 pub use labels::{Answer, Distance, Label, LabelSet, Numbers, Scale};
 pub use modalities::Samples;
 pub use model::{RecipeModel, build};
-pub use objective::{ObjectiveConfig, ObjectiveKind, RegressionLoss};
+pub use objective::{Negatives, ObjectiveConfig, ObjectiveKind, RegressionLoss};
 pub use observer::{Observer, Silent};
 pub use prepare::{Prepared, Preparing, prepare};
 pub use pretext::ZeroShotConfig;

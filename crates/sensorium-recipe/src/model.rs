@@ -6,6 +6,7 @@ use sensorium_core::{Composite, seed};
 use sensorium_fusion::{AnyFusion, ClassHead};
 
 use crate::modalities::{Encoders, Processors};
+use crate::registry::Width;
 use crate::{Error, Recipe};
 
 /// What a recipe builds: parameter paths begin with `encoders`, `fusion` and `head`.
@@ -26,15 +27,28 @@ pub fn build(
 ) -> Result<RecipeModel, Error> {
     begun_on_host(recipe, device, |host| {
         let encoders = encoders(recipe, processors, host)?;
-        let fusion = recipe.fusion.build(&encoders.widths(), host);
+        let (fusion, head) = recipe.fused(&encoders.widths(), classes, host)?;
+        Ok(Composite::new(encoders, fusion, head))
+    })
+}
+
+impl Recipe {
+    /// What joins encoders of these widths, and answers with so many logits.
+    pub(crate) fn fused(
+        &self,
+        widths: &[Width],
+        answers: usize,
+        host: &Device,
+    ) -> Result<(AnyFusion, ClassHead), Error> {
+        let fusion = self.fusion.build(widths, host);
         let fusion = fusion.map_err(|reason| Error::Modality {
             what: "fusion".to_owned(),
             reason: reason.into(),
         })?;
         let d_fused = sensorium_core::Fusion::d_output(&fusion);
-        let head = recipe.head.build(d_fused, classes, host);
-        Ok(Composite::new(encoders, fusion, head))
-    })
+        let head = self.head.build(d_fused, answers, host);
+        Ok((fusion, head))
+    }
 }
 
 /// What `make` makes on the host, drawn from the recipe's seed and moved to `device`.

@@ -185,7 +185,7 @@ fn content_of(inputs: &BTreeMap<Modality, Source>) -> u64 {
 }
 
 /// A number for a file's content, and its size.
-fn file_content(path: &Path) -> std::io::Result<[u64; 2]> {
+pub(crate) fn file_content(path: &Path) -> std::io::Result<[u64; 2]> {
     let mut file = std::fs::File::open(path)?;
     let (mut hash, mut size) = (Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 16];
@@ -237,6 +237,17 @@ impl Prepared {
     /// Where a row stands.
     pub fn place(&self, row: usize) -> &Place {
         &self.rows[row].place
+    }
+
+    /// The words of a row that stand in its table.
+    pub(crate) fn words(&self, row: usize) -> Option<&str> {
+        self.rows[row]
+            .inputs
+            .values()
+            .find_map(|source| match source {
+                Source::Text(text) => Some(&**text),
+                _ => None,
+            })
     }
 
     /// A row's label, if it has one.

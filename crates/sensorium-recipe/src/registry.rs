@@ -35,10 +35,14 @@ macro_rules! modalities {
         use sensorium_core::{
             Encoder, EncoderSet, Gathered, HostBytes, Modality, ModalityKit, Parts, Processor, SampleRng, Source, Tap,
         };
-        use sensorium_pretrain::{MaskedAutoencoder, MaskedAutoencoderConfig};
+        use sensorium_core::seed;
+        use sensorium_pretrain::{
+            Glimpse, MaskedAutoencoder, MaskedAutoencoderConfig, MaskedModalities, MaskedModalitiesConfig,
+        };
         use sensorium_train::Learned;
         use serde::{Deserialize, Serialize};
 
+        use crate::pretext::HEADS;
         use crate::registry::{BatchOf, Refusal, SampleOf, Width, there};
 
         /// Every modality a recipe can name.
@@ -297,7 +301,7 @@ macro_rules! modalities {
             ) -> Option<MaskedAutoencoderConfig> {
                 $($(if let Some(encoder) = self.$name.as_ref().and_then(|encoder| encoder.own()) {
                     let _ = stringify!($maskable);
-                    let painter = MaskedAutoencoderConfig::new(encoder, d_decoder, n_layers, 4);
+                    let painter = MaskedAutoencoderConfig::new(encoder, d_decoder, n_layers, HEADS);
                     return Some(painter.with_share(share));
                 })?)+
                 None
@@ -316,6 +320,37 @@ macro_rules! modalities {
                     return Some(Learned::new(head.loss_hiding(encoder, batch.batch, rngs)));
                 })?)+
                 None
+            }
+
+            /// The same, with patches of all encoders that can be masked.
+            pub fn hide_patches(&self, mut joint: MaskedModalitiesConfig) -> MaskedModalitiesConfig {
+                $($(if let Some(encoder) = self.$name.as_ref().and_then(|encoder| encoder.own()) {
+                    let _ = stringify!($maskable);
+                    joint = joint.with_patches(encoder);
+                })?)+
+                joint
+            }
+
+            /// What is seen of a batch once patches of all encoders that can be masked are hidden, each row's by its seed.
+            pub fn glimpses(
+                &self,
+                joint: &MaskedModalities,
+                batch: &Batch,
+                seeds: &[u64],
+            ) -> BTreeMap<Modality, Glimpse> {
+                let mut glimpses = BTreeMap::new();
+                $($(if let (Some(encoder), Some(batch)) = (self.$name.as_ref().and_then(|encoder| encoder.own()), &batch.$name) {
+                    let _ = stringify!($maskable);
+                    const MODALITY: Modality = <$kit as ModalityKit>::MODALITY;
+                    let present = batch.of_present(seeds).into_iter();
+                    let rngs = present.map(|row| seed::rng(*row, &[seed::of_name(MODALITY.name())]));
+                    let glimpse = joint.patches(encoder, batch.batch.clone(), rngs);
+                    glimpses.insert(MODALITY, match &batch.place {
+                        Some(place) => glimpse.spread(place.clone()),
+                        None => glimpse,
+                    });
+                })?)+
+                glimpses
             }
 
             /// The modalities and the widths of their tokens, for the fusion.

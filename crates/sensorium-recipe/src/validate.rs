@@ -10,7 +10,7 @@ use crate::Silent;
 use crate::evaluate::Measure;
 use crate::labels::LabelSet;
 use crate::model::RecipeModel;
-use crate::objective::{ClassObjective, SemiLearner, TargetObjective};
+use crate::objective::{ClassObjective, SemiLearner, TargetObjective, TaughtLearner};
 use crate::prepare::Prepared;
 
 /// What learns to answer.
@@ -34,6 +34,12 @@ impl Answers for Supervised<RecipeModel, TargetObjective> {
 impl Answers for SemiLearner {
     fn trained(&self) -> &RecipeModel {
         self.judged()
+    }
+}
+
+impl Answers for TaughtLearner {
+    fn trained(&self) -> &RecipeModel {
+        &self.model
     }
 }
 

@@ -148,8 +148,8 @@ impl Recipe {
             .iter()
             .map(|(name, sets)| Ok((name.clone(), self.with(name, sets)?)))
             .collect::<Result<_, Error>>()?;
-        // What is gained by rows without labels is never said without what the labels alone give.
-        if self.objective.kind.task() == Task::Semi
+        // What is gained by rows without labels, or by a teacher, is never said without what the labels alone give.
+        if matches!(self.objective.kind.task(), Task::Semi | Task::Taught)
             && !all
                 .values()
                 .any(|v| v.objective.kind.task() == Task::Classes)
@@ -157,6 +157,8 @@ impl Recipe {
             let mut alone = self.with(LABELS_ALONE, &[])?;
             alone.objective = self.objective.labels_alone();
             alone.train.steps = Some(steps);
+            // Rows that have none are left aside there, whoever took their labels away.
+            alone.data.labels_per_class.get_or_insert(ALL_LABELS);
             all.insert(LABELS_ALONE.to_owned(), alone);
         }
         Ok(all)
@@ -196,7 +198,7 @@ impl Recipe {
     pub(crate) fn table(&self) -> Table {
         match Value::try_from(self) {
             Ok(Value::Table(mut table)) => {
-                if self.objective.kind.labels().is_none() {
+                if !self.objective.kind.fuses() {
                     table.remove("fusion");
                     table.remove("head");
                 }
@@ -206,6 +208,9 @@ impl Recipe {
         }
     }
 }
+
+/// As many labels of a class as there are.
+const ALL_LABELS: usize = 1 << 30;
 
 /// What learning from the labels alone is called.
 const LABELS_ALONE: &str = "labels-alone";

@@ -117,6 +117,8 @@ fn first_losses_of_every_objective_agree() {
             image,
             audio,
         ],
+        vec!["objective={ kind = \"masked-modalities\", d_decoder = 16 }"],
+        vec!["objective={ kind = \"matching\" }", audio],
         vec!["objective={ kind = \"sim-clr\" }", audio, text],
         vec![
             "objective={ kind = \"fix-match\", unlabelled = 1, threshold = 0.1 }",

@@ -182,6 +182,50 @@ fn a_run_that_is_stopped_anywhere_ends_in_the_same_weights() {
 }
 
 #[test]
+fn rows_that_nobody_labelled_need_no_key_and_are_left_aside_by_the_labels_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = manifest(dir.path(), "u1,it purrs,,,train\nu2,it barks,,,train\n");
+    let out = dir.path().join("run");
+    let sets = ["objective.kind=fix-match", "batch.size=2"];
+    let done = run(recipe(&manifest, &sets), &out, &mut Silent).unwrap();
+    assert!(named(&done.metrics, "labels-alone").accuracy.is_some());
+}
+
+#[test]
+fn a_text_is_cut_in_two_and_told_whether_its_parts_belong_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rows = String::from("id,text,label,split\n");
+    for i in 0..24 {
+        let split = ["train", "train", "valid", "test"][i / 2 % 4];
+        let text = match i {
+            0 => "but one sentence".to_owned(),
+            _ => format!("it is {i}. it {}!", ["purrs", "barks"][i % 2]),
+        };
+        rows.push_str(&format!("r{i},{text},{},{split}\n", i % 2));
+    }
+    let manifest = dir.path().join("two.csv");
+    std::fs::write(&manifest, rows).unwrap();
+    let kind = "objective={ kind = \"masked-language\", next_sentence = true }";
+    let out = dir.path().join("run");
+    let sets = [kind, "encoders.text.max_tokens=12"];
+    let done = run(recipe(&manifest, &sets), &out, &mut Silent).unwrap();
+    let scores = &done.metrics.scores;
+    for share in ["accuracy", "next_sentence_accuracy"] {
+        assert!((0.0..=1.0).contains(&scores[share]), "{scores:?}");
+    }
+    assert!(scores["next_sentence"] > 0.0 && scores["words"] > 0.0);
+    let log = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    assert!(log.contains("\"next_sentence\":"));
+
+    let plain = toy::manifest(dir.path(), "");
+    let refused = run(recipe(&plain, &[kind]), &dir.path().join("no"), &mut Silent);
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "objective.next_sentence: asks whether a sentence follows another, and 0 of 8 training texts have two: remove it"
+    );
+}
+
+#[test]
 fn the_labels_that_are_kept_are_drawn_by_the_seed() {
     let dir = tempfile::tempdir().unwrap();
     let manifest = manifest(dir.path(), "");

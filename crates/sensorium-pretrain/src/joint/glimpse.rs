@@ -12,6 +12,10 @@ pub struct Glimpse {
     pub(super) hidden: Hidden,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a batch has one of each modality, which is not moved about"
+)]
 #[derive(Clone, Debug)]
 pub(super) enum Hidden {
     Patches(Box<PatchTargets>),

@@ -3,8 +3,12 @@
 
 mod labelled;
 mod learning;
+mod next;
+mod pairs;
 mod pretext;
 mod semi;
+mod taught;
+mod words;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,6 +28,7 @@ pub use learning::Learning;
 pub(crate) use learning::{Draw, View};
 pub(crate) use pretext::Unlabelled;
 pub(crate) use semi::Semi;
+pub(crate) use taught::{Lessons, TaughtRows};
 
 /// Rows prepared on the host, ready to be collated.
 #[derive(Debug)]

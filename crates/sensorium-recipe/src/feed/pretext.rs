@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Int, Tensor};
-use sensorium_core::{Processor, seed};
-use sensorium_text::{TextBatch, TextProcessor, TextSample};
-use sensorium_train::{Fed, MaskTokens, TokenMask};
+use burn::tensor::Device;
+use sensorium_core::seed;
+use sensorium_train::{Fed, TokenMask};
 
-use super::{Batching, HostBatch, Learning, Plan, View, ids};
+use super::next::{NextSentences, UNKNOWN};
+use super::pairs::wrong_pairs;
+use super::words::{Hide, hides_words, targets, text};
+use super::{Batching, HostBatch, Learning, Plan, View, ids, numbers};
 use crate::Error;
 use crate::modalities::Samples;
-use crate::objective::{ObjectiveConfig, ObjectiveKind};
+use crate::objective::{Negatives, ObjectiveConfig, ObjectiveKind};
 use crate::pretext::PretextBatch;
 
 /// Batches of all rows, an epoch once through them.
@@ -21,6 +23,10 @@ pub(crate) struct Unlabelled {
     kind: ObjectiveKind,
     /// What hides words, if that is what is learned from.
     hide: Option<Arc<Hide>>,
+    /// What cuts texts in two, if it is asked whether one part follows the other.
+    next: Option<Arc<NextSentences>>,
+    /// Which wrong pairs are drawn.
+    negatives: Negatives,
 }
 
 /// A batch on the host, and what each sample's randomness derives from.
@@ -29,20 +35,43 @@ pub(crate) struct Drawn {
     second: Option<HostBatch>,
     seeds: Vec<u64>,
     words: Option<Vec<TokenMask>>,
+    next: Option<Vec<i64>>,
 }
 
 impl Unlabelled {
-    pub(crate) fn new(learning: Learning, objective: &ObjectiveConfig) -> Self {
+    /// # Errors
+    /// If a row can no longer be read and such rows are not skipped.
+    pub(crate) fn new(learning: Learning, objective: &ObjectiveConfig) -> Result<Self, Error> {
         let texts = learning.rows.processors.text.as_ref();
+        let texts = texts.and_then(|texts| texts.own());
+        let next = texts.filter(|_| objective.next_sentence == Some(true));
+        let next = next.map(|texts| NextSentences::new(&learning.rows, texts));
+        let next = next.transpose()?.map(Arc::new);
         let hide = texts
-            .and_then(|texts| texts.own())
-            .filter(|_| objective.kind == ObjectiveKind::MaskedLanguage)
+            .filter(|_| hides_words(objective.kind))
             .map(|texts| Arc::new(Hide::new(texts, objective)));
-        Self {
+        Ok(Self {
             all: (0..learning.rows.len()).collect(),
             learning,
             kind: objective.kind,
             hide,
+            next,
+            negatives: objective.negatives.unwrap_or_default(),
+        })
+    }
+
+    /// Refuses rows that what is asked of them cannot be asked of.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match &self.next {
+            Some(next) if next.of_two() < 2 => Err(Error::Recipe {
+                place: "objective.next_sentence".to_owned(),
+                message: format!(
+                    "asks whether a sentence follows another, and {} of {} training texts have two: remove it",
+                    next.of_two(),
+                    self.all.len()
+                ),
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -52,7 +81,7 @@ impl Unlabelled {
     }
 
     /// Batches of rows as they are, to measure on: always the same.
-    pub(crate) fn calm(&self, first: HostBatch, device: &Device) -> PretextBatch {
+    pub(crate) fn calm(&self, first: HostBatch, device: &Device) -> Result<PretextBatch, Error> {
         let processors = &self.learning.rows.processors;
         let again = |(row, samples): (&usize, &Samples)| {
             let mut rng = seed::rng(self.seed(1, *row), &[]);
@@ -63,7 +92,8 @@ impl Unlabelled {
             samples: first.rows.iter().zip(&first.samples).map(again).collect(),
         });
         let seeds = first.rows.iter().map(|row| self.seed(0, *row)).collect();
-        self.join(self.hidden(first, second, seeds), device)
+        let drawn = self.hidden(first, second, seeds)?;
+        Ok(self.join(drawn, Negatives::Uniform, device))
     }
 
     fn seed(&self, pass: u64, row: usize) -> u64 {
@@ -73,28 +103,47 @@ impl Unlabelled {
         )
     }
 
-    /// The batch with its words hidden, if that is what is learned from.
-    fn hidden(&self, mut first: HostBatch, second: Option<HostBatch>, seeds: Vec<u64>) -> Drawn {
+    /// The batch with its texts cut in two and its words hidden, if that is what is learned from.
+    fn hidden(
+        &self,
+        mut first: HostBatch,
+        second: Option<HostBatch>,
+        seeds: Vec<u64>,
+    ) -> Result<Drawn, Error> {
+        let next = self
+            .next
+            .as_ref()
+            .map(|next| paired(next, &mut first, &seeds));
+        let next = next.transpose()?;
         let words = self.hide.as_ref().map(|hide| {
             let samples = first.samples.iter_mut().zip(&seeds);
             samples
                 .map(|(samples, seed)| {
                     let mask = hide.mask(samples.text.as_ref(), *seed);
-                    samples.text = Some(text(mask.ids.iter().copied()));
+                    if samples.text.is_some() {
+                        samples.text = Some(text(mask.ids.iter().copied()));
+                    }
                     mask
                 })
                 .collect()
         });
-        Drawn {
+        Ok(Drawn {
             first,
             second,
             seeds,
             words,
-        }
+            next,
+        })
     }
 
-    fn join(&self, drawn: Drawn, device: &Device) -> PretextBatch {
+    fn join(&self, drawn: Drawn, negatives: Negatives, device: &Device) -> PretextBatch {
         let processors = &self.learning.rows.processors;
+        let pairs = self.kind == ObjectiveKind::Matching;
+        let wrong = pairs.then(|| {
+            let rows = &self.learning.rows;
+            let hard = negatives == Negatives::Hard;
+            wrong_pairs(rows, &drawn.first.rows, &drawn.seeds, hard, device)
+        });
         let collate = |batch: HostBatch| processors.collate(&batch.samples, device);
         let texts = processors.text.as_ref().and_then(|texts| texts.own());
         let words = texts.zip(drawn.words);
@@ -102,7 +151,9 @@ impl Unlabelled {
             first: collate(drawn.first),
             second: drawn.second.map(collate),
             seeds: drawn.seeds,
+            wrong,
             words: words.map(|(texts, words)| targets(texts, &words, device)),
+            next: drawn.next.map(|next| numbers(next, device)),
         }
     }
 }
@@ -146,71 +197,28 @@ impl Batching for Unlabelled {
         let seeds = readable
             .map(|draw| self.seed(draw.pass, draw.row))
             .collect();
-        Ok(Some(self.hidden(first, second, seeds)))
+        self.hidden(first, second, seeds).map(Some)
     }
 
     fn collate(&self, host: Drawn, device: &Device) -> Fed<PretextBatch> {
         Fed {
             ids: ids(&self.learning.rows, &host.first.rows),
-            batch: self.join(host, device),
+            batch: self.join(host, self.negatives, device),
         }
     }
 }
 
-/// Hides words of texts.
-#[derive(Debug)]
-struct Hide {
-    tokens: MaskTokens,
-    special: Vec<u32>,
-    starts_word: Option<Vec<bool>>,
-}
-
-impl Hide {
-    fn new(processor: &TextProcessor, objective: &ObjectiveConfig) -> Self {
-        let tokenizer = processor.tokenizer();
-        let mask = i64::from(tokenizer.mask_id());
-        let tokens = MaskTokens::new(mask, tokenizer.vocab_size()).with_share(objective.share());
-        Self {
-            tokens,
-            special: tokenizer.special_ids(),
-            starts_word: objective
-                .whole_words
-                .unwrap_or(false)
-                .then(|| tokenizer.word_starts()),
-        }
-    }
-
-    fn mask(&self, sample: Option<&TextSample>, seed: u64) -> TokenMask {
-        let ids: &[u32] = sample.map_or(&[], |sample| &sample.ids);
-        let special: Vec<bool> = ids.iter().map(|id| self.special.contains(id)).collect();
-        let words = self.starts_word.as_ref().map(|starts| {
-            let mut word = 0;
-            let count = |id: &u32| {
-                word += usize::from(starts.get(*id as usize).copied().unwrap_or(true));
-                word
-            };
-            ids.iter().map(count).collect::<Vec<_>>()
-        });
-        let ids: Vec<i64> = ids.iter().map(|id| i64::from(*id)).collect();
-        let rng = &mut seed::rng(seed, &[]);
-        self.tokens.mask(&ids, &special, words.as_deref(), rng)
-    }
-}
-
-/// What is to be guessed, where the texts' tokens stand in a batch: `[batch, tokens]`, -1 elsewhere.
-fn targets(processor: &TextProcessor, masks: &[TokenMask], device: &Device) -> Tensor<2, Int> {
-    // Collated as texts are, whatever side they are padded on.
-    let samples: Vec<TextSample> = masks
-        .iter()
-        .map(|mask| text(mask.targets.iter().map(|target| target + 1)))
-        .collect();
-    let samples: Vec<Option<&TextSample>> = samples.iter().map(Some).collect();
-    let TextBatch { ids, pad } = processor.collate(&samples, device);
-    ids.sub_scalar(1).mask_fill(pad, -1)
-}
-
-fn text(ids: impl Iterator<Item = i64>) -> TextSample {
-    TextSample {
-        ids: ids.map(|id| u32::try_from(id).unwrap_or(0)).collect(),
-    }
+/// Cuts the texts of a batch in two, each by its seed; returns how second parts stand to first ones.
+fn paired(next: &NextSentences, batch: &mut HostBatch, seeds: &[u64]) -> Result<Vec<i64>, Error> {
+    let rows = batch.rows.iter().zip(&mut batch.samples).zip(seeds);
+    rows.map(|((row, samples), seed)| {
+        let Some(own) = &samples.text else {
+            return Ok(UNKNOWN);
+        };
+        let mut rng = seed::rng(*seed, &[seed::of_name("next sentence")]);
+        let (ids, follows) = next.pair(*row, &own.ids, &mut rng)?;
+        samples.text = Some(text(ids.into_iter().map(i64::from)));
+        Ok(follows)
+    })
+    .collect()
 }

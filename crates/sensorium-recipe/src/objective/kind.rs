@@ -29,10 +29,16 @@ pub enum ObjectiveKind {
     FixMatch,
     /// The same, with lower thresholds for classes that are learned late (arXiv 2110.08263).
     FlexMatch,
+    /// What another run's model answers, and how sure it is (Hinton et al., arXiv 1503.02531).
+    Distillation,
     /// Hidden words of a text (BERT, arXiv 1810.04805).
     MaskedLanguage,
     /// Hidden patches of a picture or a sound (MAE, arXiv 2111.06377).
     MaskedAutoencoder,
+    /// Hidden patches and words of several modalities, from what is left of all (FLAVA, arXiv 2112.04482).
+    MaskedModalities,
+    /// Whether two inputs belong together, asked of a model that fuses them (ALBEF, arXiv 2107.07651).
+    Matching,
     /// Which two views are of one sample (arXiv 2002.05709).
     SimClr,
     /// Which picture, sound and text belong together (CLIP, arXiv 2103.00020).
@@ -50,15 +56,19 @@ pub(crate) enum Task {
     Targets,
     /// Classes, from labelled rows and others.
     Semi,
+    /// Classes, from what another model says of rows.
+    Taught,
     /// One encoder, from rows alone.
     Pretext,
     /// Encoders of several modalities, from what stands in a row together.
     Alignment,
+    /// Encoders of several modalities and what joins them, from what stands in a row together.
+    Joint,
 }
 
 impl ObjectiveKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::CrossEntropy,
         Self::Focal,
         Self::Ordinal,
@@ -69,8 +79,11 @@ impl ObjectiveKind {
         Self::MeanTeacher,
         Self::FixMatch,
         Self::FlexMatch,
+        Self::Distillation,
         Self::MaskedLanguage,
         Self::MaskedAutoencoder,
+        Self::MaskedModalities,
+        Self::Matching,
         Self::SimClr,
         Self::Contrastive,
         Self::SigmoidContrastive,
@@ -95,7 +108,7 @@ impl ObjectiveKind {
     pub(crate) fn metrics(self) -> &'static [&'static str] {
         match (self.labels(), self) {
             (Some(labels), _) => labels.metrics(),
-            (_, Self::MaskedLanguage) => &["loss", "accuracy"],
+            (_, Self::MaskedLanguage | Self::Matching) => &["loss", "accuracy"],
             _ => &["loss"],
         }
     }
@@ -105,14 +118,19 @@ impl ObjectiveKind {
         self.labels().is_some()
     }
 
+    /// Whether the recipe's fusion and head take part.
+    pub(crate) fn fuses(self) -> bool {
+        self.has_classes() || self == Self::Matching
+    }
+
     /// What a model of it answers with; nothing, if it learns without labels.
     pub(crate) fn labels(self) -> Option<LabelKind> {
         match (self.task(), self) {
             (_, Self::Ordinal) => Some(LabelKind::Ordered),
             (_, Self::Regression) => Some(LabelKind::Numbers),
             (Task::Targets, _) => Some(LabelKind::Several),
-            (Task::Classes | Task::Semi, _) => Some(LabelKind::Class),
-            (Task::Pretext | Task::Alignment, _) => None,
+            (Task::Classes | Task::Semi | Task::Taught, _) => Some(LabelKind::Class),
+            (Task::Pretext | Task::Alignment | Task::Joint, _) => None,
         }
     }
 
@@ -159,11 +177,36 @@ impl ObjectiveKind {
                 Task::Semi,
                 &["label_smoothing", "unlabelled", "threshold", "weight"],
             ),
-            Self::MaskedLanguage => ("masked-language", Task::Pretext, &["share", "whole_words"]),
+            Self::Distillation => (
+                "distillation",
+                Task::Taught,
+                &["teacher", "temperature", "truth", "label_smoothing"],
+            ),
+            Self::MaskedLanguage => (
+                "masked-language",
+                Task::Pretext,
+                &["share", "whole_words", "next_sentence"],
+            ),
             Self::MaskedAutoencoder => (
                 "masked-autoencoder",
                 Task::Pretext,
                 &["share", "d_decoder", "decoder_layers"],
+            ),
+            Self::MaskedModalities => (
+                "masked-modalities",
+                Task::Joint,
+                &[
+                    "share",
+                    "word_share",
+                    "whole_words",
+                    "d_decoder",
+                    "decoder_layers",
+                ],
+            ),
+            Self::Matching => (
+                "matching",
+                Task::Joint,
+                &["d_embed", "temperature", "negatives"],
             ),
             Self::SimClr => ("sim-clr", Task::Pretext, &["d_embed", "temperature"]),
             Self::Contrastive => (

@@ -1,16 +1,22 @@
 //! `[objective]`: what a model is to become good at. A list of kinds, and the keys that each looks at.
 
 mod classes;
+mod joint;
 mod kind;
 mod semi;
 mod targets;
+mod taught;
 
 pub(crate) use classes::ClassObjective;
+pub use joint::Negatives;
 pub use kind::ObjectiveKind;
 pub(crate) use kind::Task;
 pub(crate) use semi::{SemiBatch, SemiLearner, strong};
 pub use targets::RegressionLoss;
 pub(crate) use targets::TargetObjective;
+pub(crate) use taught::TaughtLearner;
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -58,12 +64,24 @@ pub struct ObjectiveConfig {
     /// How much of the teacher stays at each step, 0.99 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decay: Option<f64>,
+    /// The run that teaches: its folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<PathBuf>,
+    /// The share of the labels beside what the teacher says, 0.1 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub truth: Option<f64>,
     /// The share that is hidden: 0.15 of a text's tokens, 0.75 of a picture's or a sound's patches by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
+    /// The share of a text's tokens that is hidden beside hidden patches, 0.15 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub word_share: Option<f64>,
     /// Whether words are hidden whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whole_words: Option<bool>,
+    /// Whether it is asked as well if the second part of a text follows the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_sentence: Option<bool>,
     /// How wide the decoder is that paints what is hidden, 64 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub d_decoder: Option<usize>,
@@ -73,9 +91,13 @@ pub struct ObjectiveConfig {
     /// How many features the vectors have that are compared, 64 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub d_embed: Option<usize>,
-    /// What their likeness is divided by: 0.5 for two views, 0.07 for modalities to begin with.
+    /// What their likeness is divided by: 0.5 for two views, 0.07 for modalities to begin with. What the logits of a teacher
+    /// and of who is taught are divided by: 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
+    /// Which wrong pairs a model is asked about, `hard` by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub negatives: Option<Negatives>,
     /// The modality that each other is compared with; by default each is with each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
@@ -101,6 +123,7 @@ impl ObjectiveConfig {
                     class_balance: self.class_balance,
                     anchor: self.anchor.clone(),
                     delta: self.resolved_delta(),
+                    teacher: self.teacher.clone(),
                     $($key: self.$key.or(looks_at(stringify!($key)).then_some($default)),)+
                 }
             };
@@ -115,12 +138,16 @@ impl ObjectiveConfig {
             weight: self.weight(),
             ramp_steps: 0,
             decay: self.decay(),
+            truth: self.truth(),
             share: self.share(),
+            word_share: self.word_share(),
             whole_words: false,
+            next_sentence: false,
             d_decoder: self.d_decoder(),
             decoder_layers: self.decoder_layers(),
             d_embed: self.d_embed(),
             temperature: self.temperature(),
+            negatives: Negatives::Hard,
         }
     }
 
@@ -156,7 +183,10 @@ impl ObjectiveConfig {
     }
 
     pub(crate) fn decoder_layers(&self) -> usize {
-        self.decoder_layers.unwrap_or(1)
+        self.decoder_layers.unwrap_or(match self.kind {
+            ObjectiveKind::MaskedModalities => 2,
+            _ => 1,
+        })
     }
 
     pub(crate) fn d_embed(&self) -> usize {
@@ -166,6 +196,7 @@ impl ObjectiveConfig {
     pub(crate) fn temperature(&self) -> f64 {
         self.temperature.unwrap_or(match self.kind {
             ObjectiveKind::SimClr => 0.5,
+            ObjectiveKind::Distillation => 2.0,
             _ => 0.07,
         })
     }
@@ -179,6 +210,10 @@ impl ObjectiveConfig {
         let own = |name: &str| tables[name].get("from").is_none();
         let wrong = |what: String| Err(format!("objective.kind = {kind:?} {what}"));
         match self.kind {
+            kind if kind.task() == Task::Joint => self.validate_joint(&names, own),
+            ObjectiveKind::Distillation if self.teacher.is_none() => {
+                wrong("needs a run that teaches: name its folder in objective.teacher".to_owned())
+            }
             ObjectiveKind::MaskedLanguage if names != ["text"] => wrong(format!(
                 "learns from texts alone: it needs [encoders.text] and no other, not {}",
                 names.join(", ")
@@ -238,11 +273,14 @@ impl ObjectiveConfig {
         within("threshold", self.threshold, 1.0)?;
         within("weight", self.weight, 1e6)?;
         within("decay", self.decay, 1.0)?;
-        within("share", self.share, 1.0)?;
-        if self.share == Some(0.0) {
-            return Err(
-                "objective.share = 0 hides nothing: there would be nothing to learn".to_owned(),
-            );
+        within("truth", self.truth, 1.0)?;
+        for (key, share) in [("share", self.share), ("word_share", self.word_share)] {
+            within(key, share, 1.0)?;
+            if share == Some(0.0) {
+                return Err(format!(
+                    "objective.{key} = 0 hides nothing: there would be nothing to learn"
+                ));
+            }
         }
         if let Some(t) = self.temperature.filter(|t| !(0.01..=100.0).contains(t)) {
             return Err(format!("objective.temperature = {t} must be 0.01 to 100"));
@@ -306,16 +344,17 @@ mod tests {
 
     #[test]
     fn a_key_without_effect_is_refused_for_every_kind() {
-        let keys = "label_smoothing gamma class_balance positive_weights loss delta unlabelled threshold weight ramp_steps decay share whole_words \
-            d_decoder decoder_layers d_embed temperature anchor";
+        let keys = "label_smoothing gamma class_balance positive_weights loss delta unlabelled threshold weight ramp_steps decay teacher \
+            truth share word_share whole_words next_sentence d_decoder decoder_layers d_embed temperature negatives anchor";
         for kind in ObjectiveKind::ALL {
             for key in keys.split(' ') {
                 let value = match key {
                     "unlabelled" | "ramp_steps" | "d_embed" | "decoder_layers" => "3",
                     "d_decoder" => "8",
-                    "whole_words" | "positive_weights" => "true",
+                    "negatives" => "\"uniform\"",
+                    "whole_words" | "next_sentence" | "positive_weights" => "true",
                     "loss" => "\"huber\"",
-                    "anchor" => "\"text\"",
+                    "anchor" | "teacher" => "\"text\"",
                     _ => "0.5",
                 };
                 // Which of its losses looks at it is told of by itself.
@@ -349,7 +388,7 @@ mod tests {
             };
             let text = toml::to_string(&config.resolved()).unwrap();
             for key in kind.keys() {
-                let has_none = ["class_balance", "anchor", "delta"].contains(key);
+                let has_none = ["class_balance", "anchor", "delta", "teacher"].contains(key);
                 assert_eq!(text.contains(&format!("{key} = ")), !has_none, "{text}");
             }
             let read: ObjectiveConfig = toml::from_str(&text).unwrap();

@@ -7,10 +7,11 @@ mod zero_shot;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use sensorium_core::{EncoderSet, Modality, NoTap, Tokens, seed};
-use sensorium_pretrain::LanguageTargets;
+use sensorium_pretrain::{Judged, LanguageTargets, WrongPairs};
+use sensorium_text::TEXT;
 use sensorium_train::{Learned, Learner};
 
-pub(crate) use head::PretextHead;
+pub(crate) use head::{HEADS, PretextHead};
 pub(crate) use search::{Pace, search, vectors};
 pub use zero_shot::ZeroShotConfig;
 pub(crate) use zero_shot::{WORDS, zero_shot};
@@ -37,8 +38,12 @@ pub struct PretextBatch {
     pub second: Option<Batch>,
     /// What is hidden of each derives from its number.
     pub seeds: Vec<u64>,
+    /// What wrong pairs are drawn by, where a model is asked about pairs.
+    pub wrong: Option<WrongPairs>,
     /// The words that are hidden in `first`.
     pub words: Option<Tensor<2, Int>>,
+    /// Whether the second part of a text follows the first: 0 if it does, 1 if it does not, -1 where nobody knows.
+    pub next: Option<Tensor<1, Int>>,
 }
 
 impl PretextModel {
@@ -50,7 +55,7 @@ impl PretextModel {
     ) -> Result<Self, Error> {
         begun_on_host(recipe, device, |host| {
             let encoders = encoders(recipe, processors, host)?;
-            let head = PretextHead::build(&recipe.objective, &encoders, processors, host)?;
+            let head = PretextHead::build(recipe, &encoders, processors, host)?;
             Ok(Self { encoders, head })
         })
     }
@@ -72,6 +77,25 @@ impl PretextModel {
     }
 }
 
+impl PretextModel {
+    /// What it says of pairs, if it was made for such and the batch has any: whether inputs belong together, or whether one
+    /// part of a text does not follow the other.
+    pub(crate) fn judge(&self, batch: PretextBatch) -> Option<Judged> {
+        match &self.head {
+            PretextHead::Matching(head) => {
+                let parts = self.encoders.encode_with(batch.first, &mut NoTap);
+                head.judge(parts, batch.wrong?)
+            }
+            PretextHead::Language(head) => {
+                let (head, matches) = head.next_sentence.as_ref().zip(batch.next)?;
+                let logits = head.logits(self.tokens(batch.first));
+                Some(Judged { logits, matches })
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Learner for PretextModel {
     type Batch = PretextBatch;
 
@@ -85,7 +109,23 @@ impl Learner for PretextModel {
             PretextHead::Language(head) => {
                 let words = batch.words.expect("words are hidden in texts");
                 let tokens = self.tokens(batch.first);
-                head.learn_tokens(tokens, None, LanguageTargets::from(words))
+                let next = batch.next;
+                head.learn_tokens(tokens, None, LanguageTargets { words, next })
+            }
+            PretextHead::Joint(head) => {
+                let first = batch.first;
+                let mut glimpses = self.encoders.glimpses(head, &first, &batch.seeds);
+                let texts = self.encoders.text.as_ref().zip(first.text);
+                if let Some(((encoder, texts), words)) = texts.zip(batch.words) {
+                    let tokens = texts.encode_with(encoder, &mut NoTap);
+                    glimpses.insert(TEXT, head.words(TEXT, tokens, words));
+                }
+                head.learn(glimpses)
+            }
+            PretextHead::Matching(head) => {
+                let wrong = batch.wrong.expect("wrong pairs are drawn");
+                let parts = self.encoders.encode_with(batch.first, &mut NoTap);
+                head.learn(parts, wrong)
             }
             PretextHead::TwoViews(head) => {
                 let second = batch.second.expect("there are two views");

@@ -8,12 +8,13 @@ use sensorium_train::{
 };
 
 use super::read::settings;
+use super::taught::lessons;
 use super::{Finished, Options, Run, RunMetrics};
 use crate::evaluate::Measure;
-use crate::feed::{Labelled, Learning, Semi, TrainFeed, Values, View};
+use crate::feed::{Labelled, Learning, Semi, TaughtRows, TrainFeed, Values, View};
 use crate::labels::LabelSet;
 use crate::model::{RecipeModel, build};
-use crate::objective::{SemiLearner, Task, strong};
+use crate::objective::{SemiLearner, Task, TaughtLearner, strong};
 use crate::observer::Watching;
 use crate::validate::{Answers, Validation};
 use crate::{Error, Observer};
@@ -94,6 +95,13 @@ fn learn(
             };
             let feed = run.feed(Labelled::with(learning, values), device);
             let (learner, watch) = (Supervised::new(model, objective), &mut Watching(observer));
+            train(run, labels, learner, &feed, watch, device)
+        }
+        Task::Taught => {
+            let lessons = lessons(run, device, observer)?;
+            let learner = TaughtLearner::new(model, &recipe.objective);
+            let feed = run.feed(TaughtRows::new(learning, lessons), device);
+            let watch = &mut Watching(observer);
             train(run, labels, learner, &feed, watch, device)
         }
         _ => {

@@ -8,6 +8,7 @@ mod metrics;
 mod pretext;
 mod read;
 mod stages;
+mod taught;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,7 @@ pub fn train(
     let started = Instant::now();
     make_absolute(&mut recipe);
     stages::check_starts(&recipe)?;
+    taught::check(&recipe)?;
     // First, so that a folder that is taken or cannot be written is not found out after all data has been prepared.
     let claim = Claim::new(out, &recipe.name)?;
     let (starts, read, folder, lock) = if recipe.pretrain.is_empty() {
@@ -104,7 +106,11 @@ pub(crate) fn make_absolute(recipe: &mut Recipe) {
     if let Some(path) = &mut recipe.data.path {
         *path = crate::dataset::absolute(path);
     }
-    for path in recipe.start.values_mut() {
+    for path in recipe
+        .start
+        .values_mut()
+        .chain(&mut recipe.objective.teacher)
+    {
         *path = crate::dataset::absolute(path);
     }
     for name in recipe
@@ -140,6 +146,7 @@ pub fn resume(
     }
     let recipe = folder.recipe()?;
     stages::check_starts(&recipe)?;
+    taught::check(&recipe)?;
     let starts = stages::run(&recipe, &folder, options, observer)?;
     let (data, processors, parts) = read(&recipe, &starts, observer)?;
     let run = Run {
@@ -174,7 +181,9 @@ pub(crate) fn run_within(
 
 fn finish(run: Run, options: &Options<'_>, observer: &mut dyn Observer) -> Result<Finished, Error> {
     match run.recipe.objective.kind.task() {
-        Task::Classes | Task::Targets | Task::Semi => classes::finish(run, options, observer),
-        Task::Pretext | Task::Alignment => pretext::finish(run, options, observer),
+        Task::Classes | Task::Targets | Task::Semi | Task::Taught => {
+            classes::finish(run, options, observer)
+        }
+        Task::Pretext | Task::Alignment | Task::Joint => pretext::finish(run, options, observer),
     }
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::tensor::Device;
 use sensorium_core::seed;
-use sensorium_eval::{Search, Told};
+use sensorium_eval::{Search, Told, auroc};
 use sensorium_train::{BoxError, Learned, Learner, Outcome, Scores, Trainer, Validate};
 
 use super::read::settings;
 use super::{Finished, Options, Run, RunMetrics};
 use crate::feed::{HostBatch, Learning, Unlabelled, batches_of};
-use crate::objective::Task;
+use crate::objective::{ObjectiveKind, Task};
 use crate::observer::Watching;
 use crate::prepare::Prepared;
 use crate::pretext::{Pace, PretextModel, search, vectors, zero_shot};
@@ -26,9 +26,10 @@ pub(super) fn finish(
     let device = options.device;
     let outcome = learn(&run, device, observer)?;
     let model = outcome.learner.materialize();
-    let calm = Calm::of(&run, run.parts.test.clone(), device);
+    let calm = Calm::of(&run, run.parts.test.clone(), device)?;
     observer.phase("testing", run.parts.test.len());
-    let scores = calm.scores(&model)?;
+    let mut scores = calm.scores(&model)?;
+    calm.tell_pairs(&model, &mut scores)?;
     observer.phase_end();
     let (search, told) = match run.recipe.objective.kind.task() {
         Task::Alignment => compare(&run, &model, device, observer)?,
@@ -52,9 +53,10 @@ fn learn(
     let model = PretextModel::build(recipe, &run.processors, device)?;
     let mut model = run.begun(model)?;
     model.encoders = model.encoders.frozen(&recipe.frozen);
-    let feed = Unlabelled::new(run.learning(), &recipe.objective);
+    let feed = Unlabelled::new(run.learning(), &recipe.objective)?;
+    feed.check()?;
     let feed = run.feed(feed, device);
-    let mut valid = Calm::of(run, run.parts.valid.clone(), device);
+    let mut valid = Calm::of(run, run.parts.valid.clone(), device)?;
     Ok(Trainer::new(recipe.train.clone(), run.folder.path())
         .resume(run.resume)
         .with_settings(settings(run, &[])?)
@@ -90,50 +92,52 @@ fn compare(
 struct Calm {
     rows: Prepared,
     feed: Unlabelled,
+    kind: ObjectiveKind,
     device: Device,
     batch_size: usize,
     threads: usize,
 }
 
 impl Calm {
-    fn of(run: &Run, rows: Prepared, device: &Device) -> Self {
+    fn of(run: &Run, rows: Prepared, device: &Device) -> Result<Self, Error> {
         let learning = Learning {
             rows: rows.clone(),
             size: run.recipe.batch.size,
             modality_dropout: 0.0,
             seed: seed::derive(run.recipe.train.seed, &[seed::of_name("measure")]),
         };
-        Self {
+        Ok(Self {
             rows,
-            feed: Unlabelled::new(learning, &run.recipe.objective),
+            feed: Unlabelled::new(learning, &run.recipe.objective)?,
+            kind: run.recipe.objective.kind,
             device: device.clone(),
             // What is compared within a batch is as hard as in training.
             batch_size: run.recipe.batch.size,
             threads: run.recipe.batch.n_threads(),
-        }
+        })
     }
 
     /// The loss and its parts, and the share of right answers where there are such.
     fn scores(&self, model: &PretextModel) -> Result<BTreeMap<String, f64>, Error> {
-        let order = (0..self.rows.len()).collect();
-        let keep = self.rows.processors.modalities();
-        let batches = batches_of(&self.rows, order, self.batch_size, self.threads, keep);
-        let (mut sums, mut seen) = (BTreeMap::<String, f64>::new(), 0.0);
+        // A part that a batch has not, such as that of a modality none of its rows has, is a mean over the others.
+        let mut sums = BTreeMap::<String, (f64, f64)>::new();
         let (mut right, mut counted) = (0.0, 0.0);
-        for batch in batches {
+        for batch in self.batches() {
             let batch: HostBatch = batch?;
             if batch.rows.is_empty() {
                 continue;
             }
             let n = batch.rows.len() as f64;
-            let Learned { loss, tally } = model.learn(self.feed.calm(batch, &self.device));
-            let mut add =
-                |name: &str, value: f64| *sums.entry(name.to_owned()).or_default() += n * value;
+            let Learned { loss, tally } = model.learn(self.feed.calm(batch, &self.device)?);
+            let mut add = |name: &str, value: f64| {
+                let (sum, seen) = sums.entry(name.to_owned()).or_default();
+                *sum += n * value;
+                *seen += n;
+            };
             add("loss", number(loss.total));
             loss.terms
                 .into_iter()
                 .for_each(|(name, term)| add(&name, number(term)));
-            seen += n;
             if let Some(tally) = tally {
                 right += number(tally.correct);
                 counted += number(tally.counted);
@@ -141,12 +145,55 @@ impl Calm {
         }
         let mut scores: BTreeMap<String, f64> = sums
             .into_iter()
-            .map(|(name, sum)| (name, sum / seen))
+            .map(|(name, (sum, seen))| (name, sum / seen))
             .collect();
         if counted > 0.0 {
             scores.insert("accuracy".to_owned(), right / counted);
         }
         Ok(scores)
+    }
+
+    /// How well pairs are told, where a model is asked about such: how right ones stand above wrong ones, or the share of texts
+    /// of which it is known whether one part follows the other.
+    fn tell_pairs(
+        &self,
+        model: &PretextModel,
+        scores: &mut BTreeMap<String, f64>,
+    ) -> Result<(), Error> {
+        let (mut positive, mut surplus) = (Vec::new(), Vec::new());
+        for batch in self.batches() {
+            let batch = batch?;
+            if batch.rows.is_empty() {
+                continue;
+            }
+            let Some(judged) = model.judge(self.feed.calm(batch, &self.device)?) else {
+                continue;
+            };
+            let logits: Vec<f32> = judged.logits.into_data().iter::<f32>().collect();
+            let matches = judged.matches.into_data();
+            let pairs = logits.chunks(2).zip(matches.iter::<i64>());
+            for (pair, class) in pairs.filter(|(_, class)| *class >= 0) {
+                positive.push(class == 1);
+                surplus.push(pair[1] - pair[0]);
+            }
+        }
+        if self.kind == ObjectiveKind::Matching {
+            let auroc = auroc(&positive, &surplus)?;
+            scores.extend(auroc.map(|auroc| ("auroc".to_owned(), auroc)));
+        } else if !positive.is_empty() {
+            let told = positive.iter().zip(&surplus);
+            let right = told.filter(|(class, surplus)| **class == (**surplus > 0.0));
+            let share = right.count() as f64 / positive.len() as f64;
+            scores.insert("next_sentence_accuracy".to_owned(), share);
+        }
+        Ok(())
+    }
+
+    /// The rows as they are, in order.
+    fn batches(&self) -> impl Iterator<Item = Result<HostBatch, Error>> + use<> {
+        let order = (0..self.rows.len()).collect();
+        let keep = self.rows.processors.modalities();
+        batches_of(&self.rows, order, self.batch_size, self.threads, keep)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::how::{How, Wanted};
 use crate::labels::LabelSet;
 use crate::modalities::Processors;
 use crate::objective::Task;
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Prepared, file_content, prepare};
 use crate::{Error, Observer, Recipe, report};
 
 /// The parts of a data set, prepared.
@@ -50,8 +50,8 @@ pub(super) fn read(
         threads: recipe.batch.n_threads(),
         room: recipe.batch.room(),
     };
-    let without =
-        recipe.objective.kind.task() == Task::Semi || recipe.data.labels_per_class.is_some();
+    let without = matches!(recipe.objective.kind.task(), Task::Semi | Task::Taught)
+        || recipe.data.labels_per_class.is_some();
     let known = data.labels.clone();
     let mut part = |name: &str, rows: Vec<Row>| {
         let wanted = match &known {
@@ -172,11 +172,17 @@ pub(super) fn settings(run: &Run, classes: &[String]) -> Result<serde_json::Valu
             &["name", "about", "train", "beside", "pretrain", "start"][..],
         ),
         ("/data", &["path", "also"]),
+        ("/objective", &["teacher"]),
         ("/batch", &["threads", "cache_rows", "cache_mib"]),
     ] {
         if let Some(table) = settings.pointer_mut(table).and_then(|t| t.as_object_mut()) {
             table.retain(|key, _| !keys.contains(&key.as_str()));
         }
+    }
+    if let Some(teacher) = &run.recipe.objective.teacher {
+        let file = teacher.join("model").join("model.safetensors");
+        let content = file_content(&file).map_err(|error| Error::folder(&file, error))?;
+        settings["teacher"] = serde_json::json!(content);
     }
     settings["rows"] = serde_json::json!({
         "validation": run.parts.valid.identity(),

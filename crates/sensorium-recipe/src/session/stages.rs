@@ -50,13 +50,7 @@ fn check(recipe: &Recipe, name: &str, path: &Path) -> Result<(), Error> {
         place: format!("start.{name}"),
         message,
     };
-    let model = RunFolder::open(path)?.model_path();
-    if !model.is_dir() {
-        let message = format!("{} has no model yet", path.display());
-        return Err(refuse(message));
-    }
-    let config: ModelConfig = read_json(&model.join("config.json"), LARGEST)?;
-    config.check(&model.join("config.json"))?;
+    let config = saved(path, &format!("start.{name}"))?;
     let (theirs, ours) = (table(&config.recipe, name)?, table(recipe, name)?);
     let Some(theirs) = theirs.as_object() else {
         let message = format!("{} has no encoder of that name", path.display());
@@ -79,6 +73,20 @@ fn check(recipe: &Recipe, name: &str, path: &Path) -> Result<(), Error> {
             spelled(ours.get(key.as_str())),
         ))),
     }
+}
+
+/// What the model of a run was built from; `place` is the key that names the run.
+pub(super) fn saved(path: &Path, place: &str) -> Result<ModelConfig, Error> {
+    let model = RunFolder::open(path)?.model_path();
+    if !model.is_dir() {
+        return Err(Error::Recipe {
+            place: place.to_owned(),
+            message: format!("{} has no model yet", path.display()),
+        });
+    }
+    let config: ModelConfig = read_json(&model.join("config.json"), LARGEST)?;
+    config.check(&model.join("config.json"))?;
+    Ok(config)
 }
 
 fn spelled(value: Option<&serde_json::Value>) -> String {

@@ -171,8 +171,10 @@ mod tests {
     #[test]
     fn noise_that_is_given_draws_the_same_everywhere() {
         for device in devices() {
-            let similarity =
-                Tensor::<2>::from_data([[9.0, 1.0, 2.0], [3.0, 9.0, 1.0], [0.0, 4.0, 9.0]], &device);
+            let similarity = Tensor::<2>::from_data(
+                [[9.0, 1.0, 2.0], [3.0, 9.0, 1.0], [0.0, 4.0, 9.0]],
+                &device,
+            );
             let none = || Tensor::zeros([3, 3], &device);
             // Without noise, those that are most alike; with much of it, what it says.
             let drawn = HardNegatives::draw_by(similarity.clone(), None, [none(), none()]);
