@@ -1,10 +1,11 @@
 //! Standard output: one JSON document, or text for a person.
 
+use std::collections::BTreeMap;
 use std::io::{Seek, Write};
 
 use sensorium_eval::{
-    Ablation, ClassificationReport, MultiLabelReport, NumbersReport, labels_table, numbers_table,
-    text_table,
+    Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Search, Told, labels_table,
+    numbers_table, search_table, text_table, told_table,
 };
 use serde::Serialize;
 use tempfile::SpooledTempFile;
@@ -69,6 +70,18 @@ pub fn measured(
         (_, Some(report)) => numbers_table(report, ablation),
         _ => text_table(classes, ablation),
     }
+}
+
+/// What is measured of a model that answers with no class.
+pub fn unlabelled(scores: &BTreeMap<String, f64>, search: &[Search], told: &[Told]) -> String {
+    let scores = scores
+        .iter()
+        .map(|(name, value)| format!("{} {value:.3}", name.replace('_', " ")));
+    let scores = scores.collect::<Vec<_>>().join(", ");
+    let parts = [search_table(search), told_table(told), scores];
+    let parts = parts.iter().map(|part| part.trim_end());
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n")
 }
 
 /// Bytes as a person reads them: `23.5 GiB`.

@@ -17,7 +17,6 @@
 pub mod builtin;
 mod claim;
 mod dataset;
-mod embedder;
 mod encoder;
 mod error;
 mod evaluate;
@@ -46,7 +45,6 @@ mod table;
 mod validate;
 mod variations;
 
-pub use embedder::{Described, RunEmbedder};
 pub use encoder::{EncoderOrTower, OrTower, OwnOrTower, Refused};
 pub use error::Error;
 pub use evaluate::Measure;
@@ -65,7 +63,9 @@ pub use prepare::{Prepared, Preparing, prepare};
 pub use pretext::ZeroShotConfig;
 pub use recipe::{BatchConfig, DataConfig, Recipe};
 pub use registry::{Refusal, Width};
-pub use saved::{Measured, Part, Prediction, SavedModel, Scored};
+pub use saved::{
+    Described, Measured, MeasuredUnlabelled, Part, Prediction, RunEmbedder, SavedModel, Scored,
+};
 /// Raw content to ask a model about; re-exported so that users of this crate need no other.
 pub use sensorium_core::Source;
 pub use session::{Beside, Finished, Options, RunMetrics, resume, train};

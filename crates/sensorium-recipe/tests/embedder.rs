@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use sensorium_core::{Modality, Source};
-use sensorium_recipe::{RunEmbedder, Samples, Silent};
+use sensorium_recipe::{Part, RunEmbedder, RunMetrics, Samples, Silent};
 use sensorium_testkit::{assert_close, devices};
 use toy::{recipe, run};
 
@@ -78,8 +78,19 @@ fn labels_in_words_are_told_in_the_common_space() {
             "zero_shot.templates=[\"a {}\"]",
         ];
         let out = trained(dir.path(), &manifest, &sets);
+        let metrics = std::fs::read(out.join("metrics.json")).unwrap();
+        let metrics: RunMetrics = serde_json::from_slice(&metrics).unwrap();
         for device in devices() {
             let embedder = RunEmbedder::open(&out, &device).unwrap();
+            let measured = embedder.measure(None, None, None, &mut Silent).unwrap();
+            let (found, expected) = (measured.scores["loss"], metrics.scores["loss"]);
+            assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+            assert_eq!(
+                (measured.search, measured.told),
+                (metrics.search.clone(), metrics.told.clone())
+            );
+            let all = embedder.measure(Some(&manifest), Some(Part::All), None, &mut Silent);
+            assert_eq!(all.unwrap().search[0].report.n, 32);
             let image = embedder.modality("image").unwrap();
             let labels = ["nought", "one"].map(str::to_owned);
             let described = embedder.describe(&labels, None).unwrap();
@@ -133,6 +144,12 @@ fn every_run_makes_vectors_and_says_what_it_does_not_take() {
             .map(|one| embedder.embed(std::slice::from_ref(one)));
         assert_close(&Tensor::cat(alone.collect(), 0), &vectors, 1e-5);
 
+        let measured = embedder.measure(None, None, None, &mut Silent);
+        assert_eq!(
+            measured.is_ok(),
+            sets.len() == 3,
+            "classes are measured by answers"
+        );
         let error = embedder.modality("audio").unwrap_err().to_string();
         assert!(error.ends_with("it has no use for audio"), "{error}");
         let error = embedder.describe(&["one".to_owned()], None).unwrap_err();

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use sensorium_data::OnError;
-use sensorium_eval::{Metric, group_table, search_table, told_table};
+use sensorium_eval::{Metric, group_table};
 use sensorium_recipe::{
     Finished, LeftOut, Options, Recipe, RunMetrics, holds_left_out, leave_out, resume,
     resume_left_out,
@@ -109,9 +109,7 @@ fn describe(finished: &Finished) -> String {
     );
     text.truncate(text.trim_end().len());
     for part in [
-        search_table(&metrics.search),
-        told_table(&metrics.told),
-        measured(metrics),
+        screen::unlabelled(&metrics.scores, &metrics.search, &metrics.told),
         beside(metrics),
     ] {
         if !part.is_empty() {
@@ -142,15 +140,6 @@ fn describe(finished: &Finished) -> String {
     );
     let _ = write!(text, "\nmodel   {}", finished.folder.model_path().display());
     text
-}
-
-/// What was measured on rows never seen of a model that answers with no class.
-fn measured(metrics: &RunMetrics) -> String {
-    let scores = metrics.scores.iter();
-    let scores: Vec<String> = scores
-        .map(|(name, value)| format!("{} {value:.3}", name.replace('_', " ")))
-        .collect();
-    scores.join(", ")
 }
 
 /// What the recipe's variations came to, and how far the run itself is from each.

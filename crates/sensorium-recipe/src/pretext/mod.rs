@@ -1,5 +1,6 @@
 //! Learning without labels: the encoders of a recipe, and what they learn from.
 
+mod calm;
 mod head;
 mod search;
 mod zero_shot;

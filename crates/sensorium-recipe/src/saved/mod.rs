@@ -1,7 +1,11 @@
 //! A model that a run left behind: opened again to be measured or asked.
 
+mod embedder;
+mod part;
+mod unlabelled;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -10,15 +14,19 @@ use sensorium_data::{BadRow, OnError};
 use sensorium_eval::{Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Outcome};
 use serde::Serialize;
 
-use crate::dataset::Dataset;
 use crate::evaluate::Measure;
-use crate::folder::{LARGEST, ModelConfig, RunFolder, read_json};
+use crate::folder::ModelConfig;
 use crate::how::{How, Wanted};
 use crate::labels::{Answer, GIVEN, LabelSet};
 use crate::modalities::{KNOWN, Processors};
 use crate::model::{RecipeModel, build};
 use crate::prepare::{NOTHING, Prepared, prepare};
 use crate::{Error, Observer};
+
+pub use embedder::{Described, RunEmbedder};
+pub use part::Part;
+use part::{Opened, opened};
+pub use unlabelled::MeasuredUnlabelled;
 
 /// A trained model with all it needs to answer.
 #[derive(Debug)]
@@ -32,31 +40,6 @@ pub struct SavedModel {
     /// Prepares its inputs.
     pub processors: Arc<Processors>,
     device: Device,
-}
-
-/// Which rows of a data set to measure on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    /// What the model learned from.
-    Train,
-    /// What it was chosen by.
-    Valid,
-    /// What it has never seen.
-    Test,
-    /// Every row.
-    All,
-}
-
-impl Part {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Valid => "valid",
-            Self::Test => "test",
-            Self::All => "all",
-        }
-    }
 }
 
 /// What measuring gives.
@@ -174,22 +157,8 @@ impl SavedModel {
                 takes: self.names(),
             });
         }
-        let mut set = Dataset::open(&recipe, data, Some(self.labels.clone()))?;
-        set.notes.iter().for_each(|line| observer.note(line));
-        let names_split = set.table.rows.iter().any(|row| row.split.is_some());
-        let part = part.unwrap_or(match data {
-            Some(_) if !names_split => Part::All,
-            _ => Part::Test,
-        });
-        if part != Part::All {
-            set.split(&recipe)?;
-        }
-        let rows = match part {
-            Part::Train => set.part(&set.splits.train).cloned().collect(),
-            Part::Valid => set.part(&set.splits.valid).cloned().collect(),
-            Part::Test => set.part(&set.splits.test).cloned().collect(),
-            Part::All => set.table.rows.clone(),
-        };
+        let Opened { set, part, rows } =
+            Opened::of(&recipe, data, part, Some(self.labels.clone()), observer)?;
         let how = How {
             on_error: recipe.data.on_error,
             threads: recipe.batch.n_threads(),
@@ -210,10 +179,10 @@ impl SavedModel {
         let answers = measure.answers(&self.model, &done.prepared, &keep, observer)?;
         observer.phase_end();
         if answers.is_empty() {
-            return Err(Error::Empty {
-                what: format!("the part {} of {}", part.name(), set.name),
-                why: " with these modalities; see --split, --drop and --data".to_owned(),
-            });
+            return Err(part.empty(
+                &set.name,
+                " with these modalities; see --split, --drop and --data",
+            ));
         }
         let test = measure.score(&done.prepared, &answers)?;
         let mut skipped = [set.bad, done.bad].concat();
@@ -296,28 +265,6 @@ impl SavedModel {
         let names: Vec<&str> = taken.iter().map(|m| m.name()).collect();
         names.join(", ")
     }
-}
-
-/// What a run's exported model was built from, what prepares its inputs, and where its weights are.
-pub(crate) fn opened(run: &Path) -> Result<(ModelConfig, Processors, PathBuf), Error> {
-    let dir = RunFolder::open(run)?.model_path();
-    if !dir.is_dir() {
-        return Err(Error::folder(
-            run,
-            format!(
-                "has no model yet: go on with `sensorium train --resume {}`",
-                run.display()
-            ),
-        ));
-    }
-    let config: ModelConfig = read_json(&dir.join("config.json"), LARGEST)?;
-    config.check(&dir.join("config.json"))?;
-    let processors = config.recipe.encoders.open(&dir);
-    let processors = processors.map_err(|reason| Error::Modality {
-        what: format!("opening {}", dir.display()),
-        reason,
-    })?;
-    Ok((config, processors, dir.join("model.safetensors")))
 }
 
 /// The rows that were prepared and got no answer: those that lack what was asked about, and those that could no longer be

@@ -13,8 +13,9 @@ use crate::folder::ModelConfig;
 use crate::modalities::{Batch, KNOWN, Processors, Samples};
 use crate::model::{RecipeModel, build};
 use crate::pretext::{PretextHead, PretextModel, WORDS};
-use crate::saved::opened;
 use crate::{Error, ZeroShotConfig};
+
+use super::opened;
 
 /// A trained run that makes a vector of an input of one modality: that of a common space, where its encoders were brought into
 /// one; else the mean of what its encoder, or its fusion, gives.
@@ -22,14 +23,14 @@ use crate::{Error, ZeroShotConfig};
 pub struct RunEmbedder {
     /// What it was built from.
     pub config: ModelConfig,
-    trained: Trained,
-    processors: Arc<Processors>,
-    device: Device,
+    pub(super) trained: Trained,
+    pub(super) processors: Arc<Processors>,
+    pub(super) device: Device,
 }
 
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // There is one of it.
-enum Trained {
+pub(super) enum Trained {
     Answering(RecipeModel),
     Pretext(PretextModel),
 }
