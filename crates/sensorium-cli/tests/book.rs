@@ -281,7 +281,7 @@ fn every_command_runs() {
             }
         }
     }
-    assert_eq!(ran, 7, "update the number with the pages");
+    assert_eq!(ran, 9, "update the number with the pages");
 }
 
 fn run(page: &Path, folder: &Path, command: &str) {

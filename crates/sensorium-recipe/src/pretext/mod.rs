@@ -12,6 +12,7 @@ use sensorium_pretrain::{Judged, LanguageTargets, WrongPairs};
 use sensorium_text::TEXT;
 use sensorium_train::{Learned, Learner};
 
+pub(crate) use calm::{Calm, Scored, measure};
 pub(crate) use head::{HEADS, PretextHead};
 pub(crate) use search::{Pace, search, vectors};
 pub use zero_shot::ZeroShotConfig;
