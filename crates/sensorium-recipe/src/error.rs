@@ -49,7 +49,7 @@ pub enum Error {
         /// File and row.
         place: String,
         /// What became of it.
-        reason: sensorium_data::Error,
+        reason: Box<sensorium_data::Error>,
     },
     /// A row has none of the modalities of the recipe.
     #[error(
@@ -66,7 +66,7 @@ pub enum Error {
         /// The id of its first row.
         first: String,
         /// What became of it.
-        reason: sensorium_data::Error,
+        reason: Box<sensorium_data::Error>,
     },
     /// A modality cannot learn from, save or open what it needs.
     #[error("{what}: {reason}")]

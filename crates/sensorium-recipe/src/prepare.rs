@@ -132,7 +132,7 @@ fn prepare_with(
             // It panicked or hung, and the pipeline does not know at which input.
             Err(reason) => Error::Unprepared {
                 place: row.place.to_string(),
-                reason,
+                reason: Box::new(reason),
             },
         };
         match how.on_error {

@@ -1,10 +1,5 @@
 //! A run for each group that is left out: each tested on its own rows alone, all of them gone on with after a stop.
 
-#![allow(
-    clippy::result_large_err,
-    reason = "the error is the crate's own, and one a run"
-)]
-
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod toy;
 

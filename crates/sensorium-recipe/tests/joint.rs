@@ -71,10 +71,6 @@ fn manifest(dir: &Path) -> PathBuf {
     path
 }
 
-#[allow(
-    clippy::result_large_err,
-    reason = "the error is the crate's own, and one a recipe"
-)]
 fn parsed(sets: &[&str]) -> Result<Recipe, sensorium_recipe::Error> {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
     Recipe::parse("joint.toml", RECIPE, &sets)

@@ -1,10 +1,5 @@
 //! A run's folder: one process's at a time, the same run when it goes on, and not trusted when it is opened.
 
-#![allow(
-    clippy::result_large_err,
-    reason = "the error is the crate's own, and one a run"
-)]
-
 mod toy;
 
 use std::path::Path;

@@ -1,11 +1,6 @@
 //! A published tower of sounds in the place of an encoder: trained as its table says, changed sounds included, saved with
 //! what it needs, and opened again.
 
-#![allow(
-    clippy::result_large_err,
-    reason = "the error is the crate's own, and one a run"
-)]
-
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;

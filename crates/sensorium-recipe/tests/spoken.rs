@@ -1,10 +1,5 @@
 //! The recipe of spoken digits: it trains on its own data and on a manifest; sounds are changed by seed, epoch and row alone.
 
-#![allow(
-    clippy::result_large_err,
-    reason = "the error is the crate's own, and one a run"
-)]
-
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod toy;
 

@@ -1,10 +1,5 @@
 //! A published tower in the place of an encoder: trained as its table says, saved with what it needs, and opened again.
 
-#![allow(
-    clippy::result_large_err,
-    reason = "the error is the crate's own, and one a run"
-)]
-
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

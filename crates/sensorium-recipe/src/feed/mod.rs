@@ -109,7 +109,14 @@ pub(crate) fn batches_of(
     })
     .with_deadline(deadline(size))
     .zip(firsts)
-    .map(|(job, first)| job.map_err(|reason| Error::Batch { first, reason })?)
+    .map(|(job, first)| job.map_err(|reason| unmade(first, reason))?)
+}
+
+fn unmade(first: String, reason: sensorium_data::Error) -> Error {
+    Error::Batch {
+        first,
+        reason: Box::new(reason),
+    }
 }
 
 /// A batch has the time of its rows together.
@@ -191,7 +198,7 @@ impl<B: Batching> Feed for TrainFeed<B> {
         })
         .with_deadline(deadline(most.unwrap_or(1)));
         Ok(Box::new(batches.zip(firsts).map(|(job, first)| {
-            let host = job.map_err(|reason| Error::Batch { first, reason })??;
+            let host = job.map_err(|reason| unmade(first, reason))??;
             Ok(self.batching.collate(host, &self.device))
         })))
     }

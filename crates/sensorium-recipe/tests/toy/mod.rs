@@ -48,10 +48,6 @@ pub fn manifest(dir: &Path, more: &str) -> PathBuf {
 }
 
 /// Trains into `out`.
-#[allow(
-    clippy::result_large_err,
-    reason = "the error is the crate's own, and one a run"
-)]
 pub fn run(recipe: Recipe, out: &Path, observer: &mut dyn Observer) -> Result<Finished, Error> {
     let options = Options {
         device: &Device::flex(),
