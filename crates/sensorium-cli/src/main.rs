@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train::run(&args, common),
         Command::Eval(args) => commands::eval::run(&args, common),
         Command::Predict(args) => commands::predict::run(&args, common),
+        Command::Runs(args) => commands::runs::run(&args, common),
         Command::Embed(args) => commands::embed::run(&args, common),
         Command::Classify(args) => commands::classify::run(&args, common),
         Command::Transcribe(args) => commands::transcribe::run(&args, common),

@@ -59,7 +59,12 @@ impl Dataset {
         };
         let labels = match labels {
             Some(labels) => Some(labels),
-            None => LabelSet::of_rows(recipe, &table.rows)?,
+            None => {
+                if recipe.objective.kind.has_classes() && data.labels.is_none() {
+                    need_a_label(&name, &table.rows, &data.columns.label)?;
+                }
+                LabelSet::of_rows(recipe, &table.rows)?
+            }
         };
         Ok(Self {
             name,
@@ -165,6 +170,30 @@ impl Dataset {
     }
 }
 
+/// Refuses rows of which none has a label, with what else they have.
+fn need_a_label(data: &str, rows: &[Row], column: &str) -> Result<(), Error> {
+    if rows.is_empty() || rows.iter().any(|row| row.label.is_some()) {
+        return Ok(());
+    }
+    let others: BTreeSet<&str> = rows
+        .iter()
+        .flat_map(|row| row.meta.keys().map(String::as_str))
+        .collect();
+    let others: Vec<&str> = others.into_iter().collect();
+    let instead = match (&others[..], nearest(column, &others)) {
+        ([], _) => String::new(),
+        (_, Some(near)) => format!("; did you mean data.columns.label = {near:?}?"),
+        (_, None) => format!(
+            "; if it stands in another, say so with data.columns.label: there are {}",
+            others.join(", ")
+        ),
+    };
+    Err(Error::Data(sensorium_data::Error::Label {
+        place: data.to_owned(),
+        reason: format!("no row has a label in a column {column:?}{instead}"),
+    }))
+}
+
 /// What makes the data set of a name that comes with the program; else what to say.
 pub(crate) fn maker(name: &str) -> Result<Maker, String> {
     if let Some(make) = built_in(name) {
@@ -222,4 +251,47 @@ impl Opened {
 /// A path as the resolved recipe keeps it: absolute, so that the run can be opened from anywhere.
 pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_that_stands_elsewhere_is_looked_for() {
+        let row = |meta: &[&str]| Row {
+            id: "1".to_owned(),
+            label: None,
+            split: None,
+            group: None,
+            inputs: BTreeMap::new(),
+            meta: meta
+                .iter()
+                .map(|key| ((*key).to_owned(), "x".to_owned()))
+                .collect(),
+            place: Default::default(),
+        };
+        let told = |meta: &[&str]| {
+            need_a_label("a.csv", &[row(meta)], "label")
+                .unwrap_err()
+                .to_string()
+        };
+        let begin = "a.csv, column label: no row has a label in a column \"label\"";
+        assert_eq!(told(&[]), begin);
+        assert_eq!(
+            told(&["lable", "place"]),
+            format!("{begin}; did you mean data.columns.label = \"lable\"?")
+        );
+        assert_eq!(
+            told(&["species", "place"]),
+            format!(
+                "{begin}; if it stands in another, say so with data.columns.label: there are place, species"
+            )
+        );
+        let labelled = Row {
+            label: Some("cat".to_owned()),
+            ..row(&[])
+        };
+        assert!(need_a_label("a.csv", &[row(&[]), labelled], "label").is_ok());
+    }
 }

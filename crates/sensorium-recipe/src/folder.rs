@@ -156,6 +156,9 @@ impl RunFolder {
 /// The largest recipe or configuration that is read, in bytes. Real ones have a few thousand.
 pub(crate) const LARGEST: u64 = 1 << 20;
 
+/// The largest `metrics.json` of a run that is read: its tables grow with the square of the classes.
+pub(crate) const LARGEST_METRICS: u64 = 256 * LARGEST;
+
 /// Reads a text that a person may have written, of bounded size.
 pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
     String::from_utf8(read(path, LARGEST)?)

@@ -33,6 +33,14 @@ impl RunLock {
         }
     }
 
+    /// Whether a trainer holds the lock of this folder. Nothing is made, and nobody is kept out by asking for longer than it takes.
+    pub fn is_held(folder: &Path) -> bool {
+        let Ok(file) = File::open(folder.join(Self::FILE)) else {
+            return false;
+        };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
     /// The lock, unless who held it before has removed its file in the meantime.
     fn try_acquire(folder: &Path) -> Result<Option<Self>, Error> {
         std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
@@ -93,7 +101,9 @@ mod tests {
     #[test]
     fn a_second_trainer_is_refused_and_told_of_the_first() {
         let folder = tempfile::tempdir().unwrap();
+        assert!(!RunLock::is_held(folder.path()));
         let lock = RunLock::acquire(folder.path()).unwrap();
+        assert!(RunLock::is_held(folder.path()));
         match RunLock::acquire(folder.path()) {
             Err(Error::Locked { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
             other => panic!("{other:?}"),
@@ -102,6 +112,7 @@ mod tests {
         drop(lock);
         RunLock::acquire(folder.path()).unwrap_err();
         drop(clone);
+        assert!(!RunLock::is_held(folder.path()));
         RunLock::acquire(folder.path()).unwrap();
     }
 

@@ -66,6 +66,11 @@ pub enum Command {
   sensorium predict runs/av-digits --image digit.png --audio seven.wav --text \"it is odd\" --top-k 3
   sensorium predict runs/my-run --input thermal=readings.csv")]
     Predict(PredictArgs),
+    /// List runs: how far each is, and what it came to.
+    #[command(after_help = "Examples:
+  sensorium runs
+  sensorium runs experiments --all --json")]
+    Runs(RunsArgs),
     /// Turn texts, images and sounds into vectors with a published model, or one of your own.
     #[command(after_help = "Examples:
   sensorium embed --model sentence-transformers/all-MiniLM-L6-v2 --text \"a cat\" \"a dog\"
@@ -142,6 +147,17 @@ pub enum OnErrorArg {
     Fail,
     /// A bad row is left out and listed in the run's folder.
     Skip,
+}
+
+/// `sensorium runs`
+#[derive(Clone, Debug, Args)]
+pub struct RunsArgs {
+    /// Where runs are looked for.
+    #[arg(default_value = "runs", value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Those too that stand inside of others: what was learned before, and what was trained beside.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// `sensorium eval`

@@ -7,5 +7,6 @@ pub mod embed;
 pub mod eval;
 pub mod inspect;
 pub mod predict;
+pub mod runs;
 pub mod train;
 pub mod transcribe;

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::labels::LabelKind;
 
+use ObjectiveKind as Kind;
+
 /// Which objective.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -68,26 +70,19 @@ pub(crate) enum Task {
 
 impl ObjectiveKind {
     /// All of them.
-    pub const ALL: [Self; 18] = [
-        Self::CrossEntropy,
-        Self::Focal,
-        Self::Ordinal,
-        Self::MultiLabel,
-        Self::MultiLabelFocal,
-        Self::Regression,
-        Self::PseudoLabels,
-        Self::MeanTeacher,
-        Self::FixMatch,
-        Self::FlexMatch,
-        Self::Distillation,
-        Self::MaskedLanguage,
-        Self::MaskedAutoencoder,
-        Self::MaskedModalities,
-        Self::Matching,
-        Self::SimClr,
-        Self::Contrastive,
-        Self::SigmoidContrastive,
-    ];
+    pub const ALL: [Self; LIST.len()] = {
+        let mut all = [Self::CrossEntropy; LIST.len()];
+        let mut i = 0;
+        while i < LIST.len() {
+            assert!(
+                LIST[i].0 as usize == i,
+                "the list is in the order of the kinds"
+            );
+            all[i] = LIST[i].0;
+            i += 1;
+        }
+        all
+    };
 
     /// The kind of this name.
     pub fn named(name: &str) -> Option<Self> {
@@ -96,12 +91,12 @@ impl ObjectiveKind {
 
     /// As it stands in a recipe.
     pub fn name(self) -> &'static str {
-        self.entry().0
+        self.entry().1
     }
 
     /// The keys beside `kind` that have an effect with it.
     pub fn keys(self) -> &'static [&'static str] {
-        self.entry().2
+        self.entry().3
     }
 
     /// What validation measures, the first of which chooses the best weights.
@@ -135,95 +130,36 @@ impl ObjectiveKind {
     }
 
     pub(crate) fn task(self) -> Task {
-        self.entry().1
+        self.entry().2
     }
 
-    fn entry(self) -> (&'static str, Task, &'static [&'static str]) {
-        match self {
-            Self::CrossEntropy => (
-                "cross-entropy",
-                Task::Classes,
-                &["label_smoothing", "class_balance"],
-            ),
-            Self::Focal => ("focal", Task::Classes, &["gamma", "class_balance"]),
-            Self::Ordinal => ("ordinal", Task::Classes, &[]),
-            Self::MultiLabel => ("multi-label", Task::Targets, &["positive_weights"]),
-            Self::MultiLabelFocal => ("multi-label-focal", Task::Targets, &["gamma"]),
-            Self::Regression => ("regression", Task::Targets, &["loss", "delta"]),
-            Self::PseudoLabels => (
-                "pseudo-labels",
-                Task::Semi,
-                &[
-                    "label_smoothing",
-                    "unlabelled",
-                    "threshold",
-                    "weight",
-                    "ramp_steps",
-                ],
-            ),
-            Self::MeanTeacher => (
-                "mean-teacher",
-                Task::Semi,
-                &[
-                    "label_smoothing",
-                    "unlabelled",
-                    "weight",
-                    "ramp_steps",
-                    "decay",
-                ],
-            ),
-            Self::FixMatch => (
-                "fix-match",
-                Task::Semi,
-                &["label_smoothing", "unlabelled", "threshold", "weight"],
-            ),
-            Self::Distillation => (
-                "distillation",
-                Task::Taught,
-                &["teacher", "temperature", "truth", "label_smoothing"],
-            ),
-            Self::MaskedLanguage => (
-                "masked-language",
-                Task::Pretext,
-                &["share", "whole_words", "next_sentence"],
-            ),
-            Self::MaskedAutoencoder => (
-                "masked-autoencoder",
-                Task::Pretext,
-                &["share", "d_decoder", "decoder_layers"],
-            ),
-            Self::MaskedModalities => (
-                "masked-modalities",
-                Task::Joint,
-                &[
-                    "share",
-                    "word_share",
-                    "whole_words",
-                    "d_decoder",
-                    "decoder_layers",
-                ],
-            ),
-            Self::Matching => (
-                "matching",
-                Task::Joint,
-                &["d_embed", "temperature", "negatives"],
-            ),
-            Self::SimClr => ("sim-clr", Task::Pretext, &["d_embed", "temperature"]),
-            Self::Contrastive => (
-                "contrastive",
-                Task::Alignment,
-                &["d_embed", "temperature", "anchor"],
-            ),
-            Self::SigmoidContrastive => (
-                "sigmoid-contrastive",
-                Task::Alignment,
-                &["d_embed", "anchor"],
-            ),
-            Self::FlexMatch => (
-                "flex-match",
-                Task::Semi,
-                &["label_smoothing", "unlabelled", "threshold", "weight"],
-            ),
-        }
+    fn entry(self) -> &'static Entry {
+        &LIST[self as usize]
     }
 }
+
+/// A kind, what it is called, what a run of it is about, and the keys it looks at.
+type Entry = (Kind, &'static str, Task, &'static [&'static str]);
+
+/// Every kind, in the order of the type.
+#[rustfmt::skip] // An entry a line.
+const LIST: [Entry; 18] = [
+    (Kind::CrossEntropy, "cross-entropy", Task::Classes, &["label_smoothing", "class_balance"]),
+    (Kind::Focal, "focal", Task::Classes, &["gamma", "class_balance"]),
+    (Kind::Ordinal, "ordinal", Task::Classes, &[]),
+    (Kind::MultiLabel, "multi-label", Task::Targets, &["positive_weights"]),
+    (Kind::MultiLabelFocal, "multi-label-focal", Task::Targets, &["gamma"]),
+    (Kind::Regression, "regression", Task::Targets, &["loss", "delta"]),
+    (Kind::PseudoLabels, "pseudo-labels", Task::Semi, &["label_smoothing", "unlabelled", "threshold", "weight", "ramp_steps"]),
+    (Kind::MeanTeacher, "mean-teacher", Task::Semi, &["label_smoothing", "unlabelled", "weight", "ramp_steps", "decay"]),
+    (Kind::FixMatch, "fix-match", Task::Semi, &["label_smoothing", "unlabelled", "threshold", "weight"]),
+    (Kind::FlexMatch, "flex-match", Task::Semi, &["label_smoothing", "unlabelled", "threshold", "weight"]),
+    (Kind::Distillation, "distillation", Task::Taught, &["teacher", "temperature", "truth", "label_smoothing"]),
+    (Kind::MaskedLanguage, "masked-language", Task::Pretext, &["share", "whole_words", "next_sentence"]),
+    (Kind::MaskedAutoencoder, "masked-autoencoder", Task::Pretext, &["share", "d_decoder", "decoder_layers"]),
+    (Kind::MaskedModalities, "masked-modalities", Task::Joint, &["share", "word_share", "whole_words", "d_decoder", "decoder_layers"]),
+    (Kind::Matching, "matching", Task::Joint, &["d_embed", "temperature", "negatives"]),
+    (Kind::SimClr, "sim-clr", Task::Pretext, &["d_embed", "temperature"]),
+    (Kind::Contrastive, "contrastive", Task::Alignment, &["d_embed", "temperature", "anchor"]),
+    (Kind::SigmoidContrastive, "sigmoid-contrastive", Task::Alignment, &["d_embed", "anchor"]),
+];

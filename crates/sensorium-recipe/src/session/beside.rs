@@ -10,7 +10,7 @@ use crate::folder::RunFolder;
 use crate::{Error, Observer, Recipe};
 
 /// Where a run keeps its variations.
-const FOLDER: &str = "beside";
+pub(crate) const FOLDER: &str = "beside";
 
 /// What a variation came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -21,13 +21,15 @@ use sensorium_train::RunLock;
 
 use crate::claim::Claim;
 use crate::dataset::Dataset;
-use crate::folder::{LARGEST, RunFolder, read_json};
+use crate::folder::{LARGEST_METRICS, RunFolder, read_json};
 use crate::modalities::Processors;
 use crate::objective::Task;
 use crate::{Error, Observer, Recipe, report};
 pub use beside::Beside;
+pub(crate) use beside::FOLDER as BESIDE;
 pub use metrics::{Finished, RunMetrics};
 use read::{Parts, read};
+pub(crate) use stages::FOLDER as PRETRAIN;
 
 /// What a run is to do besides what its recipe says.
 #[derive(Clone, Debug)]
@@ -37,9 +39,6 @@ pub struct Options<'a> {
     /// What to call that in the report.
     pub backend: String,
 }
-
-/// The largest `metrics.json` of a run that is read: its tables grow with the square of the classes.
-const LARGEST_METRICS: u64 = 256 * LARGEST;
 
 /// A run, ready to learn.
 struct Run {

@@ -8,7 +8,7 @@ use crate::folder::{LARGEST, ModelConfig, RunFolder, read_json};
 use crate::{Error, Observer, Recipe};
 
 /// Where a run keeps the runs of its `[pretrain]`.
-const FOLDER: &str = "pretrain";
+pub(crate) const FOLDER: &str = "pretrain";
 
 /// Runs each stage of `[pretrain]`, or what is left of it; returns what each encoder goes on from.
 pub(super) fn run(
