@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sensorium_core::{Source, SourceError};
+use sensorium_core::{Modality, Source, SourceError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::labels::{LabelSet, Scale};
@@ -41,21 +41,34 @@ pub const MODEL_TYPE: &str = "sensorium-composite";
 
 impl ModelConfig {
     /// Refuses what no model can be built of: the file may have been written by anyone.
-    pub(crate) fn check(&self, path: &Path) -> Result<(), Error> {
+    /// Returns what the model answers with; nothing, if it learned without labels.
+    pub(crate) fn check(&self, path: &Path) -> Result<Option<LabelSet>, Error> {
         if self.model_type != MODEL_TYPE {
             let reason = format!("model_type is {:?}, not {MODEL_TYPE:?}", self.model_type);
             return Err(Error::folder(path, reason));
         }
         let recipe = self.recipe.validate();
         recipe.map_err(|message| Error::folder(path, format!("recipe: {message}")))?;
-        self.answers(path)?;
-        Ok(())
-    }
-
-    /// What the model answers with; nothing, if it learned without labels.
-    pub(crate) fn answers(&self, path: &Path) -> Result<Option<LabelSet>, Error> {
         let labels = LabelSet::saved(&self.recipe, &self.labels, &self.targets);
         labels.map_err(|error| Error::folder(path, format!("labels: {error}")))
+    }
+
+    /// The modality of this name, if the model takes it.
+    pub(crate) fn takes(&self, name: &str) -> Result<Modality, Error> {
+        let mut taken = self.recipe.encoders.modalities().into_iter();
+        taken
+            .find(|modality| modality.name() == name)
+            .ok_or_else(|| self.not_taken(name))
+    }
+
+    /// That the model has no use for this.
+    pub(crate) fn not_taken(&self, what: &str) -> Error {
+        let taken = self.recipe.encoders.modalities();
+        let names: Vec<&str> = taken.iter().map(|modality| modality.name()).collect();
+        Error::NotTaken {
+            modality: what.to_owned(),
+            takes: names.join(", "),
+        }
     }
 }
 

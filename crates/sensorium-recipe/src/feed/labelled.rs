@@ -59,12 +59,13 @@ impl Teaching for Values {
     }
 }
 
-/// Batches of labelled rows. An epoch has as many samples as there are rows, with a label or without, so that learning from
-/// few labels is measured as often as learning from all.
+/// Batches of those rows that something is known of.
 #[derive(Clone, Debug)]
 pub struct Labelled<T = Classes> {
     learning: Learning,
-    labelled: Vec<usize>,
+    known: Vec<usize>,
+    /// How many samples an epoch has.
+    places: usize,
     teaching: T,
 }
 
@@ -79,7 +80,8 @@ impl Labelled {
 }
 
 impl<T> Labelled<T> {
-    /// Of those rows that have a label, which is taught so.
+    /// Of those rows that have a label, which is taught so. An epoch has as many samples as there are rows, with a label or without, so
+    /// that learning from few labels is measured as often as learning from all.
     ///
     /// # Panics
     /// If there is none.
@@ -87,8 +89,23 @@ impl<T> Labelled<T> {
         let labelled = learning.rows.labelled();
         assert!(!labelled.is_empty(), "no row has a label");
         Self {
+            places: learning.rows.len(),
+            known: labelled,
             learning,
-            labelled,
+            teaching,
+        }
+    }
+
+    /// Of these rows, an epoch once through them.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub(crate) fn once(learning: Learning, known: Vec<usize>, teaching: T) -> Self {
+        assert!(!known.is_empty(), "nothing is known of any row");
+        Self {
+            places: known.len(),
+            known,
+            learning,
             teaching,
         }
     }
@@ -103,12 +120,12 @@ impl<T: Teaching> Batching for Labelled<T> {
     }
 
     fn batches(&self) -> usize {
-        self.learning.rows.len().div_ceil(self.learning.size)
+        self.places.div_ceil(self.learning.size)
     }
 
     fn plan(&self, epoch: usize) -> Vec<Plan> {
-        let (places, size) = (self.learning.rows.len(), self.learning.size);
-        let batches = self.learning.epoch(&self.labelled, epoch, places, size);
+        let (places, size) = (self.places, self.learning.size);
+        let batches = self.learning.epoch(&self.known, epoch, places, size);
         let plan = |labelled| Plan {
             labelled,
             ..Plan::default()

@@ -28,7 +28,7 @@ pub use learning::Learning;
 pub(crate) use learning::{Draw, View};
 pub(crate) use pretext::Unlabelled;
 pub(crate) use semi::Semi;
-pub(crate) use taught::{Lessons, TaughtRows};
+pub(crate) use taught::Lessons;
 
 /// Rows prepared on the host, ready to be collated.
 #[derive(Debug)]

@@ -75,6 +75,11 @@ impl Unlabelled {
         }
     }
 
+    /// Whether it is asked of pairs, of modalities or of sentences, if they belong together.
+    pub(crate) fn asks_of_pairs(&self) -> bool {
+        self.kind == ObjectiveKind::Matching || self.next.is_some()
+    }
+
     /// Whether two views are compared.
     fn compares(&self) -> bool {
         self.kind == ObjectiveKind::SimClr

@@ -38,37 +38,23 @@ pub(crate) fn measure(
     let mut scores = calm.scores(model)?;
     calm.tell_pairs(model, &mut scores)?;
     observer.phase_end();
-    let (search, told) = match recipe.objective.kind.task() {
-        Task::Alignment => compare(model, recipe, rows, own, device, observer)?,
-        _ => (Vec::new(), Vec::new()),
-    };
+    let (mut found, mut told) = (Vec::new(), Vec::new());
+    if recipe.objective.kind.task() == Task::Alignment {
+        let pace = Pace {
+            device,
+            batch_size: recipe.batch.eval_size,
+            threads: recipe.batch.n_threads(),
+        };
+        found = search(&vectors(model, rows, pace, observer)?)?;
+        if let Some(config) = &recipe.zero_shot {
+            told = zero_shot(model, config, own, &rows.processors, pace, observer)?;
+        }
+    }
     Ok(Scored {
         scores,
-        search,
+        search: found,
         told,
     })
-}
-
-/// How well each modality finds the others, and classes are told by their descriptions; `own` are the rows as they stand in the data.
-fn compare(
-    model: &PretextModel,
-    recipe: &Recipe,
-    rows: &Prepared,
-    own: Vec<Row>,
-    device: &Device,
-    observer: &mut dyn Observer,
-) -> Result<(Vec<Search>, Vec<Told>), Error> {
-    let pace = Pace {
-        device,
-        batch_size: recipe.batch.eval_size,
-        threads: recipe.batch.n_threads(),
-    };
-    let test = vectors(model, rows, pace, observer)?;
-    let told = match &recipe.zero_shot {
-        Some(config) => zero_shot(model, config, own, &rows.processors, pace, observer)?,
-        None => Vec::new(),
-    };
-    Ok((search(&test)?, told))
 }
 
 /// Measures the loss on rows as they are, the same things hidden each time.
@@ -143,6 +129,9 @@ impl Calm {
         model: &PretextModel,
         scores: &mut BTreeMap<String, f64>,
     ) -> Result<(), Error> {
+        if !self.feed.asks_of_pairs() {
+            return Ok(());
+        }
         let (mut positive, mut surplus) = (Vec::new(), Vec::new());
         for batch in self.batches() {
             let batch = batch?;

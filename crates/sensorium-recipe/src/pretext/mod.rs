@@ -63,7 +63,7 @@ impl PretextModel {
     }
 
     /// The tokens of the one modality there is.
-    fn tokens(&self, batch: Batch) -> Tokens {
+    pub(crate) fn tokens(&self, batch: Batch) -> Tokens {
         let parts = self.encoders.encode_with(batch, &mut NoTap);
         let (_, tokens) = parts.into_iter().next().expect("a batch has samples");
         tokens

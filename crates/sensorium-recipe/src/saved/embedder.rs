@@ -7,15 +7,16 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 use sensorium_core::nn::{PoolConfig, PoolKind};
 use sensorium_core::{EncoderSet, Fusion, Modality, NoTap, Source};
+use sensorium_models::ready::unit_rows;
 use sensorium_pretrain::Alignment;
 
 use crate::folder::ModelConfig;
-use crate::modalities::{Batch, KNOWN, Processors, Samples};
+use crate::modalities::{Processors, Samples};
 use crate::model::{RecipeModel, build};
 use crate::pretext::{PretextHead, PretextModel, WORDS};
 use crate::{Error, ZeroShotConfig};
 
-use super::opened;
+use super::Exported;
 
 /// A trained run that makes a vector of an input of one modality: that of a common space, where its encoders were brought into
 /// one; else the mean of what its encoder, or its fusion, gives.
@@ -48,9 +49,13 @@ impl RunEmbedder {
     /// # Errors
     /// If the run is not complete, or its model is broken.
     pub fn open(run: &Path, device: &Device) -> Result<Self, Error> {
-        let (config, processors, weights) = opened(run)?;
+        let Exported {
+            config,
+            labels,
+            processors,
+            weights,
+        } = Exported::open(run)?;
         let recipe = &config.recipe;
-        let labels = config.answers(&run.join("model").join("config.json"))?;
         let trained = match labels {
             Some(labels) => {
                 let model = build(recipe, &processors, labels.width(), device)?;
@@ -79,16 +84,7 @@ impl RunEmbedder {
     /// # Errors
     /// If it does not.
     pub fn modality(&self, name: &str) -> Result<Modality, Error> {
-        let taken = self.takes();
-        let found = KNOWN.iter().find(|m| m.name() == name && taken.contains(m));
-        found.copied().ok_or_else(|| Error::NotTaken {
-            modality: name.to_owned(),
-            takes: taken
-                .iter()
-                .map(|m| m.name())
-                .collect::<Vec<_>>()
-                .join(", "),
-        })
+        self.config.takes(name)
     }
 
     /// Decodes and prepares an input; may be called from many threads.
@@ -110,20 +106,19 @@ impl RunEmbedder {
     /// If there is no sample, or one of a modality that it does not take.
     pub fn embed(&self, samples: &[Samples]) -> Tensor<2> {
         let batch = self.processors.collate(samples, &self.device);
-        match &self.trained {
+        let tokens = match &self.trained {
             Trained::Pretext(model) => match model.embed(batch.clone()).into_iter().next() {
-                Some((_, embedded)) => embedded.vectors,
-                None => mean(&model.encoders, batch),
+                Some((_, embedded)) => return embedded.vectors,
+                None => model.tokens(batch),
             },
             Trained::Answering(model) => {
                 let parts = model.encoders.encode_with(batch, &mut NoTap);
-                let fused = model.fusion.fuse(parts);
-                let width = fused.dims()[2];
-                PoolConfig::new(PoolKind::Mean, width)
-                    .init(&self.device)
-                    .forward(fused)
+                model.fusion.fuse(parts)
             }
-        }
+        };
+        let width = tokens.dims()[2];
+        let pool = PoolConfig::new(PoolKind::Mean, width).init(&self.device);
+        pool.forward(tokens)
     }
 
     /// Labels in words, each the mean of what it may be described as: by `template`, or by those of the recipe, or by its name
@@ -156,7 +151,7 @@ impl RunEmbedder {
                     .map(|t| Source::text(t.replace("{}", label)));
                 let told: Result<Vec<Samples>, Error> =
                     told.map(|text| self.prepare(words, &text)).collect();
-                Ok(unit(self.embed(&told?).mean_dim(0)))
+                Ok(unit_rows(self.embed(&told?).mean_dim(0)))
             })
             .collect::<Result<Vec<_>, Error>>()?;
         Ok(Described {
@@ -191,20 +186,4 @@ impl RunEmbedder {
             _ => None,
         }
     }
-}
-
-/// The mean of the tokens of the one modality there is.
-fn mean(encoders: &impl EncoderSet<Batch = Batch>, batch: Batch) -> Tensor<2> {
-    let parts = encoders.encode_with(batch, &mut NoTap);
-    let (_, tokens) = parts.into_iter().next().expect("a batch has samples");
-    let (width, device) = (tokens.dims()[2], tokens.device());
-    PoolConfig::new(PoolKind::Mean, width)
-        .init(&device)
-        .forward(tokens)
-}
-
-/// Rows of length 1.
-fn unit(rows: Tensor<2>) -> Tensor<2> {
-    let norm = rows.clone().square().sum_dim(1).sqrt().clamp_min(1e-12);
-    rows / norm
 }

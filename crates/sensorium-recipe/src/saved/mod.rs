@@ -9,23 +9,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use sensorium_core::{Modality, Model, Source};
+use sensorium_core::{Model, Source};
 use sensorium_data::{BadRow, OnError};
 use sensorium_eval::{Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Outcome};
 use serde::Serialize;
 
 use crate::evaluate::Measure;
 use crate::folder::ModelConfig;
-use crate::how::{How, Wanted};
+use crate::how::Wanted;
 use crate::labels::{Answer, GIVEN, LabelSet};
-use crate::modalities::{KNOWN, Processors};
+use crate::modalities::Processors;
 use crate::model::{RecipeModel, build};
-use crate::prepare::{NOTHING, Prepared, prepare};
+use crate::prepare::{NOTHING, Prepared};
 use crate::{Error, Observer};
 
 pub use embedder::{Described, RunEmbedder};
 pub use part::Part;
-use part::{Opened, opened};
+use part::{Exported, Opened, prepared};
 pub use unlabelled::MeasuredUnlabelled;
 
 /// A trained model with all it needs to answer.
@@ -108,8 +108,13 @@ impl SavedModel {
     /// # Errors
     /// If the run is not complete, or its model is broken.
     pub fn open(run: &Path, device: &Device) -> Result<Self, Error> {
-        let (config, processors, weights) = opened(run)?;
-        let Some(labels) = config.answers(&run.join("model").join("config.json"))? else {
+        let Exported {
+            config,
+            labels,
+            processors,
+            weights,
+        } = Exported::open(run)?;
+        let Some(labels) = labels else {
             return Err(Error::folder(
                 run,
                 format!(
@@ -148,45 +153,38 @@ impl SavedModel {
         recipe.data.on_error = on_error.unwrap_or(recipe.data.on_error);
         let mut keep = recipe.encoders.modalities();
         for name in drop {
-            let modality = self.takes(name)?;
+            let modality = self.config.takes(name)?;
             keep.remove(&modality);
         }
         if keep.is_empty() {
-            return Err(Error::NotTaken {
-                modality: "nothing at all".to_owned(),
-                takes: self.names(),
-            });
+            return Err(self.config.not_taken("nothing at all"));
         }
-        let Opened { set, part, rows } =
-            Opened::of(&recipe, data, part, Some(self.labels.clone()), observer)?;
-        let how = How {
-            on_error: recipe.data.on_error,
-            threads: recipe.batch.n_threads(),
-            room: recipe.batch.room(),
-        };
+        let labels = Some(self.labels.clone());
+        let Opened {
+            data,
+            part,
+            rows,
+            bad,
+        } = Opened::of(&recipe, data, part, labels, observer)?;
         let wanted = Wanted::Label(&self.labels);
-        let done = prepare(rows, &self.processors, wanted, how, observer)?;
-        for bad in set.bad.iter().chain(&done.bad) {
-            observer.note(&format!("left out: {bad}"));
-        }
+        let (rows, mut skipped) = prepared(rows, bad, &self.processors, wanted, &recipe, observer)?;
         let measure = Measure {
             labels: &self.labels,
             device: &self.device,
             batch_size: recipe.batch.eval_size,
-            threads: how.threads,
+            threads: recipe.batch.n_threads(),
         };
-        observer.phase("testing", done.prepared.len());
-        let answers = measure.answers(&self.model, &done.prepared, &keep, observer)?;
+        observer.phase("testing", rows.len());
+        let answers = measure.answers(&self.model, &rows, &keep, observer)?;
         observer.phase_end();
         if answers.is_empty() {
             return Err(part.empty(
-                &set.name,
+                &data,
                 " with these modalities; see --split, --drop and --data",
             ));
         }
-        let test = measure.score(&done.prepared, &answers)?;
-        let mut skipped = [set.bad, done.bad].concat();
-        let unanswered = unanswered(&done.prepared, &answers);
+        let test = measure.score(&rows, &answers)?;
+        let unanswered = unanswered(&rows, &answers);
         if let Some(first) = unanswered.first() {
             observer.note(&format!(
                 "left out: {} without an answer, the first {first}",
@@ -195,12 +193,12 @@ impl SavedModel {
         }
         skipped.extend(unanswered);
         let measured = Measured {
-            data: set.name,
+            data,
             part,
             dropped: drop.to_vec(),
             skipped_rows: skipped.len(),
             skipped,
-            ablation: measure.ablation(&self.model, &done.prepared, &keep, &test, observer)?,
+            ablation: measure.ablation(&self.model, &rows, &keep, &test, observer)?,
             test: None,
             multi_label: None,
             regression: None,
@@ -215,13 +213,10 @@ impl SavedModel {
     pub fn predict(&self, inputs: &[(String, Source)]) -> Result<Prediction, Error> {
         let mut by_modality = BTreeMap::new();
         for (name, source) in inputs {
-            by_modality.insert(self.takes(name)?, source.clone());
+            by_modality.insert(self.config.takes(name)?, source.clone());
         }
         if by_modality.is_empty() {
-            return Err(Error::NotTaken {
-                modality: "nothing at all".to_owned(),
-                takes: self.names(),
-            });
+            return Err(self.config.not_taken("nothing at all"));
         }
         let samples = self
             .processors
@@ -245,25 +240,6 @@ impl SavedModel {
             scores,
             numbers: answer.numbers,
         })
-    }
-
-    /// The modality of this name, if the model takes it.
-    fn takes(&self, name: &str) -> Result<Modality, Error> {
-        let taken = self.config.recipe.encoders.modalities();
-        KNOWN
-            .iter()
-            .find(|m| m.name() == name && taken.contains(m))
-            .copied()
-            .ok_or_else(|| Error::NotTaken {
-                modality: name.to_owned(),
-                takes: self.names(),
-            })
-    }
-
-    fn names(&self) -> String {
-        let taken = self.config.recipe.encoders.modalities();
-        let names: Vec<&str> = taken.iter().map(|m| m.name()).collect();
-        names.join(", ")
     }
 }
 

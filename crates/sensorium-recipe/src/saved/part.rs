@@ -1,14 +1,17 @@
 //! A run's exported model and the rows it is measured on.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use sensorium_data::Row;
+use sensorium_data::{BadRow, Row};
 use serde::Serialize;
 
 use crate::dataset::Dataset;
 use crate::folder::{LARGEST, ModelConfig, RunFolder, read_json};
+use crate::how::{How, Wanted};
 use crate::labels::LabelSet;
 use crate::modalities::Processors;
+use crate::prepare::{Prepared, prepare};
 use crate::{Error, Observer, Recipe};
 
 /// Which rows of a data set to measure on.
@@ -45,11 +48,14 @@ impl Part {
     }
 }
 
-/// A data set and those of its rows that are asked for.
+/// Those rows of a data set that are asked for.
 pub(super) struct Opened {
-    pub(super) set: Dataset,
+    /// What the data set is called.
+    pub(super) data: String,
     pub(super) part: Part,
     pub(super) rows: Vec<Row>,
+    /// Rows of the data set that were left out when it was read.
+    pub(super) bad: Vec<BadRow>,
 }
 
 impl Opened {
@@ -76,30 +82,76 @@ impl Opened {
             Part::Train => set.part(&set.splits.train).cloned().collect(),
             Part::Valid => set.part(&set.splits.valid).cloned().collect(),
             Part::Test => set.part(&set.splits.test).cloned().collect(),
-            Part::All => set.table.rows.clone(),
+            Part::All => set.table.rows,
         };
-        Ok(Self { set, part, rows })
+        Ok(Self {
+            data: set.name,
+            part,
+            rows,
+            bad: set.bad,
+        })
     }
 }
 
-/// What a run's exported model was built from, what prepares its inputs, and where its weights are.
-pub(super) fn opened(run: &Path) -> Result<(ModelConfig, Processors, PathBuf), Error> {
-    let dir = RunFolder::open(run)?.model_path();
-    if !dir.is_dir() {
-        return Err(Error::folder(
-            run,
-            format!(
-                "has no model yet: go on with `sensorium train --resume {}`",
-                run.display()
-            ),
-        ));
+/// Prepares rows of a data set, of which some were bad before; returns all that are, and says which.
+pub(super) fn prepared(
+    rows: Vec<Row>,
+    mut bad: Vec<BadRow>,
+    processors: &Arc<Processors>,
+    wanted: Wanted<'_>,
+    recipe: &Recipe,
+    observer: &mut dyn Observer,
+) -> Result<(Prepared, Vec<BadRow>), Error> {
+    let how = How {
+        on_error: recipe.data.on_error,
+        threads: recipe.batch.n_threads(),
+        room: recipe.batch.room(),
+    };
+    let done = prepare(rows, processors, wanted, how, observer)?;
+    bad.extend(done.bad);
+    for bad in &bad {
+        observer.note(&format!("left out: {bad}"));
     }
-    let config: ModelConfig = read_json(&dir.join("config.json"), LARGEST)?;
-    config.check(&dir.join("config.json"))?;
-    let processors = config.recipe.encoders.open(&dir);
-    let processors = processors.map_err(|reason| Error::Modality {
-        what: format!("opening {}", dir.display()),
-        reason,
-    })?;
-    Ok((config, processors, dir.join("model.safetensors")))
+    Ok((done.prepared, bad))
+}
+
+/// A run's exported model.
+pub(super) struct Exported {
+    /// What it was built from.
+    pub(super) config: ModelConfig,
+    /// What it answers with; nothing, if it learned without labels.
+    pub(super) labels: Option<LabelSet>,
+    /// What prepares its inputs.
+    pub(super) processors: Processors,
+    /// Where its weights are.
+    pub(super) weights: PathBuf,
+}
+
+impl Exported {
+    /// Of a run that has got so far.
+    pub(super) fn open(run: &Path) -> Result<Self, Error> {
+        let dir = RunFolder::open(run)?.model_path();
+        if !dir.is_dir() {
+            return Err(Error::folder(
+                run,
+                format!(
+                    "has no model yet: go on with `sensorium train --resume {}`",
+                    run.display()
+                ),
+            ));
+        }
+        let config: ModelConfig = read_json(&dir.join("config.json"), LARGEST)?;
+        let labels = config.check(&dir.join("config.json"))?;
+        let processors = config.recipe.encoders.open(&dir);
+        let processors = processors.map_err(|reason| Error::Modality {
+            what: format!("opening {}", dir.display()),
+            reason,
+        })?;
+        Ok(Self {
+            config,
+            labels,
+            processors,
+            weights: dir.join("model.safetensors"),
+        })
+    }
 }

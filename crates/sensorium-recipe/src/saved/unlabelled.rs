@@ -8,9 +8,9 @@ use sensorium_eval::{Search, Told};
 use serde::Serialize;
 
 use super::embedder::Trained;
+use super::part::prepared;
 use super::{Opened, Part, RunEmbedder};
-use crate::how::{How, Wanted};
-use crate::prepare::prepare;
+use crate::how::Wanted;
 use crate::pretext::{Scored, measure};
 use crate::{Error, Observer};
 
@@ -56,29 +56,25 @@ impl RunEmbedder {
         };
         let mut recipe = self.config.recipe.clone();
         recipe.data.on_error = on_error.unwrap_or(recipe.data.on_error);
-        let Opened { set, part, rows } = Opened::of(&recipe, data, part, None, observer)?;
-        let how = How {
-            on_error: recipe.data.on_error,
-            threads: recipe.batch.n_threads(),
-            room: recipe.batch.room(),
-        };
-        let own = rows.clone();
-        let done = prepare(rows, &self.processors, Wanted::Nothing, how, observer)?;
-        for bad in set.bad.iter().chain(&done.bad) {
-            observer.note(&format!("left out: {bad}"));
-        }
-        let rows = done.prepared;
+        let Opened {
+            data,
+            part,
+            rows,
+            bad,
+        } = Opened::of(&recipe, data, part, None, observer)?;
+        let (own, wanted) = (rows.clone(), Wanted::Nothing);
+        let (rows, mut skipped) = prepared(rows, bad, &self.processors, wanted, &recipe, observer)?;
         if rows.is_empty() {
-            return Err(part.empty(&set.name, "; see --split and --data"));
+            return Err(part.empty(&data, "; see --split and --data"));
         }
         let Scored {
             scores,
             search,
             told,
         } = measure(model, &recipe, &rows, own, &self.device, observer)?;
-        let skipped = [set.bad, done.bad, rows.lost_rows()].concat();
+        skipped.extend(rows.lost_rows());
         Ok(MeasuredUnlabelled {
-            data: set.name,
+            data,
             part,
             skipped_rows: skipped.len(),
             skipped,

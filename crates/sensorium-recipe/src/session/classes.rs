@@ -1,5 +1,7 @@
 //! Runs whose model answers what is asked: with a class, with several, or with numbers.
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::tensor::Device;
 use sensorium_core::seed;
@@ -11,7 +13,7 @@ use super::read::settings;
 use super::taught::lessons;
 use super::{Finished, Options, Run, RunMetrics};
 use crate::evaluate::Measure;
-use crate::feed::{Labelled, Learning, Semi, TaughtRows, TrainFeed, Values, View};
+use crate::feed::{Labelled, Learning, Semi, TrainFeed, Values, View};
 use crate::labels::LabelSet;
 use crate::model::{RecipeModel, build};
 use crate::objective::{SemiLearner, Task, TaughtLearner, strong};
@@ -100,7 +102,8 @@ fn learn(
         Task::Taught => {
             let lessons = lessons(run, device, observer)?;
             let learner = TaughtLearner::new(model, &recipe.objective);
-            let feed = run.feed(TaughtRows::new(learning, lessons), device);
+            let (known, lessons) = (lessons.rows(), Arc::new(lessons));
+            let feed = run.feed(Labelled::once(learning, known, lessons), device);
             let watch = &mut Watching(observer);
             train(run, labels, learner, &feed, watch, device)
         }
