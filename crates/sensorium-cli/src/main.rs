@@ -12,6 +12,7 @@ mod scores;
 mod screen;
 mod sink;
 mod subtitles;
+mod together;
 mod trained;
 mod transcripts;
 mod tree;

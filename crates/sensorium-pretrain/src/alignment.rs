@@ -8,8 +8,11 @@ use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Bool, Device, Int, Tensor};
 use sensorium_core::nn::{Pool, PoolConfig, PoolKind, linear};
 use sensorium_core::tap::in_layer;
-use sensorium_core::{EncoderSet, Losses, Modality, Parts, Tokens, need};
-use sensorium_train::{Contrastive, Learned, Learner, Loss, Objective, Pairs, SigmoidContrastive};
+use sensorium_core::{EncoderSet, Losses, Modality, NoTap, Parts, Tokens, need};
+use sensorium_train::{
+    Compared, Contrastive, Learned, Learner, Loss, Objective, Others, Pairs, Side,
+    SigmoidContrastive,
+};
 
 use crate::{ByModality, Error};
 
@@ -227,10 +230,49 @@ impl Alignment {
     /// If the alignment was not made for a modality, or for tokens of another width; if there are `positives`, and it is not
     /// by [`AlignBy::Softmax`].
     pub fn loss(&self, parts: Parts, positives: Option<Tensor<1, Int>>) -> Loss {
-        let (_, device) = parts
-            .batch()
-            .expect("a batch has tokens of at least one modality");
-        let vectors = self.embed(parts);
+        self.loss_of(self.embed(parts), positives)
+    }
+
+    /// What samples are compared by: their vectors of each modality.
+    ///
+    /// # Panics
+    /// As [`embed`](Self::embed).
+    pub fn compared(&self, parts: Parts) -> Compared {
+        let (rows, _) = parts.batch().expect(SOME);
+        let sides = self.embed(parts).into_iter().map(|(modality, own)| {
+            let side = Side {
+                vectors: own.vectors,
+                present: own.present,
+            };
+            (modality.name().to_owned(), side)
+        });
+        Compared::new(rows, sides)
+    }
+
+    /// The loss of a whole batch of which these samples are a part, see [`Learner::learn_among`].
+    ///
+    /// # Panics
+    /// As [`embed`](Self::embed).
+    pub fn loss_among(&self, parts: Parts, others: &Others) -> Loss {
+        let mut sides = others.around(self.compared(parts));
+        let modalities = self.projections.modalities();
+        let vectors = modalities.filter_map(|modality| {
+            let side = sides.remove(modality.name())?;
+            let embedded = Embedded {
+                vectors: side.vectors,
+                present: side.present,
+            };
+            Some((modality, embedded))
+        });
+        self.loss_of(vectors.collect(), None)
+    }
+
+    fn loss_of(
+        &self,
+        vectors: BTreeMap<Modality, Embedded>,
+        positives: Option<Tensor<1, Int>>,
+    ) -> Loss {
+        let device = vectors.values().next().expect(SOME).vectors.device();
         let pairs = self.pairs();
         let mut loss = Loss::new(Tensor::zeros([1], &device));
         let mut scale = None;
@@ -272,6 +314,8 @@ impl Alignment {
     }
 }
 
+const SOME: &str = "a batch has tokens of at least one modality";
+
 /// Encoders and the space they are to share: a [`Learner`], of batches and the samples of them that belong together. Parameter
 /// paths begin with `encoders` and `alignment`.
 #[derive(Module, Debug)]
@@ -301,5 +345,21 @@ impl<E: EncoderSet> Learner for Aligning<E> {
             self.encoders.encode_with(batch, tap)
         });
         Learned::new(self.alignment.loss(parts, positives).and(losses))
+    }
+
+    /// Nothing where samples are told which belong together: that is known within a batch alone.
+    fn compared(&self, (batch, positives): Self::Batch) -> Option<Compared> {
+        let parts = || self.encoders.encode_with(batch, &mut NoTap);
+        positives
+            .is_none()
+            .then(|| self.alignment.compared(parts()))
+    }
+
+    fn learn_among(&self, (batch, _): Self::Batch, others: &Others) -> Learned {
+        let mut losses = Losses::default();
+        let parts = in_layer(&mut losses, "encoders", |tap| {
+            self.encoders.encode_with(batch, tap)
+        });
+        Learned::new(self.alignment.loss_among(parts, others).and(losses))
     }
 }

@@ -196,11 +196,8 @@ impl LanguageHead {
         let rows = tokens.embeds.clone().reshape([batch * n_tokens, d_model]);
         let logits = self.logits(rows.select(0, places), table);
         let tally = Tally::of_classes(logits.clone(), classes.clone());
-        let words = self.cross_entropy.loss(logits, classes).total;
-        let mut loss = Loss {
-            total: words.clone(),
-            terms: vec![("words".to_owned(), words)],
-        };
+        let mut loss = self.cross_entropy.loss(logits, classes);
+        loss.terms.push(("words".to_owned(), loss.total.clone()));
         if let Some(next) = targets.next {
             let head = self.next_sentence.as_ref();
             let head = head.expect("the head was made without one for whether texts follow");

@@ -4,7 +4,7 @@ use core::fmt::Debug;
 
 use burn::module::{Module, ModuleDisplay};
 use sensorium_core::Encoder;
-use sensorium_train::{Learned, Learner};
+use sensorium_train::{Compared, Learned, Learner, Others};
 
 /// A task that needs no labels, around an encoder.
 pub trait Pretext<E: Encoder>: Module + ModuleDisplay {
@@ -13,6 +13,22 @@ pub trait Pretext<E: Encoder>: Module + ModuleDisplay {
 
     /// The loss of a batch, and how many of its answers were right, where that means something.
     fn learn(&self, encoder: &E, batch: E::Batch, target: Self::Target) -> Learned;
+
+    /// What samples are compared by, if the task compares them: see [`Learner::compared`].
+    fn compared(&self, _encoder: &E, _batch: E::Batch, _target: Self::Target) -> Option<Compared> {
+        None
+    }
+
+    /// The loss of a whole batch of which this is a part: see [`Learner::learn_among`].
+    fn learn_among(
+        &self,
+        encoder: &E,
+        batch: E::Batch,
+        target: Self::Target,
+        _others: &Others,
+    ) -> Learned {
+        self.learn(encoder, batch, target)
+    }
 }
 
 /// An encoder and its task: a [`Learner`]. Parameter paths begin with `encoder` and `task`; what is wanted afterwards is
@@ -37,5 +53,14 @@ impl<E: Encoder, P: Pretext<E>> Learner for Pretraining<E, P> {
 
     fn learn(&self, (batch, target): Self::Batch) -> Learned {
         self.task.learn(&self.encoder, batch, target)
+    }
+
+    fn compared(&self, (batch, target): Self::Batch) -> Option<Compared> {
+        self.task.compared(&self.encoder, batch, target)
+    }
+
+    fn learn_among(&self, (batch, target): Self::Batch, others: &Others) -> Learned {
+        let encoder = &self.encoder;
+        self.task.learn_among(encoder, batch, target, others)
     }
 }

@@ -6,7 +6,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use sensorium_core::nn::{Pool, PoolConfig, PoolKind, linear};
 use sensorium_core::{Encoder, Tokens, need};
-use sensorium_train::{Learned, Loss, NtXent, Objective, Pairs};
+use sensorium_train::{Compared, Learned, Loss, NtXent, Objective, Others, Pairs, Side};
 
 use crate::{Error, Pretext};
 
@@ -141,13 +141,44 @@ impl TwoViews {
     /// # Panics
     /// If they are not as many.
     pub fn loss_of_tokens(&self, first: Tokens, second: Tokens) -> Loss {
-        let views = [first, second];
-        let [a, b] = views.each_ref().map(Tokens::present);
-        let [first, second] = views.map(|view| self.head.forward(view));
-        let both = a.bool_and(b);
-        self.objective.loss(Pairs::new(first, second), Some(both))
+        self.loss_of([first, second].map(|view| self.side(view)))
+    }
+
+    /// What samples are compared by: what the head gives of either view.
+    pub fn compared(&self, first: Tokens, second: Tokens) -> Compared {
+        let [rows, _, _] = first.dims();
+        let sides = VIEWS.into_iter().zip([first, second]);
+        Compared::new(
+            rows,
+            sides.map(|(name, view)| (name.to_owned(), self.side(view))),
+        )
+    }
+
+    /// The loss of a whole batch of which these samples are a part, see [`Learner::learn_among`](sensorium_train::Learner::learn_among).
+    ///
+    /// # Panics
+    /// If there are not as many of one view as of the other.
+    pub fn loss_among(&self, first: Tokens, second: Tokens, others: &Others) -> Loss {
+        let mut sides = others.around(self.compared(first, second));
+        self.loss_of(VIEWS.map(|name| sides.remove(name).expect("both views are there")))
+    }
+
+    fn side(&self, view: Tokens) -> Side {
+        let present = view.present();
+        Side {
+            vectors: self.head.forward(view),
+            present,
+        }
+    }
+
+    fn loss_of(&self, [first, second]: [Side; 2]) -> Loss {
+        let both = first.present.bool_and(second.present);
+        let pairs = Pairs::new(first.vectors, second.vectors);
+        self.objective.loss(pairs, Some(both))
     }
 }
+
+const VIEWS: [&str; 2] = ["first", "second"];
 
 impl<E: Encoder> Pretext<E> for TwoViews {
     /// The other view.
@@ -155,5 +186,21 @@ impl<E: Encoder> Pretext<E> for TwoViews {
 
     fn learn(&self, encoder: &E, first: E::Batch, second: E::Batch) -> Learned {
         Learned::new(self.loss(encoder, first, second))
+    }
+
+    fn compared(&self, encoder: &E, first: E::Batch, second: E::Batch) -> Option<Compared> {
+        let [first, second] = [first, second].map(|view| encoder.encode(view));
+        Some(self.compared(first, second))
+    }
+
+    fn learn_among(
+        &self,
+        encoder: &E,
+        first: E::Batch,
+        second: E::Batch,
+        others: &Others,
+    ) -> Learned {
+        let [first, second] = [first, second].map(|view| encoder.encode(view));
+        Learned::new(self.loss_among(first, second, others))
     }
 }

@@ -18,7 +18,8 @@ use sensorium_recipe::{
     Wanted, build, prepare,
 };
 use sensorium_train::{
-    CrossEntropy, Feed, FnFeed, NoValidation, StepLog, Supervised, TrainConfig, Trainer, Watch,
+    CrossEntropy, Feed, FnFeed, NoValidation, StepLog, Supervised, Together, TrainConfig, Trainer,
+    Watch,
 };
 
 /// More batches than any measurement takes: no epoch ends, so no checkpoint is written in between.
@@ -111,6 +112,7 @@ impl Bench {
             }),
             threads: 1,
             device: device.clone().autodiff(),
+            ranks: Together::default(),
         }
     }
 }

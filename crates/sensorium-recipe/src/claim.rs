@@ -70,6 +70,11 @@ impl Claim {
         Ok(Some(claim))
     }
 
+    /// The folder that is claimed.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Makes it a run's folder by writing the recipe into it. The lock holds while it lives.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use burn::tensor::Device;
 use sensorium_core::{Modality, Model};
 use sensorium_eval::{Ablation, Outcome, subsets};
+use sensorium_train::Together;
 
 use crate::feed::batches_of;
 use crate::labels::{Answer, LabelSet};
@@ -23,6 +24,8 @@ pub struct Measure<'a> {
     pub batch_size: usize,
     /// Threads that prepare.
     pub threads: usize,
+    /// Who shares the rows.
+    pub ranks: &'a Together,
 }
 
 impl Measure<'_> {
@@ -40,7 +43,7 @@ impl Measure<'_> {
         let mut answers = Vec::with_capacity(rows.len());
         let batches = batches_of(
             rows,
-            (0..rows.len()).collect(),
+            self.ranks.share(rows.len()).collect(),
             self.batch_size,
             self.threads,
             keep.clone(),
@@ -52,9 +55,9 @@ impl Measure<'_> {
             }
             let outputs = model.run(rows.processors.collate(&batch.samples, self.device));
             answers.extend(self.labels.answers(outputs, &batch.rows));
-            observer.advance(answers.len());
+            observer.advance(answers.len() * self.ranks.size());
         }
-        Ok(answers)
+        Ok(self.ranks.gather(answers)?.concat())
     }
 
     /// All metrics over answers.

@@ -16,6 +16,8 @@ use crate::{Error, Recipe};
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     root: PathBuf,
+    /// Whether this process writes into it, and not another that trains the same model.
+    writes: bool,
 }
 
 /// `model/config.json`: what a model's weights belong to.
@@ -77,9 +79,18 @@ impl RunFolder {
     pub(crate) fn begin(root: &Path, recipe_toml: &str) -> Result<Self, Error> {
         let folder = Self {
             root: root.to_owned(),
+            writes: true,
         };
         folder.write("recipe.toml", recipe_toml.as_bytes())?;
         Ok(folder)
+    }
+
+    /// A folder that another process writes into, which trains the same model: what this one writes goes nowhere.
+    pub(crate) fn followed(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            writes: false,
+        }
     }
 
     /// The folder of an earlier run.
@@ -89,6 +100,7 @@ impl RunFolder {
     pub fn open(root: &Path) -> Result<Self, Error> {
         let folder = Self {
             root: root.to_owned(),
+            writes: true,
         };
         if !root.is_dir() {
             return Err(Error::folder(
@@ -141,9 +153,13 @@ impl RunFolder {
     /// # Errors
     /// If it is not understood.
     pub fn recipe(&self) -> Result<Recipe, Error> {
-        let path = self.recipe_path();
-        let text = read_text(&path)?;
-        Recipe::parse(&path.display().to_string(), &text, &[])
+        let origin = self.recipe_path().display().to_string();
+        Recipe::parse(&origin, &self.recipe_text()?, &[])
+    }
+
+    /// The same as it stands there.
+    pub(crate) fn recipe_text(&self) -> Result<String, Error> {
+        read_text(&self.recipe_path())
     }
 
     /// Writes a file whole or not at all.
@@ -151,6 +167,9 @@ impl RunFolder {
     /// # Errors
     /// If the folder cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        if !self.writes {
+            return Ok(());
+        }
         Ok(sensorium_train::write_file(&self.root.join(name), content)?)
     }
 

@@ -8,7 +8,7 @@
 //!
 //! let recipe = Recipe::open("av-digits", &["train.epochs=2".to_owned()])?;
 //! let device = sensorium_runtime::open("flex".parse()?)?;
-//! let options = Options { device: &device, backend: "flex".to_owned() };
+//! let options = Options::new(&device, "flex");
 //! let finished = train(recipe, None, &options, &mut Silent)?;
 //! println!("{:?}", finished.metrics.accuracy());
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use burn::tensor::Device;
 use sensorium_core::Modality;
-use sensorium_train::{BoxError, Learner, Scores, Supervised, Validate};
+use sensorium_train::{BoxError, Learner, Scores, Supervised, Together, Validate};
 
 use crate::Silent;
 use crate::evaluate::Measure;
@@ -51,6 +51,7 @@ pub(crate) struct Validation {
     pub device: Device,
     pub batch_size: usize,
     pub threads: usize,
+    pub ranks: Together,
 }
 
 impl<L: Answers> Validate<L> for Validation {
@@ -63,6 +64,7 @@ impl<L: Answers> Validate<L> for Validation {
             device: &self.device,
             batch_size: self.batch_size,
             threads: self.threads,
+            ranks: &self.ranks,
         };
         // Validation between epochs is short; its progress is not shown.
         let answers = measure.answers(learner.trained(), &self.rows, &self.of, &mut Silent)?;

@@ -47,10 +47,7 @@ fn losses_agree(manifest: &Path, dir: &Path, steps: usize, sets: &[&str]) {
             "run-{n}-{}",
             sets.join("-").replace(['/', '"', ' '], "")
         ));
-        let options = Options {
-            device,
-            backend: format!("{device:?}"),
-        };
+        let options = Options::new(device, format!("{device:?}"));
         let done = train(recipe, Some(&out), &options, &mut Silent).unwrap();
         let measured = done.metrics.summary().is_some();
         assert!(
@@ -155,10 +152,8 @@ fn what_shares_a_space_is_searched_and_told_by_its_name() {
     ];
     let mut recipe = Recipe::open("av-digits", &sets.map(str::to_owned)).unwrap();
     (recipe.data.set, recipe.data.path) = (None, Some(manifest));
-    let options = Options {
-        device: &burn::tensor::Device::flex(),
-        backend: "flex".to_owned(),
-    };
+    let device = burn::tensor::Device::flex();
+    let options = Options::new(&device, "flex");
     let done = train(recipe, Some(&dir.path().join("run")), &options, &mut Silent).unwrap();
     let metrics = done.metrics;
     assert!(metrics.test.is_none() && metrics.ablation.is_none());

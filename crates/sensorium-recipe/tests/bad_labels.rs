@@ -131,10 +131,8 @@ fn a_bad_label_is_told_before_anything_is_learned() {
 fn groups_are_not_left_out_where_there_is_no_share_of_right_answers() {
     let dir = tempfile::tempdir().unwrap();
     let data = manifest(dir.path(), &skies());
-    let options = Options {
-        device: &Device::flex(),
-        backend: "flex".to_owned(),
-    };
+    let device = Device::flex();
+    let options = Options::new(&device, "flex");
     let recipe = recipe(&data, &["objective.kind=multi-label"]);
     let out = dir.path().join("runs");
     let error = leave_out(recipe, "split", Some(&out), &options, &mut Silent).unwrap_err();

@@ -27,10 +27,7 @@ fn manifest(dir: &Path) -> PathBuf {
 }
 
 fn options(device: &Device) -> Options<'_> {
-    Options {
-        device,
-        backend: "flex".to_owned(),
-    }
+    Options::new(device, "flex")
 }
 
 fn start(

@@ -77,10 +77,8 @@ fn every_kind_trains_from_its_name() {
         let mut recipe = recipe(&sets).unwrap();
         recipe.data.path = Some(manifest.clone());
         let out = dir.path().join(name);
-        let options = Options {
-            device: &devices()[0],
-            backend: "test".to_owned(),
-        };
+        let device = devices()[0].clone();
+        let options = Options::new(&device, "test");
         train(recipe, Some(&out), &options, &mut Silent)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let log = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();

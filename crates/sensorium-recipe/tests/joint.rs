@@ -79,10 +79,8 @@ fn parsed(sets: &[&str]) -> Result<Recipe, sensorium_recipe::Error> {
 fn run(manifest: &Path, out: &Path, sets: &[&str]) -> Finished {
     let mut recipe = parsed(sets).expect("a recipe");
     recipe.data.path = Some(manifest.to_owned());
-    let options = Options {
-        device: &Device::flex(),
-        backend: "flex".to_owned(),
-    };
+    let device = Device::flex();
+    let options = Options::new(&device, "flex");
     train(recipe, Some(out), &options, &mut Silent).expect("a run")
 }
 

@@ -228,10 +228,8 @@ fn a_run_on_numbers_that_is_stopped_ends_in_the_same_weights() {
         drop(run(recipe(&data, &sets), &out, &mut seen));
     }));
     assert!(stopped.is_err());
-    let options = Options {
-        device: &Device::flex(),
-        backend: "flex".to_owned(),
-    };
+    let device = Device::flex();
+    let options = Options::new(&device, "flex");
     let done = resume(&out, &options, &mut Silent).unwrap();
     assert_eq!(weights(&out), weights(&whole));
     assert!(done.metrics.summary().unwrap().mae.is_some());

@@ -11,10 +11,8 @@ use serde_json::Value;
 use toy::{Seen, manifest, recipe, run};
 
 fn go_on(out: &Path) -> Result<Finished, Error> {
-    let options = Options {
-        device: &Device::flex(),
-        backend: "flex".to_owned(),
-    };
+    let device = Device::flex();
+    let options = Options::new(&device, "flex");
     resume(out, &options, &mut Silent)
 }
 

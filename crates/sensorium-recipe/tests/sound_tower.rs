@@ -63,10 +63,7 @@ fn a_tower_of_sounds_is_trained_and_opened_again() {
             let dir = tempfile::tempdir().expect("a folder");
             let run = |name: &str, sets: &[&str]| {
                 let out = dir.path().join(name);
-                let options = Options {
-                    device: &device,
-                    backend: "test".to_owned(),
-                };
+                let options = Options::new(&device, "test");
                 let recipe = recipe(dir.path(), from, sets);
                 train(recipe, Some(&out), &options, &mut Silent).expect("a run");
                 out

@@ -133,10 +133,8 @@ fn a_run_that_is_stopped_goes_on_to_the_same_weights_by_the_same_teacher_alone()
     let (teacher, sets) = teacher(dir.path(), &manifest, &[]);
     let whole = dir.path().join("whole");
     run(&manifest, &whole, &[&sets]);
-    let options = sensorium_recipe::Options {
-        device: &Device::flex(),
-        backend: "flex".to_owned(),
-    };
+    let device = Device::flex();
+    let options = sensorium_recipe::Options::new(&device, "flex");
     let stopped = |out: &Path| {
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let mut seen = Seen {

@@ -55,10 +55,7 @@ fn recipe(dir: &Path, sets: &[&str]) -> Recipe {
 }
 
 fn options(device: &Device) -> Options<'_> {
-    Options {
-        device,
-        backend: "test".to_owned(),
-    }
+    Options::new(device, "test")
 }
 
 fn ask(model: &SavedModel) -> Vec<Scored> {

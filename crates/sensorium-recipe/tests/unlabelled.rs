@@ -166,10 +166,8 @@ fn a_run_that_is_stopped_anywhere_ends_in_the_same_weights() {
             drop(run(recipe(&manifest, &sets), &out, &mut seen));
         }));
         assert!(stopped.is_err());
-        let options = sensorium_recipe::Options {
-            device: &burn::tensor::Device::flex(),
-            backend: "flex".to_owned(),
-        };
+        let device = burn::tensor::Device::flex();
+        let options = sensorium_recipe::Options::new(&device, "flex");
         resume(&out, &options, &mut Silent).unwrap();
         for part in ["", "pretrain/text", "beside/labels-alone"] {
             assert_eq!(

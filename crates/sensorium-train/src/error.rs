@@ -162,6 +162,26 @@ pub enum Error {
         /// Those there are.
         measured: Vec<String>,
     },
+    /// One of the processes that train together is gone.
+    #[error("{reason}; the run can be resumed from its last checkpoint")]
+    RankLost {
+        /// What was noticed.
+        reason: String,
+    },
+    /// Rank 0, which writes, met an error.
+    #[error("rank 0 ended: {reason}")]
+    Elsewhere {
+        /// What it met.
+        reason: String,
+    },
+    /// Processes that train together do not have the same.
+    #[error("rank {rank} has other {what} than rank 0: all must have the same")]
+    Apart {
+        /// What they have.
+        what: &'static str,
+        /// The first that differs.
+        rank: usize,
+    },
     /// The device failed to hand out numbers.
     #[error("step {step}: the device failed: {reason}")]
     Device {

@@ -2,9 +2,13 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::container::TensorContainer;
-use burn::tensor::{FloatDType, Gradients, Tensor};
+use burn::tensor::{FloatDType, Gradients, Tensor, TensorData};
 
 use crate::parameters::Path;
+use crate::{Error, Together};
+
+/// How many numbers are told to others at a time: 16 MiB.
+const BUCKET: usize = 4 << 20;
 
 /// Added to the norm before dividing by it, as PyTorch's `clip_grad_norm_` does.
 const CLIP_EPS: f64 = 1e-6;
@@ -46,6 +50,33 @@ impl GradientSum {
             grads,
             sums: &mut self.sums,
         });
+    }
+
+    /// Adds up what all ranks have. A parameter that none has a gradient of stays without.
+    ///
+    /// # Errors
+    /// If a rank is lost.
+    pub(crate) fn add_up<M: Module>(&mut self, module: &M, ranks: &Together) -> Result<(), Error> {
+        let mut flat = Flat::default();
+        flat.sums = std::mem::take(&mut self.sums);
+        module.visit(&mut flat);
+        ranks.sum(&mut flat.there)?;
+        flat.place = 0;
+        flat.numbers = Some(Vec::new());
+        module.visit(&mut flat);
+        let mut numbers = flat.numbers.unwrap_or_default();
+        for bucket in numbers.chunks_mut(BUCKET) {
+            ranks.sum(bucket)?;
+        }
+        let mut split = Split {
+            place: 0,
+            there: &flat.there,
+            numbers: &numbers,
+            sums: TensorContainer::new(),
+        };
+        module.visit(&mut split);
+        self.sums = split.sums;
+        Ok(())
     }
 
     /// Takes the gradient of the parameter at this place.
@@ -121,6 +152,62 @@ impl GradientSum {
         };
         module.visit(&mut untrained);
         untrained.found
+    }
+}
+
+/// Gradients as one row of numbers: first, which there are; then, of those that any rank has, the numbers.
+#[derive(Default)]
+struct Flat {
+    place: usize,
+    sums: TensorContainer<usize>,
+    there: Vec<f32>,
+    numbers: Option<Vec<f32>>,
+}
+
+impl ModuleVisitor for Flat {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let place = self.place;
+        self.place += 1;
+        let grad = self.sums.get::<Tensor<D>>(&place);
+        let Some(numbers) = &mut self.numbers else {
+            self.there.push(f32::from(u8::from(grad.is_some())));
+            return;
+        };
+        if self.there[place] == 0.0 {
+            return;
+        }
+        match grad {
+            Some(grad) => numbers.extend(grad.clone().into_data().iter::<f32>()),
+            None => numbers.resize(
+                numbers.len() + param.base().dims().iter().product::<usize>(),
+                0.0,
+            ),
+        }
+    }
+}
+
+/// The numbers as gradients again.
+struct Split<'a> {
+    place: usize,
+    there: &'a [f32],
+    numbers: &'a [f32],
+    sums: TensorContainer<usize>,
+}
+
+impl ModuleVisitor for Split<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let place = self.place;
+        self.place += 1;
+        if self.there[place] == 0.0 {
+            return;
+        }
+        let value = param.base();
+        let shape = value.dims();
+        let (own, left) = self.numbers.split_at(shape.iter().product());
+        self.numbers = left;
+        let data = TensorData::new(own.to_vec(), shape);
+        let grad = Tensor::<D>::from_data(data, (&value.device().inner(), value.dtype()));
+        self.sums.register(place, grad);
     }
 }
 

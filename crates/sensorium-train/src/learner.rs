@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{Int, Tensor};
 use sensorium_core::{Logits, Losses, Model};
 
-use crate::{Loss, Objective};
+use crate::{Compared, Loss, Objective, Others};
 
 /// Anything that learns from batches. [`Supervised`] makes one of a model and an objective; write your own for
 /// contrastive, self-supervised or multi-task training.
@@ -16,6 +16,21 @@ pub trait Learner: Module + ModuleDisplay {
     ///
     /// Randomness may come from the device alone, which is seeded before each call.
     fn learn(&self, batch: Self::Batch) -> Learned;
+
+    /// What the samples of a batch are compared by, if the loss compares them with each other: then a batch that comes in parts, one
+    /// after the other or on several processes, is learned from by [`learn_among`](Self::learn_among). By default samples have
+    /// nothing to do with each other, and the loss of a batch is the mean of its parts'.
+    ///
+    /// The device is seeded as before learning from the same batch, so that both see the same.
+    fn compared(&self, _batch: Self::Batch) -> Option<Compared> {
+        None
+    }
+
+    /// The loss of the whole batch, of which this is a part and the others are known by what they are compared by: see
+    /// [`Others::around`].
+    fn learn_among(&self, batch: Self::Batch, _others: &Others) -> Learned {
+        self.learn(batch)
+    }
 
     /// The learner as it takes a step, `step` being how many came before: for what follows the weights (a
     /// [`MeanTeacher`](crate::MeanTeacher)) or depends on the step (a weight that rises). A resumed run calls it with the

@@ -49,6 +49,7 @@
 //! # Ok(()) }
 //! ```
 
+mod among;
 mod checkpoint;
 mod config;
 mod ema;
@@ -61,9 +62,11 @@ mod log;
 mod objective;
 mod optimizer;
 mod parameters;
+mod ranks;
 mod run;
 mod schedule;
 mod step;
+mod sums;
 mod tensors;
 #[cfg(test)]
 mod tests;
@@ -72,6 +75,7 @@ mod validate;
 mod watch;
 mod weights;
 
+pub use among::{Compared, Others, Side};
 pub use checkpoint::files::{move_folder, write_file};
 pub use config::{EarlyStop, NonFinite, ScheduleKind, TrainConfig, Weights};
 pub use error::{BoxError, Error};
@@ -87,6 +91,7 @@ pub use objective::{
     class_balanced_weights, patches, ramp_up,
 };
 pub use parameters::{Parameter, ParameterCount, count_parameters, parameter_table};
+pub use ranks::{Alone, Member, Ranks, Together, threads};
 pub use schedule::Schedule;
 pub use trainer::{Best, Ended, Outcome, Trainer};
 pub use validate::{Better, NoValidation, Score, Scores, Validate};

@@ -2,6 +2,9 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Bool, Int, Tensor};
+use sha2::{Digest, Sha256};
+
+use crate::checkpoint::hexadecimal;
 
 /// A parameter, as a table of a model shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +117,21 @@ impl Path {
             holder.split_once(':').map_or(holder, |(_, holder)| holder),
         )
     }
+}
+
+/// A hash of every parameter that training changes: the same for the same numbers alone.
+pub(crate) fn trained_hash<M: Module>(module: &M) -> String {
+    struct Hash(Sha256);
+    impl ModuleVisitor for Hash {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if param.is_require_grad() {
+                self.0.update(param.base().into_data().as_bytes());
+            }
+        }
+    }
+    let mut hash = Hash(Sha256::new());
+    module.visit(&mut hash);
+    hexadecimal(&hash.0.finalize())
 }
 
 /// Forces every parameter that is still to be drawn, so that it does not depend on who looks first.

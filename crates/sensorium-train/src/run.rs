@@ -8,10 +8,11 @@ use burn::tensor::Device;
 
 use crate::checkpoint::{Snapshot, State, Store};
 use crate::log::Log;
+use crate::parameters::trained_hash;
 use crate::step::Step;
 use crate::{
-    Batches, Best, Ended, Error, Feed, Learner, Outcome, Schedule, Score, Scores, TrainConfig,
-    Validate, ValidationLog, Warning, Watch, Weights,
+    Batches, Best, Ended, Error, Feed, Learner, Outcome, Schedule, Score, Scores, Together,
+    TrainConfig, Validate, ValidationLog, Warning, Watch, Weights,
 };
 
 /// Where a run starts in this process.
@@ -33,6 +34,8 @@ pub(crate) struct Run {
     pub(crate) total_steps: usize,
     pub(crate) store: Store,
     pub(crate) log: Log,
+    /// Who else learns from the same batches.
+    pub(crate) ranks: Together,
     pub(crate) clock: Instant,
     pub(crate) seconds_before: f64,
 }
@@ -108,7 +111,10 @@ impl Run {
         if state.step == self.total_steps {
             state.ended = Some(Ended::Finished);
         }
-        let wish = watch.on_step(&done);
+        let mut wish = watch.on_step(&done);
+        if self.ranks.any(wish.is_break())? {
+            wish = ControlFlow::Break(());
+        }
         if let Some(warning) = watch.found() {
             watch.on_warning(&warning);
             self.log.warning(done.step, &warning)?;
@@ -145,6 +151,8 @@ impl Run {
         let scores = validator
             .validate(&view, epoch)
             .map_err(|source| Error::Validate { step, source })?;
+        // What is decided by them must be decided alike.
+        let scores = self.ranks.spread(scores)?;
         if scores.0.is_empty() {
             return Ok(false);
         }
@@ -211,6 +219,13 @@ impl Run {
         watch: &mut W,
     ) -> Result<(), Error> {
         start.state.seconds = self.seconds();
+        if !self.ranks.is_alone() {
+            self.ranks
+                .agree("weights", &trained_hash(&start.snapshot.learner))?;
+        }
+        if !self.ranks.writes() {
+            return Ok(());
+        }
         let parts = start.snapshot.save(&start.state)?;
         self.log.sync()?;
         let best = start.state.best.as_ref().map(|best| best.step);

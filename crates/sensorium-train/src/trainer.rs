@@ -7,15 +7,15 @@ use burn::tensor::Device;
 use sensorium_core::seed;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::files::{Disk, Files};
+use crate::checkpoint::files::{Disk, Files, Nowhere};
 use crate::checkpoint::{Snapshot, State, Store};
 use crate::log::Log;
 use crate::parameters::draw_all;
 use crate::run::{Run, Start};
-use crate::tensors::settle;
+use crate::tensors::{Layout, collect, decode, encode, restore, settle};
 use crate::{
-    Better, Error, Feed, Learner, Plan, RunLock, Schedule, Scores, TrainConfig, Validate, Warning,
-    Watch, count_parameters,
+    Better, Error, Feed, Learner, Plan, RunLock, Schedule, Scores, Together, TrainConfig, Validate,
+    Warning, Watch, count_parameters,
 };
 
 /// Trains a learner in a run folder, where it keeps `metrics.jsonl` and `checkpoints/`.
@@ -31,6 +31,7 @@ pub struct Trainer {
     settings: serde_json::Value,
     lock: Option<RunLock>,
     files: Arc<dyn Files>,
+    ranks: Together,
 }
 
 impl Trainer {
@@ -43,6 +44,7 @@ impl Trainer {
             settings: serde_json::Value::Null,
             lock: None,
             files: Arc::new(Disk),
+            ranks: Together::default(),
         }
     }
 
@@ -66,6 +68,21 @@ impl Trainer {
     #[must_use]
     pub fn with_lock(mut self, lock: RunLock) -> Self {
         self.lock = Some(lock);
+        self
+    }
+
+    /// Together with other processes, each of which runs the same trainer with a feed of its share of every batch. What is learned is
+    /// what one process alone would learn from whole batches, where the loss is a mean over samples or tells what else it is one
+    /// over ([`Loss::over`](crate::Loss)), or compares samples by what the learner says
+    /// ([`compared`](crate::Learner::compared)). A share without samples comes with no ids and a batch that does not count.
+    ///
+    /// Rank 0 alone looks at the folder, writes and is told by `watch` what counts; a wish to stop may be anyone's.
+    #[must_use]
+    pub fn with_ranks(mut self, ranks: Together) -> Self {
+        if !ranks.writes() {
+            self.files = Arc::new(Nowhere);
+        }
+        self.ranks = ranks;
         self
     }
 
@@ -100,11 +117,15 @@ impl Trainer {
         if feed.batches_per_epoch() == 0 {
             return Err(Error::NoData);
         }
-        let _lock = match self.lock.take() {
-            Some(lock) => lock,
-            None => RunLock::acquire(&self.folder)?,
-        };
+        let mut lock = self.lock.take();
+        self.ranks.once(|| {
+            if lock.is_none() {
+                lock = Some(RunLock::acquire(&self.folder)?);
+            }
+            Ok::<(), Error>(())
+        })?;
         let learner = self.place(learner, device)?;
+        let learner = self.spread(learner)?;
         let mut start = self.start(learner, feed)?;
         let log = Log::new(&self.folder, self.files.clone());
         log.cut(start.state.step)?;
@@ -121,6 +142,7 @@ impl Trainer {
             device: device.clone(),
             total_steps,
             log,
+            ranks: self.ranks,
             clock: std::time::Instant::now(),
             seconds_before: start.state.seconds,
         };
@@ -158,6 +180,21 @@ impl Trainer {
         }
     }
 
+    /// The learner of rank 0, on all: what it begins with may have come from files that are there alone.
+    fn spread<L: Learner>(&self, learner: L) -> Result<L, Error> {
+        if self.ranks.is_alone() {
+            return Ok(learner);
+        }
+        let bytes = self
+            .ranks
+            .once(|| encode(&collect(&learner.valid(), Layout::Memory)))?;
+        if self.ranks.writes() {
+            return Ok(learner);
+        }
+        let told = decode(&bytes).map_err(|reason| Error::RankLost { reason })?;
+        restore(&learner, told, Layout::Memory).map_err(|misfit| misfit.in_file(&self.folder))
+    }
+
     /// The start of a new run, or where an earlier one stood.
     fn start<L: Learner>(&self, learner: L, feed: &impl Feed) -> Result<Start<L>, Error> {
         let store = self.store();
@@ -171,19 +208,15 @@ impl Trainer {
             resumed_from: None,
             warnings: Vec::new(),
         };
+        self.agree(&start.state)?;
         if !self.resume {
-            let earlier =
-                Log::new(&self.folder, self.files.clone()).exists() || !store.steps()?.is_empty();
-            return match earlier {
-                true => Err(Error::RunExists {
-                    path: self.folder.clone(),
-                }),
-                false => Ok(start),
-            };
+            self.ranks.once(|| self.is_new(&store))?;
+            return Ok(start);
         }
         let warnings = &mut start.warnings;
-        let newest = store
-            .newest(|path, reason| warnings.push(Warning::BrokenCheckpoint { path, reason }))?;
+        let newest = self.ranks.once(|| {
+            store.newest(|path, reason| warnings.push(Warning::BrokenCheckpoint { path, reason }))
+        })?;
         match newest {
             None => start.warnings.push(Warning::NothingToResume),
             Some((step, parts)) => {
@@ -200,15 +233,39 @@ impl Trainer {
         Ok(start)
     }
 
+    /// Refuses a folder with an earlier run in it.
+    fn is_new(&self, store: &Store) -> Result<(), Error> {
+        let log = Log::new(&self.folder, self.files.clone());
+        match log.exists() || !store.steps()?.is_empty() {
+            true => Err(Error::RunExists {
+                path: self.folder.clone(),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses ranks that would train something else, or from other data.
+    fn agree(&self, state: &State) -> Result<(), Error> {
+        let settings = format!("{} {}", state.config_sha256, state.settings);
+        self.ranks.agree("settings", &settings)?;
+        let data = format!("{} {}", state.batches_per_epoch, state.data);
+        self.ranks.agree("data", &data)
+    }
+
     /// Reads the best weights back from their own checkpoint.
     fn find_best<L: Learner>(&self, store: &Store, start: &mut Start<L>) -> Result<(), Error> {
         let Some(step) = start.state.best.as_ref().map(|best| best.step) else {
             return Ok(());
         };
         let path = store.path(step);
-        match store.load(step) {
+        let loaded = self.ranks.once(|| match store.load(step) {
+            Ok(parts) => Ok(Ok(parts)),
+            Err(Error::Broken { path, reason }) => Ok(Err((path, reason))),
+            Err(error) => Err(error),
+        })?;
+        match loaded {
             Ok(parts) => start.best = Some(start.snapshot.load_view(&parts, &path)?),
-            Err(Error::Broken { path, reason }) => {
+            Err((path, reason)) => {
                 start
                     .warnings
                     .push(Warning::BrokenCheckpoint { path, reason });
@@ -216,7 +273,6 @@ impl Trainer {
                 start.state.best = None;
                 start.state.stale = 0;
             }
-            Err(error) => return Err(error),
         }
         Ok(())
     }

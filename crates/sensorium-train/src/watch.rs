@@ -111,10 +111,19 @@ pub struct StepLog {
     pub grad_norm: f64,
     /// The share of right answers, where that means something.
     pub accuracy: Option<f64>,
-    /// Samples in the step.
+    /// Samples in the step, on all ranks.
     pub samples: usize,
     /// Samples a second over this step, waiting for data included.
     pub samples_per_s: f64,
+    /// Seconds the step took.
+    #[serde(default)]
+    pub step_s: f64,
+    /// Those of them that it waited for data.
+    #[serde(default)]
+    pub data_s: f64,
+    /// Those of them that it told other ranks what it learned and waited for what they did; 0 without others.
+    #[serde(default)]
+    pub ranks_s: f64,
     /// Seconds spent training, over all processes of the run.
     pub seconds: f64,
     /// Why the step was not applied, if it was not.

@@ -41,10 +41,7 @@ fn run(dir: &Path) -> Result<f64, Box<dyn Error>> {
     let mut recipe = Recipe::parse("reviews.toml", RECIPE, &[])?;
     recipe.data.path = Some(manifest);
     let device = sensorium_runtime::open(Backend::Flex)?;
-    let options = Options {
-        device: &device,
-        backend: Backend::Flex.to_string(),
-    };
+    let options = Options::new(&device, Backend::Flex.to_string());
     let finished = train(recipe, Some(&dir.join("run")), &options, &mut Silent)?;
 
     // The run's folder holds the model; it can be opened again, here or by `sensorium predict`.

@@ -9,28 +9,45 @@ use sensorium_recipe::{
     resume_left_out,
 };
 
+use crate::Misuse;
 use crate::args::{Common, OnErrorArg, TrainArgs};
 use crate::progress::Progress;
 use crate::screen;
+use crate::together::Others;
 
 /// Trains, evaluates, and says where the report is.
 pub fn run(args: &TrainArgs, common: &Common) -> anyhow::Result<()> {
-    let mut progress = Progress::new(common.quiet);
+    let others = Others::find()?;
+    let done = train(args, common, &others);
+    others.done(done)
+}
+
+fn train(args: &TrainArgs, common: &Common, others: &Others) -> anyhow::Result<()> {
+    let mut progress = Progress::new(common.quiet || !others.tells());
     let recipe = match &args.resume {
         None => Some(recipe(args)?),
         Some(_) => None,
     };
     let opened = sensorium_runtime::choose(common.backend)?;
     let options = Options {
-        device: &opened.device,
-        backend: opened.found.backend.to_string(),
+        ranks: others.together(),
+        ..Options::new(&opened.device, opened.found.backend.to_string())
+    };
+    let together = match options.ranks.size() {
+        1 => String::new(),
+        size => format!(", {size} processes together"),
     };
     progress.line(&format!(
-        "{} on {}: {}",
+        "{} on {}: {}{together}",
         what(args),
         opened.found.backend,
         opened.found.name
     ));
+    let folds = args.leave_out.is_some() || args.resume.as_deref().is_some_and(holds_left_out);
+    if folds && !options.ranks.is_alone() {
+        let message = "--leave-out trains one run after another, each by one process: start it without mpirun";
+        return Err(Misuse(message.to_owned()).into());
+    }
     let done = match (recipe, &args.leave_out, &args.resume) {
         (Some(recipe), Some(column), _) => {
             let out = args.out.as_deref();
@@ -47,6 +64,9 @@ pub fn run(args: &TrainArgs, common: &Common) -> anyhow::Result<()> {
         (None, _, Some(run)) => Done::One(Box::new(resume(run, &options, &mut progress)?)),
         (None, _, None) => unreachable!("a run is either new or resumed"),
     };
+    if !others.tells() {
+        return Ok(());
+    }
     match (done, common.json) {
         (Done::One(finished), true) => screen::json(&serde_json::json!({
             "run": finished.folder.path(),

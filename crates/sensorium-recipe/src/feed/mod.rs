@@ -16,7 +16,7 @@ use std::time::Duration;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use sensorium_core::Modality;
 use sensorium_data::{DEADLINE, in_order};
-use sensorium_train::{Batches, BoxError, Fed, Feed};
+use sensorium_train::{Batches, BoxError, Fed, Feed, Together};
 
 use crate::Error;
 use crate::labels::Label;
@@ -137,6 +137,26 @@ impl Plan {
     fn draws(&self) -> impl Iterator<Item = &Draw> {
         self.labelled.iter().chain(&self.others)
     }
+
+    /// A rank's share, and whether it counts: where there are fewer samples than ranks, the last ranks have none of their own, and
+    /// learn from some that others learn from, which does not count.
+    fn share(self, ranks: &Together) -> (Self, bool) {
+        let lists = [&self.labelled, &self.others].map(Vec::len);
+        let fewest = lists.into_iter().filter(|n| *n > 0).min();
+        let (rank, size) = (ranks.rank(), ranks.size().min(fewest.unwrap_or(1)));
+        let counts = rank < size;
+        let rank = if counts { rank } else { 0 };
+        let share = |mut draws: Vec<Draw>| {
+            let (from, to) = (draws.len() * rank / size, draws.len() * (rank + 1) / size);
+            draws.truncate(to);
+            draws.split_off(from)
+        };
+        let shared = Self {
+            labelled: share(self.labelled),
+            others: share(self.others),
+        };
+        (shared, counts)
+    }
 }
 
 /// How an objective's batches are made.
@@ -174,6 +194,8 @@ pub struct TrainFeed<B> {
     pub threads: usize,
     /// Where batches go: the training device, with autodiff.
     pub device: Device,
+    /// Who shares each batch.
+    pub ranks: Together,
 }
 
 impl<B: Batching> Feed for TrainFeed<B> {
@@ -184,7 +206,9 @@ impl<B: Batching> Feed for TrainFeed<B> {
     }
 
     fn batches(&self, epoch: usize, from_batch: usize) -> Result<Batches<'_, B::Batch>, BoxError> {
-        let plan: Vec<Plan> = self.batching.plan(epoch).split_off(from_batch);
+        let plan = self.batching.plan(epoch).split_off(from_batch);
+        let shared = plan.into_iter().map(|plan| plan.share(&self.ranks));
+        let (plan, counts): (Vec<Plan>, Vec<bool>) = shared.unzip();
         let rows = &self.batching.learning().rows;
         let first = |plan: &Plan| plan.draws().next().map(|draw| rows.id(draw.row).to_owned());
         let firsts: Vec<String> = plan.iter().filter_map(first).collect();
@@ -197,9 +221,14 @@ impl<B: Batching> Feed for TrainFeed<B> {
             })
         })
         .with_deadline(deadline(most.unwrap_or(1)));
-        Ok(Box::new(batches.zip(firsts).map(|(job, first)| {
+        let batches = batches.zip(firsts).zip(counts);
+        Ok(Box::new(batches.map(|((job, first), counts)| {
             let host = job.map_err(|reason| unmade(first, reason))??;
-            Ok(self.batching.collate(host, &self.device))
+            let mut fed = self.batching.collate(host, &self.device);
+            if !counts {
+                fed.ids.clear();
+            }
+            Ok(fed)
         })))
     }
 

@@ -3,11 +3,12 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::{sigmoid, softmax};
 use sensorium_train::Ordinal;
+use serde::{Deserialize, Serialize};
 
 use super::{LabelSet, Numbers};
 
 /// What the model answers for one row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Answer {
     /// The row's place among the prepared rows.
     pub row: usize,

@@ -174,10 +174,8 @@ impl Agreement {
         self.detector.see(output.weak.clone());
         let labelled = self.supervised.loss(output.labelled, classes).total;
         let agreement = self.consistency.loss(output.strong, output.weak).total;
-        let loss = Loss {
-            total: labelled.clone(),
-            terms: vec![("labelled".to_owned(), labelled)],
-        };
+        let mut loss = Loss::new(labelled.clone());
+        loss.terms.push(("labelled".to_owned(), labelled));
         loss.plus("unlabelled", agreement, weight)
     }
 }

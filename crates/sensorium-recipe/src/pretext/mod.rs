@@ -10,7 +10,7 @@ use burn::tensor::{Device, Int, Tensor};
 use sensorium_core::{EncoderSet, Modality, NoTap, Tokens, seed};
 use sensorium_pretrain::{Judged, LanguageTargets, WrongPairs};
 use sensorium_text::TEXT;
-use sensorium_train::{Learned, Learner};
+use sensorium_train::{Compared, Learned, Learner, Others};
 
 pub(crate) use calm::{Calm, Scored, measure};
 pub(crate) use head::{HEADS, PretextHead};
@@ -67,6 +67,12 @@ impl PretextModel {
         let parts = self.encoders.encode_with(batch, &mut NoTap);
         let (_, tokens) = parts.into_iter().next().expect("a batch has samples");
         tokens
+    }
+
+    /// The tokens of either view.
+    fn views(&self, batch: PretextBatch) -> [Tokens; 2] {
+        let second = batch.second.expect("there are two views");
+        [batch.first, second].map(|view| self.tokens(view))
     }
 
     /// Vectors of a batch in the common space, by modality: `[batch, d_embed]`, and which samples have it.
@@ -130,14 +136,41 @@ impl Learner for PretextModel {
                 head.learn(parts, wrong)
             }
             PretextHead::TwoViews(head) => {
-                let second = batch.second.expect("there are two views");
-                let [first, second] = [batch.first, second].map(|view| self.tokens(view));
+                let [first, second] = self.views(batch);
                 Learned::new(head.loss_of_tokens(first, second))
             }
             PretextHead::Alignment(head) => {
                 let parts = self.encoders.encode_with(batch.first, &mut NoTap);
                 Learned::new(head.loss(parts, None))
             }
+        }
+    }
+
+    fn compared(&self, batch: PretextBatch) -> Option<Compared> {
+        match &self.head {
+            PretextHead::TwoViews(head) => {
+                let [first, second] = self.views(batch);
+                Some(head.compared(first, second))
+            }
+            PretextHead::Alignment(head) => {
+                let parts = self.encoders.encode_with(batch.first, &mut NoTap);
+                Some(head.compared(parts))
+            }
+            _ => None,
+        }
+    }
+
+    fn learn_among(&self, batch: PretextBatch, others: &Others) -> Learned {
+        match &self.head {
+            PretextHead::TwoViews(head) => {
+                let [first, second] = self.views(batch);
+                Learned::new(head.loss_among(first, second, others))
+            }
+            PretextHead::Alignment(head) => {
+                let parts = self.encoders.encode_with(batch.first, &mut NoTap);
+                Learned::new(head.loss_among(parts, others))
+            }
+            _ => self.learn(batch),
         }
     }
 }

@@ -173,6 +173,7 @@ impl SavedModel {
             device: &self.device,
             batch_size: recipe.batch.eval_size,
             threads: recipe.batch.n_threads(),
+            ranks: &sensorium_train::Together::default(),
         };
         observer.phase("testing", rows.len());
         let answers = measure.answers(&self.model, &rows, &keep, observer)?;

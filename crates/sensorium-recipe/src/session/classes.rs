@@ -49,6 +49,7 @@ pub(super) fn finish(
         device: options.device,
         batch_size: recipe.batch.eval_size,
         threads: recipe.batch.n_threads(),
+        ranks: &options.ranks,
     };
     let of = recipe.encoders.modalities();
     observer.phase("testing", test_rows.len());
@@ -149,12 +150,11 @@ fn train<L: Answers, F: Feed<Batch = L::Batch>>(
         device: device.clone(),
         batch_size: recipe.batch.eval_size,
         threads: recipe.batch.n_threads(),
+        ranks: run.ranks.clone(),
     };
-    let outcome: Outcome<L> = Trainer::new(recipe.train.clone(), run.folder.path())
-        .resume(run.resume)
-        .with_settings(settings(run, labels.names())?)
-        .with_lock(run.lock.clone())
-        .run(learner, feed, &mut validation, watch, device)?;
+    let outcome: Outcome<L> =
+        run.trainer(labels.names())?
+            .run(learner, feed, &mut validation, watch, device)?;
     Ok(Learned {
         model: outcome.learner.trained().clone(),
         steps: outcome.steps,
@@ -163,6 +163,18 @@ fn train<L: Answers, F: Feed<Batch = L::Batch>>(
 }
 
 impl Run {
+    /// What trains it, or goes on with it.
+    pub(super) fn trainer(&self, classes: &[String]) -> Result<Trainer, Error> {
+        let trainer = Trainer::new(self.recipe.train.clone(), self.folder.path())
+            .resume(self.resume)
+            .with_settings(settings(self, classes)?)
+            .with_ranks(self.ranks.clone());
+        Ok(match &self.lock {
+            Some(lock) => trainer.with_lock(lock.clone()),
+            None => trainer,
+        })
+    }
+
     /// What is learned from.
     pub(super) fn learning(&self) -> Learning {
         let recipe = &self.recipe;
@@ -179,11 +191,16 @@ impl Run {
             batching,
             threads: self.recipe.batch.n_threads(),
             device: device.clone().autodiff(),
+            ranks: self.ranks.clone(),
         }
     }
 
     /// A model whose encoders begin where those of other runs have come to.
     pub(super) fn begun<M: Module>(&self, mut model: M) -> Result<M, Error> {
+        // The others are told by rank 0, which has the folders.
+        if !self.ranks.writes() {
+            return Ok(model);
+        }
         for (name, path) in &self.starts {
             let file = path.join("model").join("model.safetensors");
             let part = format!("encoders.{name}.");

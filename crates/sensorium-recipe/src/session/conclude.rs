@@ -49,16 +49,19 @@ impl Run {
     ) -> Result<Finished, Error> {
         let (recipe, folder) = (&self.recipe, &self.folder);
         let labels = self.data.labels.as_ref();
-        export(folder, recipe, model, &self.processors, labels)?;
-        note_lost(&self.parts, &mut self.data, folder, observer)?;
+        let save = || export(folder, recipe, model, &self.processors, labels);
+        self.ranks.once(save)?;
+        note_lost(&self.parts, &mut self.data, folder, &self.ranks, observer)?;
         metrics.skipped_rows = self.data.bad.len();
         metrics.beside = beside::run(recipe, folder, metrics.steps, options, observer)?;
         metrics.total_seconds = self.started.elapsed().as_secs_f64();
         let test = &self.parts.test;
-        let html = report::html(recipe, folder, &self.data, test, answers, &metrics)?;
-        folder.write("report.html", html.as_bytes())?;
-        // Last, because its presence says that the run is complete.
-        folder.write_json("metrics.json", &metrics)?;
+        self.ranks.once(|| {
+            let html = report::html(recipe, folder, &self.data, test, answers, &metrics)?;
+            folder.write("report.html", html.as_bytes())?;
+            // Last, because its presence says that the run is complete.
+            folder.write_json("metrics.json", &metrics)
+        })?;
         Ok(Finished {
             folder: self.folder,
             metrics,

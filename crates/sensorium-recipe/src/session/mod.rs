@@ -9,6 +9,7 @@ mod pretext;
 mod read;
 mod stages;
 mod taught;
+mod together;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,8 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use sensorium_data::built_in;
-use sensorium_train::RunLock;
+use sensorium_train::{RunLock, Together};
 
-use crate::claim::Claim;
 use crate::dataset::Dataset;
 use crate::folder::{LARGEST_METRICS, RunFolder, read_json};
 use crate::modalities::Processors;
@@ -30,6 +30,7 @@ pub(crate) use beside::FOLDER as BESIDE;
 pub use metrics::{Finished, RunMetrics};
 use read::{Parts, read};
 pub(crate) use stages::FOLDER as PRETRAIN;
+use together::{Begun, HowFar};
 
 /// What a run is to do besides what its recipe says.
 #[derive(Clone, Debug)]
@@ -38,14 +39,29 @@ pub struct Options<'a> {
     pub device: &'a Device,
     /// What to call that in the report.
     pub backend: String,
+    /// Which of several processes this is that train one model; by itself, unless said otherwise.
+    pub ranks: Together,
+}
+
+impl<'a> Options<'a> {
+    /// A run by itself on this device, which the report calls so.
+    pub fn new(device: &'a Device, backend: impl Into<String>) -> Self {
+        Self {
+            device,
+            backend: backend.into(),
+            ranks: Together::default(),
+        }
+    }
 }
 
 /// A run, ready to learn.
 struct Run {
     recipe: Recipe,
     folder: RunFolder,
-    /// Keeps others out until the last file is written.
-    lock: RunLock,
+    /// Keeps others out until the last file is written; who does not write needs none.
+    lock: Option<RunLock>,
+    /// Which of several processes this is that train the model.
+    ranks: Together,
     data: Dataset,
     processors: Arc<Processors>,
     parts: Parts,
@@ -70,26 +86,29 @@ pub fn train(
     make_absolute(&mut recipe);
     stages::check_starts(&recipe)?;
     taught::check(&recipe)?;
+    together::check(&recipe, &options.ranks)?;
     // First, so that a folder that is taken or cannot be written is not found out after all data has been prepared.
-    let claim = Claim::new(out, &recipe.name)?;
-    let (starts, read, folder, lock) = if recipe.pretrain.is_empty() {
+    let mut claim = Begun::claim(out, &recipe.name, &options.ranks)?;
+    let (starts, read) = if recipe.pretrain.is_empty() {
         let starts = recipe.start.clone();
         let read = read(&recipe, &starts, observer)?;
-        let (folder, lock) = claim.begin(&recipe.to_toml())?;
-        (starts, read, folder, lock)
+        claim.begin(&recipe, &options.ranks)?;
+        (starts, read)
     } else {
         // What comes before the data is learned inside the folder.
-        let (folder, lock) = claim.begin(&recipe.to_toml())?;
-        let starts = stages::run(&recipe, &folder, options, observer)?;
+        claim.begin(&recipe, &options.ranks)?;
+        let starts = stages::run(&recipe, &claim.folder, options, observer)?;
         let read = read(&recipe, &starts, observer)?;
-        (starts, read, folder, lock)
+        (starts, read)
     };
+    let Begun { folder, lock, .. } = claim;
     let (data, processors, parts) = read;
     report::write_skipped(&folder, &data)?;
     let run = Run {
         recipe,
         folder,
         lock,
+        ranks: options.ranks.clone(),
         data,
         processors,
         parts,
@@ -135,23 +154,17 @@ pub fn resume(
     observer: &mut dyn Observer,
 ) -> Result<Finished, Error> {
     let started = Instant::now();
-    let folder = RunFolder::open(root)?;
-    let lock = RunLock::acquire(root)?;
-    if folder.metrics_path().is_file() {
-        return Err(Error::folder(
-            root,
-            "is complete: there is nothing to resume (see its report.html)",
-        ));
-    }
-    let recipe = folder.recipe()?;
+    let (folder, recipe, lock) = Begun::open(root, &options.ranks)?;
     stages::check_starts(&recipe)?;
     taught::check(&recipe)?;
+    together::check(&recipe, &options.ranks)?;
     let starts = stages::run(&recipe, &folder, options, observer)?;
     let (data, processors, parts) = read(&recipe, &starts, observer)?;
     let run = Run {
         recipe,
         folder,
         lock,
+        ranks: options.ranks.clone(),
         data,
         processors,
         parts,
@@ -169,12 +182,13 @@ pub(crate) fn run_within(
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<RunMetrics, Error> {
-    if path.join("metrics.json").is_file() {
-        read_json(&path.join("metrics.json"), LARGEST_METRICS)
-    } else if path.join("recipe.toml").is_file() {
-        Ok(resume(path, options, observer)?.metrics)
-    } else {
-        Ok(train(recipe()?, Some(path), options, observer)?.metrics)
+    let there = options.ranks.once(|| Ok::<_, Error>(HowFar::of(path)))?;
+    match there {
+        HowFar::Complete => options
+            .ranks
+            .once_json(|| read_json(&path.join("metrics.json"), LARGEST_METRICS)),
+        HowFar::Begun => Ok(resume(path, options, observer)?.metrics),
+        HowFar::Nowhere => Ok(train(recipe()?, Some(path), options, observer)?.metrics),
     }
 }
 

@@ -2,9 +2,8 @@
 
 use burn::module::Module;
 use burn::tensor::Device;
-use sensorium_train::{Outcome, Trainer};
+use sensorium_train::Outcome;
 
-use super::read::settings;
 use super::{Finished, Options, Run, RunMetrics};
 use crate::feed::Unlabelled;
 use crate::observer::Watching;
@@ -49,9 +48,7 @@ fn learn(
     feed.check()?;
     let feed = run.feed(feed, device);
     let mut valid = Calm::of(recipe, run.parts.valid.clone(), device)?;
-    Ok(Trainer::new(recipe.train.clone(), run.folder.path())
-        .resume(run.resume)
-        .with_settings(settings(run, &[])?)
-        .with_lock(run.lock.clone())
+    Ok(run
+        .trainer(&[])?
         .run(model, &feed, &mut valid, &mut Watching(observer), device)?)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sensorium_core::Modality;
 use sensorium_data::{BadRow, OnError, Row};
-use sensorium_train::Weights;
+use sensorium_train::{Together, Weights};
 
 use super::Run;
 use crate::dataset::Dataset;
@@ -147,10 +147,14 @@ pub(super) fn note_lost(
     parts: &Parts,
     data: &mut Dataset,
     folder: &RunFolder,
+    ranks: &Together,
     observer: &mut dyn Observer,
 ) -> Result<(), Error> {
     let parts = [&parts.train, &parts.valid, &parts.test];
     let lost: Vec<BadRow> = parts.into_iter().flat_map(Prepared::lost_rows).collect();
+    let mut lost = ranks.gather(lost)?.concat();
+    lost.sort_by(|a, b| (&a.place.file, a.place.row).cmp(&(&b.place.file, b.place.row)));
+    lost.dedup();
     if lost.is_empty() {
         return Ok(());
     }

@@ -49,10 +49,8 @@ pub fn manifest(dir: &Path, more: &str) -> PathBuf {
 
 /// Trains into `out`.
 pub fn run(recipe: Recipe, out: &Path, observer: &mut dyn Observer) -> Result<Finished, Error> {
-    let options = Options {
-        device: &Device::flex(),
-        backend: "flex".to_owned(),
-    };
+    let device = Device::flex();
+    let options = Options::new(&device, "flex");
     train(recipe, Some(out), &options, observer)
 }
 

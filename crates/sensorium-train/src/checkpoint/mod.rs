@@ -8,6 +8,7 @@ pub(crate) mod files;
 mod manifest;
 mod state;
 
+pub(crate) use manifest::hexadecimal;
 pub(crate) use state::{Snapshot, State};
 
 use std::collections::BTreeMap;

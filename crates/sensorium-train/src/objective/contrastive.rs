@@ -142,6 +142,7 @@ impl Contrastive {
         Loss {
             total,
             terms: terms.map(|(name, term)| (name.to_owned(), term)).into(),
+            over: None,
         }
     }
 }

@@ -73,6 +73,18 @@ impl CrossEntropy {
         classes: Tensor<1, Int>,
         sample_weights: Option<Tensor<1>>,
     ) -> Tensor<1> {
+        let (loss, over) = self.summed(logits, classes, sample_weights);
+        // The floor is only reached where the numerator is 0 too: a batch without labels.
+        loss / over.clamp_min(f32::MIN_POSITIVE)
+    }
+
+    /// The sum that [`weighted`](Self::weighted) is the mean of, and what it is a mean over.
+    fn summed(
+        &self,
+        logits: Logits,
+        classes: Tensor<1, Int>,
+        sample_weights: Option<Tensor<1>>,
+    ) -> (Tensor<1>, Tensor<1>) {
         let [batch, n_classes] = logits.dims();
         assert_shape!(classes, [batch]);
         let unlabelled = classes.clone().lower_elem(0);
@@ -110,8 +122,7 @@ impl CrossEntropy {
             loss = loss - all.sum_dim(1).squeeze_dim::<1>(1).mul_scalar(spread);
         }
         weights = weights * sample.clone();
-        // The floor is only reached where the numerator is 0 too: a batch without labels.
-        (loss * sample).sum() / weights.sum().clamp_min(f32::MIN_POSITIVE)
+        ((loss * sample).sum(), weights.sum())
     }
 }
 
@@ -120,7 +131,8 @@ impl Objective for CrossEntropy {
     type Target = Tensor<1, Int>;
 
     fn loss(&self, output: Logits, target: Tensor<1, Int>) -> Loss {
-        Loss::new(self.weighted(output, target, None))
+        let (loss, over) = self.summed(output, target, None);
+        Loss::new(loss / over.clone().clamp_min(f32::MIN_POSITIVE)).over(over)
     }
 
     fn tally(&self, logits: &Logits, classes: &Tensor<1, Int>) -> Option<Tally> {

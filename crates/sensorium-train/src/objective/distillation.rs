@@ -89,10 +89,8 @@ impl Objective for Distillation {
         let surprise = log_softmax(teacher.clone(), 1) - student;
         let soft = (softmax(teacher, 1) * surprise).sum_dim(1).mean();
         let soft = soft.mul_scalar(self.temperature * self.temperature);
-        let mut loss = Loss {
-            total: soft.clone().mul_scalar(1.0 - self.share),
-            terms: vec![("soft".to_owned(), soft)],
-        };
+        let mut loss = Loss::new(soft.clone().mul_scalar(1.0 - self.share));
+        loss.terms.push(("soft".to_owned(), soft));
         if self.share > 0.0 {
             let classes = taught.classes.expect("a share of the truth needs classes");
             let hard = self.hard.loss(logits, classes).total;

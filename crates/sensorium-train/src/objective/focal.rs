@@ -81,7 +81,9 @@ impl Objective for Focal {
             None => Tensor::ones([batch], &log_p.device()),
         };
         let weights = weights.mask_fill(unlabelled, 0.0);
-        Loss::new((loss * weights.clone()).sum() / weights.sum().clamp_min(f32::MIN_POSITIVE))
+        let over = weights.clone().sum();
+        let total = (loss * weights).sum() / over.clone().clamp_min(f32::MIN_POSITIVE);
+        Loss::new(total).over(over)
     }
 
     fn tally(&self, logits: &Logits, classes: &Tensor<1, Int>) -> Option<Tally> {

@@ -157,7 +157,11 @@ impl Objective for ImageTextMatching {
             ("unmatched".to_owned(), only(0)),
         ];
         let total = self.cross_entropy.loss(logits, target).total;
-        Loss { total, terms }
+        Loss {
+            total,
+            terms,
+            over: None,
+        }
     }
 }
 

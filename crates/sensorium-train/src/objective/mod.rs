@@ -67,6 +67,10 @@ pub struct Loss {
     pub total: Tensor<1>,
     /// Named parts for the log, each `[1]`; need not add up to the total.
     pub terms: Vec<(String, Tensor<1>)>,
+    /// What the total is a mean over, `[1]`: how many samples or words, or the sum of their weights. Where a step is made of several
+    /// batches, or of several processes' shares of one, each loss counts by it, so that the step is that of all of them in one. None:
+    /// the samples of the batch.
+    pub over: Option<Tensor<1>>,
 }
 
 impl Loss {
@@ -75,7 +79,15 @@ impl Loss {
         Self {
             total,
             terms: Vec::new(),
+            over: None,
         }
+    }
+
+    /// Says what the total is a mean over, where that is not the samples of the batch.
+    #[must_use]
+    pub fn over(mut self, over: Tensor<1>) -> Self {
+        self.over = Some(over);
+        self
     }
 
     /// Adds what layers of the model have seen as a loss of their own, each under its full name.

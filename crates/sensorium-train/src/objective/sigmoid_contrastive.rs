@@ -104,6 +104,7 @@ impl Objective for SigmoidContrastive {
         Loss {
             total,
             terms: terms.map(|(name, term)| (name.to_owned(), term)).into(),
+            over: None,
         }
     }
 }

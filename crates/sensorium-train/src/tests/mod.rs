@@ -7,6 +7,7 @@ mod files;
 mod learning;
 mod misuse;
 mod non_finite;
+mod together;
 
 use std::path::Path;
 

@@ -128,9 +128,10 @@ impl Objective for MaskedPatches {
             target = (target - mean) / variance.add_scalar(1e-6).sqrt();
         }
         let error: Tensor<2> = (painted - target).square().mean_dim(2).squeeze_dim(2); // [B, N]
-        let count = targets.masked.clone().float().sum().clamp_min(1.0);
+        let count = targets.masked.clone().float().sum();
         let seen = targets.masked.bool_not();
-        Loss::new(error.mask_fill(seen, 0.0).sum() / count)
+        let total = error.mask_fill(seen, 0.0).sum() / count.clone().clamp_min(1.0);
+        Loss::new(total).over(count)
     }
 }
 

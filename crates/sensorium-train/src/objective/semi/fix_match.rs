@@ -132,10 +132,8 @@ pub(super) fn semi_supervised(
 ) -> Loss {
     assert_shape!(output.strong, output.weak.dims());
     let labelled = supervised.loss(output.labelled, classes).total;
-    let mut loss = Loss {
-        total: labelled.clone(),
-        terms: vec![("labelled".to_owned(), labelled)],
-    };
+    let mut loss = Loss::new(labelled.clone());
+    loss.terms.push(("labelled".to_owned(), labelled));
     loss = loss.plus("unlabelled", labels.loss(output.strong), weight);
     loss.terms.push(("kept".to_owned(), labels.kept()));
     loss

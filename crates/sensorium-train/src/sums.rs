@@ -1,0 +1,321 @@
+//! What the batches of a step come to, on this process and on all that train together.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use burn::tensor::{FloatDType, Tensor};
+use sensorium_core::seed;
+use serde::{Deserialize, Serialize};
+
+use crate::among::{Others, Told};
+use crate::checkpoint::State;
+use crate::gradients::GradientSum;
+use crate::run::Run;
+use crate::{Batches, Error, Fed, Learned, Learner, Together};
+
+/// What the batches of a step came to.
+#[derive(Default)]
+pub(crate) struct Sums {
+    /// The samples; of a step that must not be applied, those of whoever found the fault.
+    pub(crate) ids: Vec<String>,
+    /// How many samples there were, on all ranks.
+    pub(crate) samples: usize,
+    pub(crate) grads: GradientSum,
+    figures: Figures,
+    /// Why the step must not be applied.
+    pub(crate) fault: Option<String>,
+    /// Seconds of waiting for data.
+    pub(crate) data_s: f64,
+    /// Seconds of telling other ranks, and of waiting for them.
+    pub(crate) ranks_s: f64,
+}
+
+/// Sums over batches, each counted by what its loss is a mean over.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Figures {
+    over: f64,
+    loss: f64,
+    terms: BTreeMap<String, f64>,
+    correct: f64,
+    counted: f64,
+}
+
+/// What a batch counts beside the others of the step.
+#[derive(Clone, Copy)]
+enum Weight {
+    /// There are no others.
+    All,
+    /// As much as its loss says that it is a mean over, else so many samples.
+    Samples(usize),
+    /// So much, whatever is in it.
+    Part(f64),
+}
+
+/// Runs forward and backward over the batches of the step. After a loss that is not finite the rest of them is only
+/// taken off the feed.
+pub(crate) fn gather<L: Learner>(
+    run: &Run,
+    state: &mut State,
+    learner: &L,
+    batches: &mut Batches<'_, L::Batch>,
+) -> Result<Sums, Error> {
+    let left = state.batches_per_epoch - state.batch;
+    let count = run.config.accumulate.min(left);
+    let mut sums = Sums::default();
+    let in_parts = count > 1 || !run.ranks.is_alone();
+    let first = sums.next(state, batches)?;
+    if in_parts
+        && let Some(compared) = seeded(run, state, 0, || learner.compared(first.batch.clone()))
+    {
+        let mut parts = vec![(first, compared.told()?)];
+        for micro in 1..count {
+            let fed = sums.next(state, batches)?;
+            let compared = seeded(run, state, micro, || learner.compared(fed.batch.clone()));
+            let compared = compared.expect("what compares one batch of a step compares all");
+            parts.push((fed, compared.told()?));
+        }
+        return sums.learn_among(run, state, learner, parts);
+    }
+    let mut next = Some(first);
+    for micro in 0..count {
+        let Fed { ids, batch } = match next.take() {
+            Some(first) => first,
+            None => sums.next(state, batches)?,
+        };
+        let weight = match in_parts {
+            true => Weight::Samples(ids.len()),
+            false => Weight::All,
+        };
+        sums.took(ids);
+        if sums.fault.is_none() {
+            let learned = seeded(run, state, micro, || learner.learn(batch));
+            sums.add(learned, weight, state.step + 1, learner)?;
+        }
+    }
+    Ok(sums)
+}
+
+/// Seeds the device for a batch: by the same place, the same is drawn again.
+fn seeded<R>(run: &Run, state: &State, micro: usize, draw: impl FnOnce() -> R) -> R {
+    let place = [state.epoch as u64, state.step as u64, micro as u64];
+    let mut seed = seed::derive(run.config.seed, &place);
+    if run.ranks.rank() > 0 {
+        seed = seed::derive(seed, &[run.ranks.rank() as u64]);
+    }
+    seed::drawn(&run.device, seed, draw)
+}
+
+impl Sums {
+    /// The next batch of the feed.
+    fn next<B>(
+        &mut self,
+        state: &mut State,
+        batches: &mut Batches<'_, B>,
+    ) -> Result<Fed<B>, Error> {
+        let clock = Instant::now();
+        let epoch = state.epoch + 1;
+        let fed = match batches.next() {
+            Some(Ok(fed)) => fed,
+            Some(Err(source)) => {
+                return Err(Error::Feed {
+                    epoch,
+                    batch: state.batch + 1,
+                    source,
+                });
+            }
+            None => {
+                return Err(Error::FeedEnded {
+                    epoch,
+                    found: state.batch,
+                    expected: state.batches_per_epoch,
+                });
+            }
+        };
+        state.batch += 1;
+        self.data_s += clock.elapsed().as_secs_f64();
+        Ok(fed)
+    }
+
+    fn took(&mut self, ids: Vec<String>) {
+        self.samples += ids.len();
+        self.ids.extend(ids);
+    }
+
+    /// Learns from batches whose samples are compared with those of all others of the step, on all ranks. Their order is that of
+    /// the whole batch: one batch after the other, of each the ranks' shares.
+    fn learn_among<L: Learner>(
+        mut self,
+        run: &Run,
+        state: &State,
+        learner: &L,
+        parts: Vec<(Fed<L::Batch>, Told)>,
+    ) -> Result<Self, Error> {
+        let (feds, told): (Vec<_>, Vec<Told>) = parts.into_iter().unzip();
+        // What a rank was given in the place of a share has no samples, and is compared with nobody.
+        let own: Vec<Option<Told>> = feds
+            .iter()
+            .zip(told)
+            .map(|(fed, told)| (!fed.ids.is_empty()).then_some(told))
+            .collect();
+        let clock = Instant::now();
+        let all: Vec<Vec<Option<Told>>> = run.ranks.gather(own)?;
+        self.ranks_s += clock.elapsed().as_secs_f64();
+        let of = |micro: usize, rank: usize| all[rank].get(micro).and_then(Option::as_ref);
+        let ranks = run.ranks.size();
+        for (micro, Fed { ids, batch }) in feds.into_iter().enumerate() {
+            let here = micro * ranks + run.ranks.rank();
+            let told = |places: std::ops::Range<usize>| -> Vec<Told> {
+                let told = places.filter_map(|place| of(place / ranks, place % ranks));
+                told.cloned().collect()
+            };
+            let others = Others {
+                before: told(0..here),
+                after: told(here + 1..all[0].len() * ranks),
+            };
+            let weight = Weight::Part(if ids.is_empty() { 0.0 } else { 1.0 });
+            self.took(ids);
+            if self.fault.is_none() {
+                let learned = seeded(run, state, micro, || learner.learn_among(batch, &others));
+                self.add(learned, weight, state.step + 1, learner)?;
+            }
+        }
+        Ok(self)
+    }
+
+    /// Adds what a batch taught, as much as it counts.
+    fn add<L: Learner>(
+        &mut self,
+        learned: Learned,
+        weight: Weight,
+        step: usize,
+        learner: &L,
+    ) -> Result<(), Error> {
+        let Learned { loss, tally } = learned;
+        let counts = tally.map(|tally| [tally.correct, tally.counted]);
+        let over = match weight {
+            Weight::Samples(1..) => loss.over.clone(),
+            _ => None,
+        };
+        let terms = loss.terms.iter().map(|(_, term)| term);
+        let read: Vec<Tensor<1>> = std::iter::once(&loss.total)
+            .chain(terms)
+            .chain(counts.iter().flatten())
+            .chain(&over)
+            .map(|x| x.clone().inner().cast(FloatDType::F32))
+            .collect();
+        let mut read = numbers(step, Tensor::cat(read, 0))?;
+
+        let over = match (weight, over) {
+            (Weight::All, _) => 1.0,
+            (Weight::Part(weight), _) => weight,
+            (Weight::Samples(_), Some(_)) => read.pop().unwrap_or_default(),
+            (Weight::Samples(count), None) => count as f64,
+        };
+        if counts.is_some() {
+            self.figures.counted += read.pop().unwrap_or_default();
+            self.figures.correct += read.pop().unwrap_or_default();
+        }
+        let found = read[0];
+        self.figures.over += over;
+        self.figures.loss += found * over;
+        for ((name, _), value) in loss.terms.iter().zip(&read[1..]) {
+            *self.figures.terms.entry(name.clone()).or_default() += value * over;
+        }
+        if !found.is_finite() {
+            self.fault = Some(format!("the loss is {}", spelled(found)));
+            return Ok(());
+        }
+        if !loss.total.is_tracked() {
+            return Err(Error::Untracked { step });
+        }
+        let total = match weight {
+            Weight::All => loss.total,
+            _ => loss.total.mul_scalar(over),
+        };
+        self.grads.add(learner, &total.backward());
+        Ok(())
+    }
+
+    /// Adds what other ranks' shares taught. A fault of one is a fault of all.
+    pub(crate) fn join<L: Learner>(&mut self, ranks: &Together, learner: &L) -> Result<(), Error> {
+        if ranks.is_alone() {
+            return Ok(());
+        }
+        let clock = Instant::now();
+        let fault = self.fault.take();
+        let ids = fault.is_some().then(|| std::mem::take(&mut self.ids));
+        let own = (self.figures.clone(), self.samples, fault, ids);
+        (self.figures, self.samples) = Default::default();
+        for (figures, samples, fault, ids) in ranks.gather(own)? {
+            self.figures.add(figures);
+            self.samples += samples;
+            if self.fault.is_none() && fault.is_some() {
+                self.fault = fault;
+                self.ids = ids.unwrap_or_default();
+            }
+        }
+        if self.fault.is_none() {
+            self.grads.add_up(learner, ranks)?;
+        }
+        self.ranks_s += clock.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// What all sums are divided by. Of batches that say nothing of anything, such as some without a label, they are 0.
+    pub(crate) fn over(&self) -> f64 {
+        match self.figures.over {
+            0.0 => 1.0,
+            over => over,
+        }
+    }
+
+    pub(crate) fn loss(&self) -> f64 {
+        self.figures.loss / self.over()
+    }
+
+    pub(crate) fn terms(&self) -> BTreeMap<String, f64> {
+        let terms = self.figures.terms.iter();
+        terms
+            .map(|(name, sum)| (name.clone(), sum / self.over()))
+            .collect()
+    }
+
+    /// The share of right answers, where something was counted.
+    pub(crate) fn accuracy(&self) -> Option<f64> {
+        let Figures {
+            correct, counted, ..
+        } = self.figures;
+        (counted > 0.0).then(|| correct / counted)
+    }
+}
+
+impl Figures {
+    fn add(&mut self, other: Self) {
+        self.over += other.over;
+        self.loss += other.loss;
+        self.correct += other.correct;
+        self.counted += other.counted;
+        for (name, sum) in other.terms {
+            *self.terms.entry(name).or_default() += sum;
+        }
+    }
+}
+
+/// Reads numbers back from the device.
+pub(crate) fn numbers(step: usize, tensor: Tensor<1>) -> Result<Vec<f64>, Error> {
+    let read = tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|error| Error::Device {
+            step,
+            reason: error.to_string(),
+        })?;
+    Ok(read.into_iter().map(f64::from).collect())
+}
+
+/// A number that is not finite, as people write it.
+pub(crate) fn spelled(number: f64) -> &'static str {
+    match number.is_nan() {
+        true => "NaN",
+        false => "infinite",
+    }
+}
