@@ -82,11 +82,12 @@ pub(crate) enum Task {
     #[command(
         after_help = "libtorch: PyTorch 2.9.0's libraries from PyPI into the user's cache folder (about 1 GB is downloaded, half\n\
             of it kept); a libtorch 2.9.0 that LIBTORCH points to is used as it is.\n\
-            wgpu: Mesa's software Vulkan where there is no GPU.\n\n\
-            Examples:\n  cargo xtask setup libtorch\n  cargo xtask setup all"
+            wgpu: Mesa's software Vulkan where there is no GPU.\n\
+            mpi: Open MPI and libclang, for training by several processes (feature `mpi`).\n\n\
+            Examples:\n  cargo xtask setup libtorch\n  cargo xtask setup mpi\n  cargo xtask setup all"
     )]
     Setup {
-        /// Which backend
+        /// What for
         what: What,
         /// With libtorch: keep the CUDA libraries too (about 6 GB)
         #[arg(long)]
@@ -98,6 +99,8 @@ pub(crate) enum Task {
     Parity(Parity),
     /// Train one recipe in several ways, with several seeds, and write the table of what came of it
     Suite(crate::suite::Options),
+    /// Train one recipe by one, two and four processes, compare, kill one of them, and write what telling each other costs
+    Ranks(crate::ranks::Options),
     /// Run the benchmarks
     #[command(
         after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --backend libtorch -- train_step"

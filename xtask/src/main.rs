@@ -12,6 +12,7 @@ mod examples;
 mod modality;
 mod parity;
 mod prove;
+mod ranks;
 mod run;
 mod setup;
 mod suite;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         cli::Task::Run { args } => run::any(args),
         cli::Task::Test { backend, args } => test::run(backend, &args),
         cli::Task::Prove => prove::run(),
+        cli::Task::Ranks(options) => ranks::run(&options),
         cli::Task::Check { steps } => check::run(&steps),
         cli::Task::Setup { what, cuda } => setup::run(what, cuda),
         cli::Task::NewModality(args) => modality::run(&args),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use sensorium_recipe::{Finished, Options, Recipe, SavedModel, Silent, train};
+use sensorium_train::{Together, threads};
 
 const RECIPE: &str = r#"
 name = "joint"
@@ -203,5 +204,126 @@ fn what_cannot_be_joined_is_refused_before_any_data_is_read() {
     ] {
         let error = parsed(sets).unwrap_err().to_string();
         assert!(error.contains(expected), "{sets:?}: {error}");
+    }
+}
+
+/// So many processes train into one folder; what each of them comes to.
+fn together(size: usize, manifest: &Path, out: &Path, sets: &[&str]) -> Vec<Finished> {
+    let trained = |member| {
+        let mut recipe = parsed(sets).expect("a recipe");
+        recipe.data.path = Some(manifest.to_owned());
+        let device = Device::flex();
+        let options = Options {
+            ranks: Together::new(member),
+            ..Options::new(&device, "flex")
+        };
+        train(recipe, Some(out), &options, &mut Silent).expect("a run")
+    };
+    std::thread::scope(|scope| {
+        let working: Vec<_> = threads(size)
+            .into_iter()
+            .map(|member| scope.spawn(|| trained(member)))
+            .collect();
+        working.into_iter().map(|one| one.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn several_processes_come_to_what_one_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = manifest(dir.path());
+    const SKIP: &str = "data.on_error=\"skip\"";
+    let dark = "encoders.image.dropout=0";
+    let mute = "encoders.text.dropout=0";
+    for (kind, sets) in [
+        (
+            "cross-entropy",
+            vec![
+                dark,
+                mute,
+                "beside.narrow=[\"fusion.d_model=4\"]",
+                "batch.modality_dropout=0.2",
+            ],
+        ),
+        ("contrastive", vec![dark, mute]),
+        ("sigmoid-contrastive", vec![dark, mute]),
+        ("masked-modalities", vec![dark, mute]),
+        ("masked-language", vec![mute, "encoders.image=", SKIP]),
+        ("sim-clr", vec![dark, "encoders.text=", SKIP]),
+        ("fix-match", vec![dark, mute, "data.labels_per_class=4"]),
+    ] {
+        let kind_is = format!("objective.kind=\"{kind}\"");
+        let sets = [vec![kind_is.as_str()], sets].concat();
+        let alone = run(&manifest, &dir.path().join(format!("{kind}-alone")), &sets);
+        for size in [2, 3] {
+            let out = dir.path().join(format!("{kind}-{size}"));
+            let done = together(size, &manifest, &out, &sets);
+            let (found, expected) = (steps(&out), steps(alone.folder.path()));
+            assert_eq!(found.len(), expected.len(), "{kind}");
+            for (found, expected) in found.iter().zip(&expected) {
+                assert_eq!(found["samples"], expected["samples"], "{kind}");
+                let [found, expected] =
+                    [found, expected].map(|step| step["loss"].as_f64().expect("a loss"));
+                // A sum of means over different things, words and patches, or labelled rows and others where shares are not of one
+                // size, is weighed by samples: another weight, and so another loss.
+                let weighed = kind == "masked-modalities" || (kind == "fix-match" && size == 3);
+                let apart = (found - expected).abs();
+                assert!(weighed || apart < 1e-5, "{kind} {size}: {found} {expected}");
+                assert!(found.is_finite());
+            }
+            for name in [
+                "recipe.toml",
+                "metrics.json",
+                "report.html",
+                "model/model.safetensors",
+            ] {
+                assert!(out.join(name).is_file(), "{kind}: {name}");
+            }
+            let own = |done: &Finished| {
+                let mut metrics = serde_json::to_value(&done.metrics).unwrap();
+                for key in ["train_seconds", "total_seconds"] {
+                    metrics[key] = 0.into();
+                }
+                metrics
+            };
+            assert!(done.iter().all(|one| own(one) == own(&done[0])), "{kind}");
+            assert_eq!(done[0].metrics.beside.len(), alone.metrics.beside.len());
+        }
+    }
+}
+
+#[test]
+fn what_several_processes_cannot_do_is_refused_by_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = manifest(dir.path());
+    for (set, said) in [
+        ("batch.size=1", "batch.size = 1 is shared by 2 processes"),
+        (
+            "objective.kind=\"flex-match\"",
+            "keeps a status of each sample",
+        ),
+    ] {
+        let refused = |member| {
+            let mut recipe = parsed(&[set]).expect("a recipe");
+            recipe.data.path = Some(manifest.clone());
+            let device = Device::flex();
+            let options = Options {
+                ranks: Together::new(member),
+                ..Options::new(&device, "flex")
+            };
+            let out = dir.path().join("refused");
+            let refused = train(recipe, Some(&out), &options, &mut Silent);
+            (refused.unwrap_err().to_string(), out.exists())
+        };
+        std::thread::scope(|scope| {
+            let working: Vec<_> = threads(2)
+                .into_iter()
+                .map(|member| scope.spawn(|| refused(member)))
+                .collect();
+            for one in working {
+                let (error, left) = one.join().unwrap();
+                assert!(error.contains(said) && !left, "{error}");
+            }
+        });
     }
 }

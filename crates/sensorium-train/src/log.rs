@@ -109,6 +109,7 @@ mod tests {
             step_s: 0.04,
             data_s: 0.0,
             ranks_s: 0.0,
+            ranks_bytes: 0,
             seconds: 0.25,
             skipped: Some("the loss is NaN".to_owned()),
         }

@@ -164,6 +164,7 @@ fn log(
         step_s: took,
         data_s: sums.data_s,
         ranks_s: sums.ranks_s,
+        ranks_bytes: sums.ranks_bytes,
         seconds,
         skipped: sums.fault,
     }

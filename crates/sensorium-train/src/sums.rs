@@ -28,6 +28,8 @@ pub(crate) struct Sums {
     pub(crate) data_s: f64,
     /// Seconds of telling other ranks, and of waiting for them.
     pub(crate) ranks_s: f64,
+    /// Bytes that other ranks were told.
+    pub(crate) ranks_bytes: u64,
 }
 
 /// Sums over batches, each counted by what its loss is a mean over.
@@ -157,8 +159,9 @@ impl Sums {
             .zip(told)
             .map(|(fed, told)| (!fed.ids.is_empty()).then_some(told))
             .collect();
-        let clock = Instant::now();
+        let (clock, told) = (Instant::now(), run.ranks.told());
         let all: Vec<Vec<Option<Told>>> = run.ranks.gather(own)?;
+        self.ranks_bytes += run.ranks.told() - told;
         self.ranks_s += clock.elapsed().as_secs_f64();
         let of = |micro: usize, rank: usize| all[rank].get(micro).and_then(Option::as_ref);
         let ranks = run.ranks.size();
@@ -241,7 +244,7 @@ impl Sums {
         if ranks.is_alone() {
             return Ok(());
         }
-        let clock = Instant::now();
+        let (clock, told) = (Instant::now(), ranks.told());
         let fault = self.fault.take();
         let ids = fault.is_some().then(|| std::mem::take(&mut self.ids));
         let own = (self.figures.clone(), self.samples, fault, ids);
@@ -257,6 +260,7 @@ impl Sums {
         if self.fault.is_none() {
             self.grads.add_up(learner, ranks)?;
         }
+        self.ranks_bytes += ranks.told() - told;
         self.ranks_s += clock.elapsed().as_secs_f64();
         Ok(())
     }

@@ -124,6 +124,9 @@ pub struct StepLog {
     /// Those of them that it told other ranks what it learned and waited for what they did; 0 without others.
     #[serde(default)]
     pub ranks_s: f64,
+    /// How many bytes this rank told the others.
+    #[serde(default)]
+    pub ranks_bytes: u64,
     /// Seconds spent training, over all processes of the run.
     pub seconds: f64,
     /// Why the step was not applied, if it was not.

@@ -1,6 +1,8 @@
 //! `setup`: puts on the machine what a backend needs beyond Rust.
 
+pub(crate) mod apt;
 pub(crate) mod libtorch;
+pub(crate) mod mpi;
 pub(crate) mod python;
 pub(crate) mod wgpu;
 
@@ -17,7 +19,9 @@ pub(crate) enum What {
     Libtorch,
     /// A Vulkan driver.
     Wgpu,
-    /// Both.
+    /// What processes that train together reach each other by.
+    Mpi,
+    /// All of it.
     All,
 }
 
@@ -28,6 +32,9 @@ pub(crate) fn run(what: What, cuda: bool) -> Result<ExitCode> {
     }
     if matches!(what, What::Libtorch | What::All) {
         libtorch::set_up(cuda)?;
+    }
+    if matches!(what, What::Mpi | What::All) {
+        mpi::set_up()?;
     }
     Ok(ExitCode::SUCCESS)
 }

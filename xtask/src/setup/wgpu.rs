@@ -2,11 +2,8 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-
-use crate::cargo;
 
 /// Debian's packages: the loader, and the drivers with lavapipe among them.
 const PACKAGES: [&str; 2] = ["libvulkan1", "mesa-vulkan-drivers"];
@@ -24,30 +21,16 @@ pub(crate) fn set_up() -> Result<()> {
         );
         return Ok(());
     }
-    let by_hand = format!("apt-get install {}", PACKAGES.join(" "));
     if has_gpu() {
         println!(
             "wgpu: a GPU is here, but no Vulkan driver; installing Mesa's. NVIDIA's comes with its own driver."
         );
     }
-    if !Path::new("/usr/bin/apt-get").exists() {
-        bail!(
-            "this machine has no Vulkan driver and no apt-get: install the driver of your GPU, or Mesa's software one \
-             (package vulkan-swrast, mesa-vulkan-drivers or similar)"
-        );
-    }
-    let mut prefix = Vec::new();
-    if !is_root() {
-        if !Path::new("/usr/bin/sudo").exists() {
-            bail!("installing a Vulkan driver needs root: run `{by_hand}` as root");
-        }
-        prefix.push("sudo");
-    }
-    println!("wgpu: {by_hand}");
-    apt(&prefix, &["update", "-q"])?;
-    let install = ["install", "-q", "-y", "--no-install-recommends"];
-    apt(&prefix, &[&install[..], &PACKAGES[..]].concat())
-        .with_context(|| format!("try `{by_hand}` by hand"))?;
+    super::apt::install(
+        "wgpu",
+        &PACKAGES,
+        "install the driver of your GPU, or Mesa's software one (package vulkan-swrast, mesa-vulkan-drivers or similar)",
+    )?;
     if !ready() {
         bail!(
             "the packages are installed, but no Vulkan driver is to be found; try `vulkaninfo --summary`"
@@ -117,19 +100,4 @@ pub(crate) fn has_gpu() -> bool {
         std::fs::read_to_string(card.path().join("device/vendor"))
             .is_ok_and(|vendor| MAKERS.contains(&vendor.trim()))
     })
-}
-
-fn is_root() -> bool {
-    cargo::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
-}
-
-fn apt(prefix: &[&str], args: &[&str]) -> Result<()> {
-    let mut words = prefix.iter().chain(&["apt-get"]);
-    let program = words.next().expect("apt-get is a word");
-    cargo::must(
-        Command::new(program)
-            .args(words)
-            .args(args)
-            .env("DEBIAN_FRONTEND", "noninteractive"),
-    )
 }

@@ -30,7 +30,7 @@ pub(super) fn check(recipe: &Recipe, ranks: &Together) -> Result<(), Error> {
     }
     if recipe.objective.kind == ObjectiveKind::FlexMatch {
         let message = format!(
-            "objective.kind = \"flexmatch\" keeps a status of each sample, which {size} processes cannot keep together: use \"fixmatch\", or one process"
+            "objective.kind = \"flex-match\" keeps a status of each sample, which {size} processes cannot keep together: use \"fix-match\", or one process"
         );
         return refuse("[objective]", message);
     }

@@ -8,6 +8,7 @@ mod threads;
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,7 +75,11 @@ impl Ranks for Alone {
 
 /// This process among those that train together, as what trains passes it on. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Together(Arc<dyn Ranks>);
+pub struct Together {
+    ranks: Arc<dyn Ranks>,
+    /// How many bytes this one has told the others.
+    told: Arc<AtomicU64>,
+}
 
 impl Default for Together {
     fn default() -> Self {
@@ -85,17 +90,29 @@ impl Default for Together {
 impl Together {
     /// By this way to the others.
     pub fn new(ranks: impl Ranks + 'static) -> Self {
-        Self(Arc::new(ranks))
+        Self {
+            ranks: Arc::new(ranks),
+            told: Arc::default(),
+        }
+    }
+
+    /// How many bytes this one has told the others so far, what it took to bring them there not counted.
+    pub fn told(&self) -> u64 {
+        self.told.load(Ordering::Relaxed)
+    }
+
+    fn tell(&self, bytes: usize) {
+        self.told.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Which of them this is, from 0.
     pub fn rank(&self) -> usize {
-        self.0.rank()
+        self.ranks.rank()
     }
 
     /// How many there are.
     pub fn size(&self) -> usize {
-        self.0.size()
+        self.ranks.size()
     }
 
     /// Whether there are no others.
@@ -113,7 +130,8 @@ impl Together {
     /// # Errors
     /// [`Error::RankLost`]
     pub fn sum(&self, numbers: &mut [f32]) -> Result<(), Error> {
-        self.0.sum(numbers)
+        self.tell(4 * numbers.len());
+        self.ranks.sum(numbers)
     }
 
     /// What each rank has, in the order of ranks.
@@ -124,11 +142,9 @@ impl Together {
         if self.is_alone() {
             return Ok(vec![own]);
         }
-        self.0
-            .gather(&packed(&own))?
-            .iter()
-            .map(|x| read(x))
-            .collect()
+        let own = packed(&own);
+        self.tell(own.len());
+        self.ranks.gather(&own)?.iter().map(|x| read(x)).collect()
     }
 
     /// What rank 0 has, on all.
@@ -139,7 +155,9 @@ impl Together {
         if self.is_alone() {
             return Ok(own);
         }
-        read(&self.0.spread(packed(&own))?)
+        let own = packed(&own);
+        self.tell(own.len());
+        read(&self.ranks.spread(own)?)
     }
 
     /// What rank 0 makes, on all; the others make nothing. What keeps it from being made, everybody is told.
@@ -155,12 +173,12 @@ impl Together {
             return make();
         }
         if !self.writes() {
-            let told: Result<T, String> = read(&self.0.spread(Vec::new())?)?;
+            let told: Result<T, String> = read(&self.ranks.spread(Vec::new())?)?;
             return told.map_err(|reason| Error::Elsewhere { reason }.into());
         }
         let made = make();
         let told: Result<&T, String> = made.as_ref().map_err(ToString::to_string);
-        self.0.spread(packed(&told))?;
+        self.ranks.spread(packed(&told))?;
         made
     }
 
