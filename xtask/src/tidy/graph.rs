@@ -43,6 +43,7 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
             &["sensorium-core"]
         }
         "sensorium-pretrain" => &["sensorium-core", "sensorium-train"],
+        "sensorium-mpi" => &["sensorium-train"],
         "sensorium-models" => &[
             "sensorium-audio",
             "sensorium-core",
@@ -219,6 +220,7 @@ mod tests {
             "sensorium-data",
             "sensorium-fusion",
             "sensorium-pretrain",
+            "sensorium-mpi",
         ] {
             assert_eq!(
                 faults(name, &[("sensorium-text", false, &[])], &[]),
