@@ -284,7 +284,11 @@ fn markdown(rows: &[(usize, Vec<Step>)]) -> String {
             median(steps, |s| s.bytes) / 1e6
         );
     }
-    let (alone, told) = (&rows[0].1, rows.last().map_or(0.0, |(_, steps)| median(steps, |s| s.bytes)));
+    let (alone, told) = (
+        &rows[0].1,
+        rows.last()
+            .map_or(0.0, |(_, steps)| median(steps, |s| s.bytes)),
+    );
     text.push_str(&expected(median(alone, |s| s.step_s), told));
     text
 }

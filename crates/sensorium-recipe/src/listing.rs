@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::folder::{LARGEST_METRICS, RunFolder, read_json};
-use crate::session::{BESIDE, PRETRAIN};
+use crate::session::{BESIDE, PRETRAIN, STAGES};
 use crate::{Error, RunMetrics};
 
 /// How deep below a folder runs are looked for.
@@ -96,7 +96,11 @@ fn look(
     if deepest == 0 || (is_run && !with_inner) {
         return Ok(());
     }
-    let inner = |path: &Path| path.ends_with(PRETRAIN) || path.ends_with(BESIDE);
+    let inner = |path: &Path| {
+        [PRETRAIN, STAGES, BESIDE]
+            .iter()
+            .any(|kept| path.ends_with(kept))
+    };
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         // Not through links: they may lead round in circles.

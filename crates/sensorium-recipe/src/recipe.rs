@@ -18,7 +18,7 @@ use crate::objective::{ObjectiveConfig, Task};
 use crate::parse::{nearest, parse};
 use crate::place::place;
 use crate::pretext::ZeroShotConfig;
-use crate::variations::Stage;
+use crate::variations::{NamedStage, Stage};
 use crate::{Error, builtin};
 
 /// A recipe: which data, which encoders, how they are joined, and how the model is trained.
@@ -59,9 +59,16 @@ pub struct Recipe {
     /// Encoders that go on from another run of theirs: its folder, by modality.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub start: BTreeMap<String, PathBuf>,
+    /// The run of the stage before this one, all of which is gone on with: its folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<PathBuf>,
     /// Encoders that first learn without labels, by modality: what is another in that run than here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pretrain: BTreeMap<String, Stage>,
+    /// What is learned before the recipe itself, one after the other: each is the recipe with something set, and goes on from the
+    /// one before it, as the recipe itself does from the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<NamedStage>,
     /// What is trained beside, to hold the result against: by name, what is set.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub beside: BTreeMap<String, Vec<String>>,

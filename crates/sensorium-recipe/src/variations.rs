@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use crate::objective::{ObjectiveKind, Task};
 use crate::parse::nearest;
+use crate::session::check_stage;
 use crate::{Error, Recipe};
 
 /// `[pretrain.NAME]`: an encoder first learns without labels, in a run of its own. Keys that stand here replace the recipe's.
@@ -28,8 +29,19 @@ pub struct Stage {
     pub train: Table,
 }
 
+/// `[[stages]]`: the recipe with something set, which is learned before the recipe itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedStage {
+    /// What it is called, and its folder.
+    pub name: String,
+    /// What is another in it than in the recipe, as `--set` has it.
+    #[serde(default)]
+    pub set: Vec<String>,
+}
+
 /// Tables that say what comes before, after or beside.
-const OTHERS: [&str; 4] = ["frozen", "start", "pretrain", "beside"];
+const OTHERS: [&str; 5] = ["frozen", "start", "pretrain", "stages", "beside"];
 
 impl Recipe {
     /// Refuses what `frozen`, `start`, `pretrain` and `beside` cannot mean.
@@ -63,19 +75,59 @@ impl Recipe {
             self.derived(name)
                 .map_err(|message| format!("pretrain.{name}: {message}"))?;
         }
-        for (name, sets) in &self.beside {
-            let simple = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-            if name.is_empty() || !name.chars().all(simple) {
+        for (n, stage) in self.stages.iter().enumerate() {
+            let place = format!("stages.{}", stage.name);
+            if self.stages[..n]
+                .iter()
+                .any(|other| other.name == stage.name)
+            {
                 return Err(format!(
-                    "beside.{name} becomes a folder's name: use letters, digits, - and _"
+                    "{place} is there twice: give each a name of its own"
                 ));
             }
-            self.with(name, sets).map_err(|error| match error {
-                Error::Recipe { place, message } => format!("beside.{name}: {place}: {message}"),
-                other => format!("beside.{name}: {other}"),
-            })?;
+            self.varied(&place, &stage.name, &stage.set)?;
+        }
+        for (name, sets) in &self.beside {
+            self.varied(&format!("beside.{name}"), name, sets)?;
         }
         Ok(())
+    }
+
+    /// Refuses a variation that has no folder's name, or is no recipe.
+    fn varied(&self, place: &str, name: &str, sets: &[String]) -> Result<(), String> {
+        let simple = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        if name.is_empty() || !name.chars().all(simple) {
+            return Err(format!(
+                "{place} becomes a folder's name: use letters, digits, - and _"
+            ));
+        }
+        let is_stage = place.starts_with("stages");
+        let varied = match is_stage {
+            true => self.before(name, sets),
+            false => self.with(name, sets),
+        };
+        let varied = varied.map_err(|error| match error {
+            Error::Recipe {
+                place: key,
+                message,
+            } => format!("{place}: {key}: {message}"),
+            other => format!("{place}: {other}"),
+        })?;
+        match is_stage {
+            true => check_stage(&varied, self).map_err(|message| format!("{place}: {message}")),
+            false => Ok(()),
+        }
+    }
+
+    /// A stage that comes before: the recipe with something set, and nothing before or beside it.
+    pub(crate) fn before(&self, name: &str, sets: &[String]) -> Result<Self, Error> {
+        let alone = Self {
+            stages: Vec::new(),
+            pretrain: BTreeMap::new(),
+            start: BTreeMap::new(),
+            ..self.clone()
+        };
+        alone.with(name, sets)
     }
 
     /// The run in which an encoder first learns without labels.

@@ -1,5 +1,6 @@
 //! Runs whose model answers what is asked: with a class, with several, or with numbers.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::module::Module;
@@ -10,6 +11,7 @@ use sensorium_train::{
 };
 
 use super::read::settings;
+use super::stages::same_parts;
 use super::taught::lessons;
 use super::{Finished, Options, Run, RunMetrics};
 use crate::evaluate::Measure;
@@ -201,10 +203,17 @@ impl Run {
         if !self.ranks.writes() {
             return Ok(model);
         }
-        for (name, path) in &self.starts {
-            let file = path.join("model").join("model.safetensors");
+        let weights = |path: &Path| path.join("model").join("model.safetensors");
+        for (name, path) in &self.starts.encoders {
             let part = format!("encoders.{name}.");
-            model = sensorium_train::import_part(&model, &file, &part)?;
+            model = sensorium_train::import_part(&model, &weights(path), &part)?;
+        }
+        let Some(path) = &self.starts.last else {
+            return Ok(model);
+        };
+        let labels = self.data.labels.as_ref().map_or(&[][..], LabelSet::names);
+        for part in same_parts(&self.recipe, labels, path)? {
+            model = sensorium_train::import_part(&model, &weights(path), part)?;
         }
         Ok(model)
     }

@@ -11,8 +11,7 @@ mod stages;
 mod taught;
 mod together;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,7 +28,8 @@ pub use beside::Beside;
 pub(crate) use beside::FOLDER as BESIDE;
 pub use metrics::{Finished, RunMetrics};
 use read::{Parts, read};
-pub(crate) use stages::FOLDER as PRETRAIN;
+use stages::Starts;
+pub(crate) use stages::{FOLDER as PRETRAIN, STAGES, check_stage};
 use together::{Begun, HowFar};
 
 /// What a run is to do besides what its recipe says.
@@ -65,8 +65,8 @@ struct Run {
     data: Dataset,
     processors: Arc<Processors>,
     parts: Parts,
-    /// The run that an encoder goes on from, by modality.
-    starts: BTreeMap<String, PathBuf>,
+    /// What it goes on from.
+    starts: Starts,
     /// Whether it goes on from a checkpoint.
     resume: bool,
     started: Instant,
@@ -89,16 +89,19 @@ pub fn train(
     together::check(&recipe, &options.ranks)?;
     // First, so that a folder that is taken or cannot be written is not found out after all data has been prepared.
     let mut claim = Begun::claim(out, &recipe.name, &options.ranks)?;
-    let (starts, read) = if recipe.pretrain.is_empty() {
-        let starts = recipe.start.clone();
-        let read = read(&recipe, &starts, observer)?;
+    let (starts, read) = if recipe.pretrain.is_empty() && recipe.stages.is_empty() {
+        let starts = Starts {
+            encoders: recipe.start.clone(),
+            last: recipe.after.clone(),
+        };
+        let read = read(&recipe, &starts.encoders, observer)?;
         claim.begin(&recipe, &options.ranks)?;
         (starts, read)
     } else {
         // What comes before the data is learned inside the folder.
         claim.begin(&recipe, &options.ranks)?;
-        let starts = stages::run(&recipe, &claim.folder, options, observer)?;
-        let read = read(&recipe, &starts, observer)?;
+        let starts = stages::all(&recipe, &claim.folder, options, observer)?;
+        let read = read(&recipe, &starts.encoders, observer)?;
         (starts, read)
     };
     let Begun { folder, lock, .. } = claim;
@@ -128,6 +131,7 @@ pub(crate) fn make_absolute(recipe: &mut Recipe) {
         .start
         .values_mut()
         .chain(&mut recipe.objective.teacher)
+        .chain(&mut recipe.after)
     {
         *path = crate::dataset::absolute(path);
     }
@@ -158,8 +162,8 @@ pub fn resume(
     stages::check_starts(&recipe)?;
     taught::check(&recipe)?;
     together::check(&recipe, &options.ranks)?;
-    let starts = stages::run(&recipe, &folder, options, observer)?;
-    let (data, processors, parts) = read(&recipe, &starts, observer)?;
+    let starts = stages::all(&recipe, &folder, options, observer)?;
+    let (data, processors, parts) = read(&recipe, &starts.encoders, observer)?;
     let run = Run {
         recipe,
         folder,

@@ -169,11 +169,17 @@ pub(super) fn note_lost(
 pub(super) fn settings(run: &Run, classes: &[String]) -> Result<serde_json::Value, Error> {
     let recipe = serde_json::to_value(run.recipe.resolved());
     let mut settings = recipe.map_err(|error| Error::folder(run.folder.recipe_path(), error))?;
+    // What has no say is not written into a run's recipe, and so is not there when it is gone on with.
+    if let (false, Some(table)) = (run.recipe.objective.kind.fuses(), settings.as_object_mut()) {
+        table.retain(|key, _| !["fusion", "head"].contains(&key.as_str()));
+    }
     // Names, where the same rows lie, and what is done how fast, change no number.
     for (table, keys) in [
         (
             "",
-            &["name", "about", "train", "beside", "pretrain", "start"][..],
+            &[
+                "name", "about", "train", "beside", "pretrain", "start", "stages", "after",
+            ][..],
         ),
         ("/data", &["path", "also"]),
         ("/objective", &["teacher"]),

@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 
 use super::{Options, run_within};
 use crate::folder::{LARGEST, ModelConfig, RunFolder, read_json};
+use crate::variations::NamedStage;
 use crate::{Error, Observer, Recipe};
+
+/// Where a run keeps the runs of its `[[stages]]`.
+pub(crate) const STAGES: &str = "stages";
 
 /// Where a run keeps the runs of its `[pretrain]`.
 pub(crate) const FOLDER: &str = "pretrain";
 
 /// Runs each stage of `[pretrain]`, or what is left of it; returns what each encoder goes on from.
-pub(super) fn run(
+fn run(
     recipe: &Recipe,
     folder: &RunFolder,
     options: &Options<'_>,
@@ -25,6 +29,83 @@ pub(super) fn run(
         starts.insert(name.clone(), path);
     }
     Ok(starts)
+}
+
+/// What a run goes on from.
+#[derive(Debug, Default)]
+pub(super) struct Starts {
+    /// The run that an encoder goes on from, by modality.
+    pub(super) encoders: BTreeMap<String, PathBuf>,
+    /// The last of `[[stages]]`, whose other parts are gone on with too, where they are the same.
+    pub(super) last: Option<PathBuf>,
+}
+
+/// Runs what comes before: `[pretrain]`, then each of `[[stages]]`, or what is left of them.
+pub(super) fn all(
+    recipe: &Recipe,
+    folder: &RunFolder,
+    options: &Options<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Starts, Error> {
+    let mut starts = Starts {
+        encoders: run(recipe, folder, options, observer)?,
+        last: recipe.after.clone(),
+    };
+    for NamedStage { name, set } in &recipe.stages {
+        let path = folder.path().join(STAGES).join(name);
+        observer.note(&format!("before: stage {name}"));
+        let mut stage = recipe.before(name, set)?;
+        stage.goes_on(&starts);
+        let trains = stage.encoders.modalities();
+        run_within(&path, || Ok(stage), options, observer)?;
+        let own = trains.iter().map(|m| (m.name().to_owned(), path.clone()));
+        starts.encoders.extend(own);
+        starts.last = Some(path);
+    }
+    let has = recipe.encoders.modalities();
+    starts
+        .encoders
+        .retain(|name, _| has.iter().any(|m| m.name() == name));
+    Ok(starts)
+}
+
+impl Recipe {
+    /// Makes a stage begin where what was before it has come to.
+    fn goes_on(&mut self, starts: &Starts) {
+        let has = self.encoders.modalities();
+        let encoders = starts.encoders.clone().into_iter();
+        self.start = encoders
+            .filter(|(name, _)| has.iter().any(|m| m.name() == name))
+            .collect();
+        self.after.clone_from(&starts.last);
+    }
+}
+
+/// The parts of a model besides its encoders that go on from a run's: those that are made alike, for the same classes.
+pub(super) fn same_parts(
+    recipe: &Recipe,
+    labels: &[String],
+    path: &Path,
+) -> Result<Vec<&'static str>, Error> {
+    let theirs = saved(path, "stages")?;
+    let (ours, before) = (recipe.resolved(), theirs.recipe.resolved());
+    let same = |key: &str| ours.table().get(key) == before.table().get(key);
+    let fuse = [&ours, &before].map(|recipe| recipe.objective.kind.fuses());
+    let encoders = ours.encoders.modalities() == before.encoders.modalities();
+    let mut parts = Vec::new();
+    match fuse {
+        [true, true] => {
+            if same("fusion") && encoders {
+                parts.push("fusion.");
+                if same("head") && theirs.labels == labels {
+                    parts.push("head.");
+                }
+            }
+        }
+        [false, false] if same("objective") && encoders => parts.push("head."),
+        _ => {}
+    }
+    Ok(parts)
 }
 
 /// The stages of a run that is complete, as what another run's encoders can go on from.
@@ -52,27 +133,50 @@ fn check(recipe: &Recipe, name: &str, path: &Path) -> Result<(), Error> {
     };
     let config = saved(path, &format!("start.{name}"))?;
     let (theirs, ours) = (table(&config.recipe, name)?, table(recipe, name)?);
-    let Some(theirs) = theirs.as_object() else {
+    if !theirs.is_object() {
         let message = format!("{} has no encoder of that name", path.display());
         return Err(refuse(message));
-    };
-    // How samples are changed in training is each run's own affair.
-    let fixed = |key: &&String| !["augment", "strong"].contains(&key.as_str());
-    let keys = theirs
-        .keys()
-        .chain(ours.as_object().into_iter().flatten().map(|(key, _)| key));
-    let differs = keys
-        .filter(fixed)
-        .find(|key| theirs.get(key.as_str()) != ours.get(key.as_str()));
-    match differs {
+    }
+    match differs(&theirs, &ours) {
         None => Ok(()),
-        Some(key) => Err(refuse(format!(
-            "encoders.{name}.{key} is {} in {}, and {} here: make them the same",
-            spelled(theirs.get(key.as_str())),
+        Some((key, theirs, ours)) => Err(refuse(format!(
+            "encoders.{name}.{key} is {theirs} in {}, and {ours} here: make them the same",
             path.display(),
-            spelled(ours.get(key.as_str())),
         ))),
     }
+}
+
+/// Refuses a stage that would hand on an encoder that the recipe makes otherwise.
+pub(crate) fn check_stage(stage: &Recipe, recipe: &Recipe) -> Result<(), String> {
+    let has = recipe.encoders.modalities();
+    for modality in stage.encoders.modalities().intersection(&has) {
+        let name = modality.name();
+        let [theirs, ours] = [stage, recipe].map(|recipe| table(recipe, name));
+        let [theirs, ours] = [theirs, ours].map(|table| table.map_err(|error| error.to_string()));
+        if let Some((key, theirs, ours)) = differs(&theirs?, &ours?) {
+            return Err(format!(
+                "encoders.{name}.{key} = {theirs}, and {ours} in the recipe, which goes on from it: make them the same"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The first key by which two tables make other encoders, with what stands in each.
+fn differs(
+    theirs: &serde_json::Value,
+    ours: &serde_json::Value,
+) -> Option<(String, String, String)> {
+    // How samples are changed in training is each run's own affair.
+    let fixed = |key: &&String| !["augment", "strong"].contains(&key.as_str());
+    let both = [theirs, ours].map(|table| table.as_object().into_iter().flatten());
+    let keys = both.into_iter().flatten().map(|(key, _)| key);
+    let mut apart = keys
+        .filter(fixed)
+        .filter(|key| theirs.get(key.as_str()) != ours.get(key.as_str()));
+    let key = apart.next()?.clone();
+    let [theirs, ours] = [theirs, ours].map(|table| spelled(table.get(&key)));
+    Some((key, theirs, ours))
 }
 
 /// What the model of a run was built from; `place` is the key that names the run.
