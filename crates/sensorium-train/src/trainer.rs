@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::files::{Disk, Files};
 use crate::checkpoint::{Snapshot, State, Store};
+use crate::groups::Groups;
 use crate::log::Log;
 use crate::parameters::draw_all;
 use crate::run::{Run, Start};
@@ -104,7 +105,7 @@ impl Trainer {
             Some(lock) => lock,
             None => RunLock::acquire(&self.folder)?,
         };
-        let learner = self.place(learner, device)?;
+        let learner = self.place(learner, device);
         let mut start = self.start(learner, feed)?;
         let log = Log::new(&self.folder, self.files.clone());
         log.cut(start.state.step)?;
@@ -147,25 +148,24 @@ impl Trainer {
     }
 
     /// The learner on the device, in training mode, with every parameter drawn.
-    fn place<L: Learner>(&self, learner: L, device: &Device) -> Result<L, Error> {
+    fn place<L: Learner>(&self, learner: L, device: &Device) -> L {
         // Burn draws parameters when they are first looked at; from here on that is no matter of chance.
         let seed = seed::derive(self.config.seed, &[seed::of_name("parameters")]);
         seed::drawn(device, seed, || draw_all(&learner));
-        let learner = settle(learner).fork(device).train();
-        match count_parameters(&learner).trainable {
-            0 => Err(Error::NothingToTrain),
-            _ => Ok(learner),
-        }
+        settle(learner).fork(device).train()
     }
 
     /// The start of a new run, or where an earlier one stood.
     fn start<L: Learner>(&self, learner: L, feed: &impl Feed) -> Result<Start<L>, Error> {
+        let total_steps = self.config.total_steps(feed.batches_per_epoch());
+        let groups = Arc::new(Groups::new(&self.config, &learner, total_steps)?);
+        let learner = groups.at_step(learner, 0);
         let store = self.store();
         store.prepare()?;
         let mut state = State::start(&self.config, feed.batches_per_epoch(), feed.identity());
         state.settings = self.settings.to_string();
         let mut start = Start {
-            snapshot: Snapshot::start(learner, &self.config),
+            snapshot: Snapshot::start(learner, &self.config, groups.clone()),
             state,
             best: None,
             resumed_from: None,
@@ -190,8 +190,9 @@ impl Trainer {
                 let path = store.path(step);
                 let state = Snapshot::<L>::load_state(&parts, &path)?;
                 state.agrees(&start.state, &path)?;
-                let learner = start.snapshot.learner;
-                start.snapshot = Snapshot::load(learner, &self.config, &state, &parts, &path)?;
+                let learner = groups.at_step(start.snapshot.learner, state.step);
+                start.snapshot =
+                    Snapshot::load(learner, &self.config, groups, &state, &parts, &path)?;
                 start.state = state;
                 start.resumed_from = Some(path);
                 self.find_best(&store, &mut start)?;

@@ -4,9 +4,11 @@
 //! `tests/resume.rs`.
 
 mod files;
+mod groups;
 mod learning;
 mod misuse;
 mod non_finite;
+mod optimizers;
 
 use std::path::Path;
 
