@@ -22,6 +22,13 @@ pub(crate) struct Setting {
     from: usize,
 }
 
+impl Setting {
+    /// How many steps come before it trains; nothing, if it never does.
+    pub(crate) fn trains_from(self) -> Option<usize> {
+        (self.trainable && self.from != NEVER).then_some(self.from)
+    }
+}
+
 /// Never.
 const NEVER: usize = usize::MAX;
 

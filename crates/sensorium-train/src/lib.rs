@@ -62,6 +62,7 @@ mod log;
 mod objective;
 mod optimizer;
 mod parameters;
+mod rehearsal;
 mod run;
 mod schedule;
 mod step;
@@ -90,6 +91,7 @@ pub use objective::{
     class_balanced_weights, patches, ramp_up,
 };
 pub use parameters::{Parameter, ParameterCount, count_parameters, parameter_table};
+pub use rehearsal::{ParameterPlan, Rehearsal, rehearse};
 pub use schedule::Schedule;
 pub use trainer::{Best, Ended, Outcome, Trainer};
 pub use validate::{Better, NoValidation, Score, Scores, Validate};

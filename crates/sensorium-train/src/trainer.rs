@@ -105,7 +105,7 @@ impl Trainer {
             Some(lock) => lock,
             None => RunLock::acquire(&self.folder)?,
         };
-        let learner = self.place(learner, device);
+        let learner = place(&self.config, learner, device);
         let mut start = self.start(learner, feed)?;
         let log = Log::new(&self.folder, self.files.clone());
         log.cut(start.state.step)?;
@@ -147,25 +147,15 @@ impl Trainer {
         Store::new(root, self.files.clone(), self.config.keep_checkpoints)
     }
 
-    /// The learner on the device, in training mode, with every parameter drawn.
-    fn place<L: Learner>(&self, learner: L, device: &Device) -> L {
-        // Burn draws parameters when they are first looked at; from here on that is no matter of chance.
-        let seed = seed::derive(self.config.seed, &[seed::of_name("parameters")]);
-        seed::drawn(device, seed, || draw_all(&learner));
-        settle(learner).fork(device).train()
-    }
-
     /// The start of a new run, or where an earlier one stood.
     fn start<L: Learner>(&self, learner: L, feed: &impl Feed) -> Result<Start<L>, Error> {
-        let total_steps = self.config.total_steps(feed.batches_per_epoch());
-        let groups = Arc::new(Groups::new(&self.config, &learner, total_steps)?);
-        let learner = groups.at_step(learner, 0);
+        let (snapshot, groups) = start_of(&self.config, learner, feed.batches_per_epoch())?;
         let store = self.store();
         store.prepare()?;
         let mut state = State::start(&self.config, feed.batches_per_epoch(), feed.identity());
         state.settings = self.settings.to_string();
         let mut start = Start {
-            snapshot: Snapshot::start(learner, &self.config, groups.clone()),
+            snapshot,
             state,
             best: None,
             resumed_from: None,
@@ -221,6 +211,26 @@ impl Trainer {
         }
         Ok(())
     }
+}
+
+/// The learner on the device, in training mode, with every parameter drawn.
+pub(crate) fn place<L: Learner>(config: &TrainConfig, learner: L, device: &Device) -> L {
+    // Burn draws parameters when they are first looked at; from here on that is no matter of chance.
+    let seed = seed::derive(config.seed, &[seed::of_name("parameters")]);
+    seed::drawn(device, seed, || draw_all(&learner));
+    settle(learner).fork(device).train()
+}
+
+/// A learner at the start of a run, and how its parameters are trained.
+pub(crate) fn start_of<L: Learner>(
+    config: &TrainConfig,
+    learner: L,
+    batches_per_epoch: usize,
+) -> Result<(Snapshot<L>, Arc<Groups>), Error> {
+    let total_steps = config.total_steps(batches_per_epoch);
+    let groups = Arc::new(Groups::new(config, &learner, total_steps)?);
+    let learner = groups.at_step(learner, 0);
+    Ok((Snapshot::start(learner, config, groups.clone()), groups))
 }
 
 /// What a run gave.

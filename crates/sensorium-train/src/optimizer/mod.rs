@@ -24,7 +24,8 @@ use adafactor::Adafactor;
 use adamw::AdamW;
 use lion::Lion;
 use muon::Muon;
-use rule::{AnyRule, Memory, Pace, Rule};
+pub(crate) use rule::Pace;
+use rule::{AnyRule, Memory, Rule};
 
 /// Updates the parameters of a module by their place in its order.
 pub(crate) struct Optimizer {
@@ -104,7 +105,7 @@ impl Optimizer {
     }
 
     /// How hard a parameter is moved in a step of this learning rate.
-    fn pace_of(&self, place: usize, path: &Path, shape: &[usize], lr: f64) -> Pace {
+    pub(crate) fn pace_of(&self, place: usize, path: &Path, shape: &[usize], lr: f64) -> Pace {
         let setting = self.groups.of(place);
         let weight_decay = match decays(path, shape, &self.no_decay) {
             true => setting.weight_decay.unwrap_or(self.weight_decay),
