@@ -96,6 +96,8 @@ pub struct TrainConfig {
     pub non_finite_limit: usize,
     /// Write every so many steps to `metrics.jsonl`.
     pub log_every: usize,
+    /// Whether the log is written once more as an event file that TensorBoard reads.
+    pub tensorboard: bool,
     /// Parameters that are trained in another way than the rest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
@@ -136,6 +138,7 @@ impl Default for TrainConfig {
             non_finite: NonFinite::default(),
             non_finite_limit: 3,
             log_every: 1,
+            tensorboard: false,
             groups: Vec::new(),
         }
     }

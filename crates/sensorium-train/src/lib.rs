@@ -66,6 +66,7 @@ mod rehearsal;
 mod run;
 mod schedule;
 mod step;
+mod tensorboard;
 mod tensors;
 #[cfg(test)]
 mod tests;

@@ -96,13 +96,13 @@ pub fn rehearse<L: Learner, F: Feed<Batch = L::Batch>>(
     let batches = read(feed, count)?;
     let total_steps = config.total_steps(batches_per_epoch);
     let lr = Schedule::new(config, total_steps).lr(0);
-    let (mut loss, mut step_seconds) = (f64::NAN, 0.0);
+    let (mut loss, mut step_seconds) = (None, 0.0);
     let parameters = plans(&snapshot.optimizer, &snapshot.learner, &groups);
     for _ in 0..2 {
         let clock = Instant::now();
         let mut grads = GradientSum::default();
         let learner = snapshot.learner.before_step(0);
-        loss = 0.0;
+        let mut mean = 0.0;
         for (at, fed) in batches.iter().enumerate() {
             let seed = seed::derive(config.seed, &[0, 0, at as u64]);
             let learned = seed::drawn(device, seed, || learner.learn(fed.batch.clone()));
@@ -110,9 +110,10 @@ pub fn rehearse<L: Learner, F: Feed<Batch = L::Batch>>(
             if !total.is_tracked() {
                 return Err(Error::Untracked { step: 1 });
             }
-            loss += f64::from(total.clone().inner().into_scalar::<f32>());
+            mean += f64::from(total.clone().inner().into_scalar::<f32>());
             grads.add(&learner, &total.backward());
         }
+        loss.get_or_insert(mean);
         let squared = grads.squared_norm(&learner);
         let norm = squared.ok_or(Error::Untracked { step: 1 })?;
         let norm = f64::from(norm.into_scalar::<f32>()).sqrt();
@@ -130,7 +131,7 @@ pub fn rehearse<L: Learner, F: Feed<Batch = L::Batch>>(
         total_steps,
         steps_per_epoch: config.steps_per_epoch(batches_per_epoch),
         samples: batches.iter().map(|fed| fed.ids.len()).sum(),
-        loss,
+        loss: loss.unwrap_or(f64::NAN),
         step_seconds,
         average_bytes,
     })

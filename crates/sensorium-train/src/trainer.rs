@@ -107,7 +107,10 @@ impl Trainer {
         };
         let learner = place(&self.config, learner, device);
         let mut start = self.start(learner, feed)?;
-        let log = Log::new(&self.folder, self.files.clone());
+        let mut log = Log::new(&self.folder, self.files.clone());
+        if self.config.tensorboard {
+            log = log.with_events(&self.folder);
+        }
         log.cut(start.state.step)?;
         for warning in start.warnings.drain(..) {
             watch.on_warning(&warning);

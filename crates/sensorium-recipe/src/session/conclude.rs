@@ -20,7 +20,7 @@ impl Run {
         options: &Options<'_>,
     ) -> RunMetrics {
         RunMetrics {
-            recipe: self.recipe.name.clone(),
+            recipe: self.ready.recipe.name.clone(),
             backend: options.backend.clone(),
             parameters: model.num_params(),
             steps,
@@ -47,15 +47,16 @@ impl Run {
         options: &Options<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Finished, Error> {
-        let (recipe, folder) = (&self.recipe, &self.folder);
-        let labels = self.data.labels.as_ref();
-        export(folder, recipe, model, &self.processors, labels)?;
-        note_lost(&self.parts, &mut self.data, folder, observer)?;
-        metrics.skipped_rows = self.data.bad.len();
+        let (ready, folder) = (&mut self.ready, &self.folder);
+        let labels = ready.data.labels.as_ref();
+        export(folder, &ready.recipe, model, &ready.processors, labels)?;
+        note_lost(&ready.parts, &mut ready.data, folder, observer)?;
+        let (recipe, data) = (&ready.recipe, &ready.data);
+        metrics.skipped_rows = data.bad.len();
         metrics.beside = beside::run(recipe, folder, metrics.steps, options, observer)?;
         metrics.total_seconds = self.started.elapsed().as_secs_f64();
-        let test = &self.parts.test;
-        let html = report::html(recipe, folder, &self.data, test, answers, &metrics)?;
+        let test = &ready.parts.test;
+        let html = report::html(recipe, folder, data, test, answers, &metrics)?;
         folder.write("report.html", html.as_bytes())?;
         // Last, because its presence says that the run is complete.
         folder.write_json("metrics.json", &metrics)?;

@@ -7,6 +7,7 @@ mod conclude;
 mod metrics;
 mod pretext;
 mod read;
+mod rehearse;
 mod stages;
 mod taught;
 
@@ -29,6 +30,7 @@ pub use beside::Beside;
 pub(crate) use beside::FOLDER as BESIDE;
 pub use metrics::{Finished, RunMetrics};
 use read::{Parts, read};
+pub use rehearse::{Rehearsed, rehearse};
 pub(crate) use stages::FOLDER as PRETRAIN;
 
 /// What a run is to do besides what its recipe says.
@@ -40,20 +42,41 @@ pub struct Options<'a> {
     pub backend: String,
 }
 
-/// A run, ready to learn.
-struct Run {
+/// All that a model is made of and learns from.
+struct Ready {
     recipe: Recipe,
-    folder: RunFolder,
-    /// Keeps others out until the last file is written.
-    lock: RunLock,
     data: Dataset,
     processors: Arc<Processors>,
     parts: Parts,
     /// The run that an encoder goes on from, by modality.
     starts: BTreeMap<String, PathBuf>,
+}
+
+/// A run, ready to learn.
+struct Run {
+    ready: Ready,
+    folder: RunFolder,
+    /// Keeps others out until the last file is written.
+    lock: RunLock,
     /// Whether it goes on from a checkpoint.
     resume: bool,
     started: Instant,
+}
+
+impl Ready {
+    fn of(
+        recipe: Recipe,
+        starts: BTreeMap<String, PathBuf>,
+        (data, processors, parts): (Dataset, Arc<Processors>, Parts),
+    ) -> Self {
+        Self {
+            recipe,
+            data,
+            processors,
+            parts,
+            starts,
+        }
+    }
 }
 
 /// Starts a run.
@@ -84,16 +107,12 @@ pub fn train(
         let read = read(&recipe, &starts, observer)?;
         (starts, read, folder, lock)
     };
-    let (data, processors, parts) = read;
-    report::write_skipped(&folder, &data)?;
+    let ready = Ready::of(recipe, starts, read);
+    report::write_skipped(&folder, &ready.data)?;
     let run = Run {
-        recipe,
+        ready,
         folder,
         lock,
-        data,
-        processors,
-        parts,
-        starts,
         resume: false,
         started,
     };
@@ -147,15 +166,11 @@ pub fn resume(
     stages::check_starts(&recipe)?;
     taught::check(&recipe)?;
     let starts = stages::run(&recipe, &folder, options, observer)?;
-    let (data, processors, parts) = read(&recipe, &starts, observer)?;
+    let read = read(&recipe, &starts, observer)?;
     let run = Run {
-        recipe,
+        ready: Ready::of(recipe, starts, read),
         folder,
         lock,
-        data,
-        processors,
-        parts,
-        starts,
         resume: true,
         started,
     };
@@ -179,7 +194,7 @@ pub(crate) fn run_within(
 }
 
 fn finish(run: Run, options: &Options<'_>, observer: &mut dyn Observer) -> Result<Finished, Error> {
-    match run.recipe.objective.kind.task() {
+    match run.ready.recipe.objective.kind.task() {
         Task::Classes | Task::Targets | Task::Semi | Task::Taught => {
             classes::finish(run, options, observer)
         }

@@ -163,7 +163,8 @@ pub(super) fn note_lost(
 
 /// What a run depends on besides its table `[train]` and its training rows: what must be the same to go on with it.
 pub(super) fn settings(run: &Run, classes: &[String]) -> Result<serde_json::Value, Error> {
-    let recipe = serde_json::to_value(run.recipe.resolved());
+    let ready = &run.ready;
+    let recipe = serde_json::to_value(ready.recipe.resolved());
     let mut settings = recipe.map_err(|error| Error::folder(run.folder.recipe_path(), error))?;
     // Names, where the same rows lie, and what is done how fast, change no number.
     for (table, keys) in [
@@ -179,14 +180,14 @@ pub(super) fn settings(run: &Run, classes: &[String]) -> Result<serde_json::Valu
             table.retain(|key, _| !keys.contains(&key.as_str()));
         }
     }
-    if let Some(teacher) = &run.recipe.objective.teacher {
+    if let Some(teacher) = &ready.recipe.objective.teacher {
         let file = teacher.join("model").join("model.safetensors");
         let content = file_content(&file).map_err(|error| Error::folder(&file, error))?;
         settings["teacher"] = serde_json::json!(content);
     }
     settings["rows"] = serde_json::json!({
-        "validation": run.parts.valid.identity(),
-        "test": run.parts.test.identity(),
+        "validation": ready.parts.valid.identity(),
+        "test": ready.parts.test.identity(),
         "classes": classes,
     });
     Ok(settings)

@@ -21,7 +21,12 @@ const EMA: &str = "ema.safetensors";
 const STATE: &str = "state.json";
 
 /// Settings that change nothing about the weights, and may change when a run is resumed.
-const FREE: [&str; 3] = ["checkpoint_every", "keep_checkpoints", "log_every"];
+const FREE: [&str; 4] = [
+    "checkpoint_every",
+    "keep_checkpoints",
+    "log_every",
+    "tensorboard",
+];
 
 /// Settings that came later: a checkpoint of before they were known is one of their defaults.
 const LATER: [&str; 1] = ["optimizer"];
