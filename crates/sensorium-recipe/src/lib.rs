@@ -70,6 +70,6 @@ pub use saved::{
 };
 /// Raw content to ask a model about; re-exported so that users of this crate need no other.
 pub use sensorium_core::Source;
-pub use session::{Beside, Finished, Options, RunMetrics, resume, train};
+pub use session::{Beside, Finished, Options, Rehearsed, RunMetrics, rehearse, resume, train};
 pub use table::EncoderTable;
 pub use variations::Stage;

@@ -1,6 +1,7 @@
 //! From a TOML text and `--set key=value` to a recipe, strictly: what is not understood is an error
 //! that names the file, the line and the nearest key that would be.
 
+use sensorium_train::OptimizerKind;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -46,8 +47,9 @@ pub fn parse(origin: &str, text: &str, sets: &[String]) -> Result<Recipe, Error>
         place: at(&error),
         message: explain(error.message()),
     })?;
-    for set in sets {
+    for (done, set) in sets.iter().enumerate() {
         apply(&mut table, set)?;
+        forget_optimizer(&mut table, text, &sets[..=done]);
         // Only a key's own mistake can be told from here; what is missing shows when all are set.
         if let Err(error) = Recipe::deserialize(Value::Table(table.clone()))
             && !error.message().contains("missing field")
@@ -117,6 +119,23 @@ fn apply(root: &mut Table, set: &str) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The keys of an optimizer go with it when `--set` names another, but for those that were set as well.
+fn forget_optimizer(root: &mut Table, text: &str, sets: &[String]) {
+    let key_of = |set: &String| set.split('=').next().unwrap_or_default().trim().to_owned();
+    let keys: Vec<String> = sets.iter().map(key_of).collect();
+    let (Some("train.optimizer"), Some(Value::Table(train))) =
+        (keys.last().map(String::as_str), root.get_mut("train"))
+    else {
+        return;
+    };
+    let before = toml::from_str::<Recipe>(text).map(|recipe| recipe.train.optimizer);
+    if before.is_ok_and(|before| train.get("optimizer") == Some(&Value::from(before.name()))) {
+        return;
+    }
+    let was_set = |key: &str| keys.iter().any(|set| *set == format!("train.{key}"));
+    train.retain(|key, _| !OptimizerKind::KEYS.contains(&key) || was_set(key));
 }
 
 /// What stands between the parts of a label cell goes with the kind that reads several.

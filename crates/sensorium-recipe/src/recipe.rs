@@ -219,8 +219,35 @@ impl Recipe {
                     .map(|near| format!("; did you mean {near:?}?"))
                     .unwrap_or_default()
             )),
-            _ => self.train.validate().map_err(|e| e.to_string()),
+            _ => {
+                self.train.validate().map_err(|e| e.to_string())?;
+                self.validate_groups()
+            }
         }
+    }
+}
+
+impl Recipe {
+    /// Refuses groups of an encoder that there is none of, before any data is read; the trainer knows all paths.
+    fn validate_groups(&self) -> Result<(), String> {
+        let modalities = self.encoders.modalities();
+        let known: Vec<&str> = modalities.iter().map(|m| m.name()).collect();
+        for pattern in self.train.groups.iter().flat_map(|group| &group.parameters) {
+            let mut names = pattern.split('.');
+            let (Some("encoders"), Some(name)) = (names.next(), names.next()) else {
+                continue;
+            };
+            if name.contains('*') || known.contains(&name) {
+                continue;
+            }
+            let near = nearest(name, &known).map(|near| format!("; did you mean {near:?}?"));
+            return Err(format!(
+                "train.groups.parameters = {pattern:?} names no encoder of the recipe: it has {}{}",
+                known.join(", "),
+                near.unwrap_or_default()
+            ));
+        }
+        Ok(())
     }
 }
 

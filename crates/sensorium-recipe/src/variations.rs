@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sensorium_data::SEPARATOR;
+use sensorium_train::OptimizerKind;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -163,10 +164,15 @@ impl Recipe {
                 columns.remove("label_separator");
             }
         }
-        if let (Some(Value::Table(train)), true) =
-            (table.get_mut("train"), stage.train.contains_key("epochs"))
-        {
-            train.remove("steps");
+        if let Some(Value::Table(train)) = table.get_mut("train") {
+            if stage.train.contains_key("epochs") {
+                train.remove("steps");
+            }
+            // Groups name parameters of another model, and an optimizer's keys go with it.
+            train.remove("groups");
+            if stage.train.contains_key("optimizer") {
+                train.retain(|key, _| !OptimizerKind::KEYS.contains(&key));
+            }
         }
         of(&mut table, "data", &stage.data);
         of(&mut table, "batch", &stage.batch);
@@ -232,6 +238,7 @@ impl Recipe {
     pub(crate) fn resolved(&self) -> Self {
         let mut recipe = Self {
             objective: self.objective.resolved(),
+            train: self.train.resolved(),
             ..self.clone()
         };
         if self

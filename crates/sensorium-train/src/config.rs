@@ -1,8 +1,17 @@
 //! The settings of a run: the table `[train]` of a recipe.
 
+mod groups;
+mod kinds;
+mod optimizer;
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+pub use groups::{Group, Moment};
+pub use kinds::{EarlyStop, NonFinite, ScheduleKind, Weights};
+pub use optimizer::OptimizerKind;
 
 /// How to train. In a recipe, the table `[train]`.
 ///
@@ -31,15 +40,37 @@ pub struct TrainConfig {
     pub warmup_share: f64,
     /// Where the cosine ends and stays, as a share of `lr`.
     pub final_lr_share: f64,
-    /// Decoupled weight decay of AdamW (arXiv 1711.05101), for the parameters that decay at all (see `no_decay`).
+    /// Which rule turns gradients into steps. Each looks at keys of its own ([`OptimizerKind::keys`]), which have its paper's
+    /// values where they are left out.
+    pub optimizer: OptimizerKind,
+    /// Decoupled weight decay (arXiv 1711.05101), for the parameters that decay at all (see `no_decay`).
     pub weight_decay: f64,
     /// Parts of names that mark a parameter as not decaying. A parameter decays unless it is a vector (fewer than two
     /// dimensions longer than one), or its own name or the type that holds it contains one of these, in any case.
     pub no_decay: Vec<String>,
-    /// AdamW's decay rates of the first and second moment.
-    pub betas: [f64; 2],
-    /// AdamW's ε, added to the root of the second moment.
-    pub eps: f64,
+    /// AdamW's decay rates of the first and second moment, [0.9, 0.999] by default; of Lion how much of the momentum is in a
+    /// step and how much of it stays, [0.9, 0.99].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub betas: Option<[f64; 2]>,
+    /// AdamW's ε, added to the root of the second moment, 1e-8 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eps: Option<f64>,
+    /// How much of Muon's momentum stays, 0.95 by default; of Adafactor the decay of a first moment, 0 for none by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub momentum: Option<f64>,
+    /// How many Newton–Schulz iterations make Muon's momentum orthogonal, 5 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ns_steps: Option<usize>,
+    /// How fast the decay of Adafactor's second moment nears 1: it is 1 - t^-x, 0.8 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decay_rate: Option<f64>,
+    /// The largest root mean square of Adafactor's updates before the learning rate, 1 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update_clip: Option<f64>,
+    /// Whether Adafactor's learning rate is a share of each parameter's root mean square, false by default. With it, rates
+    /// are some ten times larger, such as 1e-2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale_parameter: Option<bool>,
     /// The largest global gradient norm; longer gradients are scaled down to it. 0 for no limit.
     pub clip_norm: f64,
     /// Batches averaged into one step.
@@ -65,58 +96,11 @@ pub struct TrainConfig {
     pub non_finite_limit: usize,
     /// Write every so many steps to `metrics.jsonl`.
     pub log_every: usize,
-}
-
-/// The course of the learning rate after the warm-up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScheduleKind {
-    /// Half a cosine down to `final_lr_share`, where it stays (arXiv 1608.03983, without restarts).
-    #[default]
-    Cosine,
-    /// Stays at `lr`.
-    Constant,
-}
-
-/// Which weights a run returns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Weights {
-    /// Those that validated best; the last ones if nothing was validated.
-    #[default]
-    Best,
-    /// Those of the last step.
-    Last,
-}
-
-/// What to do about a loss or gradient that is NaN or infinite. Such a step is never applied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NonFinite {
-    /// Warn, and stop at `non_finite_limit` in a row.
-    #[default]
-    Skip,
-    /// Stop at the first.
-    Stop,
-}
-
-/// When to stop early.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EarlyStop {
-    /// Stop after so many validations without a new best.
-    pub patience: usize,
-    /// A score must be better by more than this to count.
-    pub min_delta: f64,
-}
-
-impl Default for EarlyStop {
-    fn default() -> Self {
-        Self {
-            patience: 5,
-            min_delta: 0.0,
-        }
-    }
+    /// Whether the log is written once more as an event file that TensorBoard reads.
+    pub tensorboard: bool,
+    /// Parameters that are trained in another way than the rest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
 }
 
 impl Default for TrainConfig {
@@ -130,12 +114,18 @@ impl Default for TrainConfig {
             warmup_steps: None,
             warmup_share: 0.05,
             final_lr_share: 0.01,
+            optimizer: OptimizerKind::default(),
             weight_decay: 0.01,
             no_decay: ["bias", "norm", "embedding", "position", "token"]
                 .map(str::to_owned)
                 .to_vec(),
-            betas: [0.9, 0.999],
-            eps: 1e-8,
+            betas: None,
+            eps: None,
+            momentum: None,
+            ns_steps: None,
+            decay_rate: None,
+            update_clip: None,
+            scale_parameter: None,
             clip_norm: 1.0,
             accumulate: 1,
             ema_decay: None,
@@ -148,6 +138,8 @@ impl Default for TrainConfig {
             non_finite: NonFinite::default(),
             non_finite_limit: 3,
             log_every: 1,
+            tensorboard: false,
+            groups: Vec::new(),
         }
     }
 }
@@ -159,7 +151,9 @@ impl TrainConfig {
     /// [`Error::Config`] naming the first key that is not, and what would be right.
     pub fn validate(&self) -> Result<(), Error> {
         self.validate_course()?;
+        self.validate_optimizer()?;
         self.validate_steps()?;
+        self.validate_groups()?;
         self.validate_ending()
     }
 
@@ -203,19 +197,6 @@ impl TrainConfig {
             self.weight_decay,
             not_negative(self.weight_decay),
             "it must not be negative; 0 turns it off",
-        )?;
-        let betas = self.betas.iter().all(|beta| (0.0..1.0).contains(beta));
-        check(
-            "train.betas",
-            format!("{:?}", self.betas),
-            betas,
-            "both must be at least 0 and below 1, such as [0.9, 0.999]",
-        )?;
-        check(
-            "train.eps",
-            self.eps,
-            positive(self.eps),
-            "it must be above 0, such as 1e-8",
         )?;
         check(
             "train.clip_norm",
@@ -328,64 +309,4 @@ fn check(
         value: value.to_string(),
         way_out,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_impossible_setting_is_named() {
-        let wrong: Vec<(&str, serde_json::Value)> = vec![
-            ("epochs", 0.into()),
-            ("steps", 0.into()),
-            ("lr", 0.0.into()),
-            ("warmup_share", 1.5.into()),
-            ("final_lr_share", (-0.1).into()),
-            ("weight_decay", (-0.1).into()),
-            ("betas", vec![0.9, 1.0].into()),
-            ("eps", 0.0.into()),
-            ("clip_norm", (-1.0).into()),
-            ("accumulate", 0.into()),
-            ("ema_decay", 1.0.into()),
-            ("early_stop", serde_json::json!({ "patience": 0 })),
-            ("keep_checkpoints", 0.into()),
-            ("non_finite_limit", 0.into()),
-            ("log_every", 0.into()),
-        ];
-        for (key, value) in wrong {
-            let config: TrainConfig =
-                serde_json::from_value(serde_json::json!({ key: value })).unwrap();
-            let message = config.validate().unwrap_err().to_string();
-            assert!(message.starts_with(&format!("train.{key}")), "{message}");
-        }
-        TrainConfig::default().validate().unwrap();
-    }
-
-    #[test]
-    fn unknown_keys_are_refused_and_absent_ones_have_defaults() {
-        assert!(serde_json::from_str::<TrainConfig>(r#"{"learning_rate": 1}"#).is_err());
-        assert_eq!(
-            serde_json::from_str::<TrainConfig>("{}").unwrap(),
-            TrainConfig::default()
-        );
-    }
-
-    #[test]
-    fn steps_outrank_epochs_and_a_short_last_step_counts() {
-        let config = TrainConfig {
-            epochs: 3,
-            accumulate: 4,
-            ..TrainConfig::default()
-        };
-        assert_eq!(config.total_steps(10), 9);
-        assert_eq!(
-            TrainConfig {
-                steps: Some(5),
-                ..config
-            }
-            .total_steps(10),
-            5
-        );
-    }
 }

@@ -19,6 +19,28 @@ pub enum Error {
         /// What would be right.
         way_out: &'static str,
     },
+    /// A key that the optimizer does not look at.
+    #[error(
+        "train.{key} has no effect with train.optimizer = {optimizer:?}: remove it, or use {others}"
+    )]
+    NoEffect {
+        /// The key.
+        key: String,
+        /// The optimizer.
+        optimizer: &'static str,
+        /// Those that look at it.
+        others: String,
+    },
+    /// A group names parameters that the model does not have.
+    #[error(
+        "train.groups.parameters is {pattern:?}, which no parameter matches; the nearest is {nearest:?}, and --dry-run lists all"
+    )]
+    NoSuchParameters {
+        /// What was written.
+        pattern: String,
+        /// A pattern that would match.
+        nearest: String,
+    },
     /// A file or folder could not be read or written.
     #[error("{}: cannot {action}: {error}", path.display())]
     Io {

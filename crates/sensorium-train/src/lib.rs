@@ -1,8 +1,8 @@
 //! Training: a loop that can be killed at any moment and resumed to the same weights, bit for bit.
 //!
 //! A [`Learner`] turns a batch into a loss ([`Supervised`] makes one of a model and an [`Objective`]), a [`Feed`] gives
-//! batches, a [`Validate`] measures between epochs, a [`Watch`] looks on, and [`Trainer`] runs them: AdamW with decay
-//! only where it belongs, warm-up and cosine, global-norm clipping, accumulation, averaged weights, early stopping,
+//! batches, a [`Validate`] measures between epochs, a [`Watch`] looks on, and [`Trainer`] runs them: AdamW, Lion,
+//! Adafactor or Muon with decay only where it belongs, groups of parameters, warm-up and cosine, global-norm clipping, accumulation, averaged weights, early stopping,
 //! a log line a step, crash-safe checkpoints.
 //!
 //! This crate must never know a concrete model, a modality, a file format of media, a command line or a terminal.
@@ -56,6 +56,7 @@ mod ema;
 mod error;
 mod feed;
 mod gradients;
+mod groups;
 mod learner;
 mod lock;
 mod log;
@@ -63,10 +64,12 @@ mod objective;
 mod optimizer;
 mod parameters;
 mod ranks;
+mod rehearsal;
 mod run;
 mod schedule;
 mod step;
 mod sums;
+mod tensorboard;
 mod tensors;
 #[cfg(test)]
 mod tests;
@@ -77,7 +80,9 @@ mod weights;
 
 pub use among::{Compared, Others, Side};
 pub use checkpoint::files::{move_folder, write_file};
-pub use config::{EarlyStop, NonFinite, ScheduleKind, TrainConfig, Weights};
+pub use config::{
+    EarlyStop, Group, Moment, NonFinite, OptimizerKind, ScheduleKind, TrainConfig, Weights,
+};
 pub use error::{BoxError, Error};
 pub use feed::{Batches, Fed, Feed, FnFeed};
 pub use learner::{Learned, Learner, Supervised, Tally};
@@ -92,6 +97,7 @@ pub use objective::{
 };
 pub use parameters::{Parameter, ParameterCount, count_parameters, parameter_table};
 pub use ranks::{Alone, Member, Ranks, Together, threads};
+pub use rehearsal::{ParameterPlan, Rehearsal, rehearse};
 pub use schedule::Schedule;
 pub use trainer::{Best, Ended, Outcome, Trainer};
 pub use validate::{Better, NoValidation, Score, Scores, Validate};

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::checkpoint::files::{Files, write_atomically};
+use crate::tensorboard::Events;
 use crate::{Error, StepLog, ValidationLog, Warning};
 
 /// The log of a run. Every line has a `kind` (`step`, `validation` or `warning`) and the `step` it belongs to.
 pub(crate) struct Log {
     path: PathBuf,
     files: Arc<dyn Files>,
+    /// The same for TensorBoard, if it is wanted.
+    events: Option<Events>,
 }
 
 #[derive(Serialize)]
@@ -32,7 +35,14 @@ impl Log {
         Self {
             path: folder.join("metrics.jsonl"),
             files,
+            events: None,
         }
+    }
+
+    /// With the numbers once more in TensorBoard's format.
+    pub(crate) fn with_events(mut self, folder: &Path) -> Self {
+        self.events = Some(Events::new(folder, self.files.clone()));
+        self
     }
 
     /// Whether there is a log already.
@@ -57,22 +67,31 @@ impl Log {
         for line in old.split_inclusive(|byte| *byte == b'\n').filter(stays) {
             kept.extend_from_slice(line);
         }
-        write_atomically(&*self.files, &self.path, &kept)
+        write_atomically(&*self.files, &self.path, &kept)?;
+        self.events
+            .as_ref()
+            .map_or(Ok(()), |events| events.cut(steps))
     }
 
     /// Waits until all of it is on the disk, as it must be before a checkpoint says that these steps are done.
     pub(crate) fn sync(&self) -> Result<(), Error> {
         self.files
             .sync(&self.path)
-            .map_err(Error::io("sync", &self.path))
+            .map_err(Error::io("sync", &self.path))?;
+        self.events.as_ref().map_or(Ok(()), Events::sync)
     }
 
     pub(crate) fn step(&self, step: &StepLog) -> Result<(), Error> {
-        self.append("step", step)
+        self.append("step", step)?;
+        self.events
+            .as_ref()
+            .map_or(Ok(()), |events| events.step(step))
     }
 
     pub(crate) fn validation(&self, validation: &ValidationLog) -> Result<(), Error> {
-        self.append("validation", validation)
+        self.append("validation", validation)?;
+        let events = self.events.as_ref();
+        events.map_or(Ok(()), |events| events.validation(validation))
     }
 
     pub(crate) fn warning(&self, step: usize, warning: &Warning) -> Result<(), Error> {

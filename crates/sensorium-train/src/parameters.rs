@@ -108,6 +108,11 @@ impl Path {
         self.names.join(".")
     }
 
+    /// Field names, the outermost first.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
     /// The parameter's own name, and the type it is a field of.
     pub(crate) fn name_and_holder(&self) -> (&str, &str) {
         let name = self.names.last().map_or("", String::as_str);

@@ -27,8 +27,9 @@ impl Step<'_> {
         let clock = Instant::now();
         let (run, state) = (self.run, self.state);
         let lr = run.schedule.lr(state.step);
+        let learner = snapshot.learner.before_step(state.step);
         let snapshot = Snapshot {
-            learner: snapshot.learner.before_step(state.step),
+            learner: snapshot.optimizer.before_step(learner, state.step),
             ..snapshot
         };
         let mut sums = gather(run, state, &snapshot.learner, batches)?;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::files::{Disk, Files, Nowhere};
 use crate::checkpoint::{Snapshot, State, Store};
+use crate::groups::Groups;
 use crate::log::Log;
 use crate::parameters::draw_all;
 use crate::run::{Run, Start};
@@ -124,10 +125,13 @@ impl Trainer {
             }
             Ok::<(), Error>(())
         })?;
-        let learner = self.place(learner, device)?;
+        let learner = place(&self.config, learner, device);
         let learner = self.spread(learner)?;
         let mut start = self.start(learner, feed)?;
-        let log = Log::new(&self.folder, self.files.clone());
+        let mut log = Log::new(&self.folder, self.files.clone());
+        if self.config.tensorboard {
+            log = log.with_events(&self.folder);
+        }
         log.cut(start.state.step)?;
         for warning in start.warnings.drain(..) {
             watch.on_warning(&warning);
@@ -168,18 +172,6 @@ impl Trainer {
         Store::new(root, self.files.clone(), self.config.keep_checkpoints)
     }
 
-    /// The learner on the device, in training mode, with every parameter drawn.
-    fn place<L: Learner>(&self, learner: L, device: &Device) -> Result<L, Error> {
-        // Burn draws parameters when they are first looked at; from here on that is no matter of chance.
-        let seed = seed::derive(self.config.seed, &[seed::of_name("parameters")]);
-        seed::drawn(device, seed, || draw_all(&learner));
-        let learner = settle(learner).fork(device).train();
-        match count_parameters(&learner).trainable {
-            0 => Err(Error::NothingToTrain),
-            _ => Ok(learner),
-        }
-    }
-
     /// The learner of rank 0, on all: what it begins with may have come from files that are there alone.
     fn spread<L: Learner>(&self, learner: L) -> Result<L, Error> {
         if self.ranks.is_alone() {
@@ -197,12 +189,13 @@ impl Trainer {
 
     /// The start of a new run, or where an earlier one stood.
     fn start<L: Learner>(&self, learner: L, feed: &impl Feed) -> Result<Start<L>, Error> {
+        let (snapshot, groups) = start_of(&self.config, learner, feed.batches_per_epoch())?;
         let store = self.store();
         store.prepare()?;
         let mut state = State::start(&self.config, feed.batches_per_epoch(), feed.identity());
         state.settings = self.settings.to_string();
         let mut start = Start {
-            snapshot: Snapshot::start(learner, &self.config),
+            snapshot,
             state,
             best: None,
             resumed_from: None,
@@ -223,8 +216,9 @@ impl Trainer {
                 let path = store.path(step);
                 let state = Snapshot::<L>::load_state(&parts, &path)?;
                 state.agrees(&start.state, &path)?;
-                let learner = start.snapshot.learner;
-                start.snapshot = Snapshot::load(learner, &self.config, &state, &parts, &path)?;
+                let learner = groups.at_step(start.snapshot.learner, state.step);
+                start.snapshot =
+                    Snapshot::load(learner, &self.config, groups, &state, &parts, &path)?;
                 start.state = state;
                 start.resumed_from = Some(path);
                 self.find_best(&store, &mut start)?;
@@ -276,6 +270,26 @@ impl Trainer {
         }
         Ok(())
     }
+}
+
+/// The learner on the device, in training mode, with every parameter drawn.
+pub(crate) fn place<L: Learner>(config: &TrainConfig, learner: L, device: &Device) -> L {
+    // Burn draws parameters when they are first looked at; from here on that is no matter of chance.
+    let seed = seed::derive(config.seed, &[seed::of_name("parameters")]);
+    seed::drawn(device, seed, || draw_all(&learner));
+    settle(learner).fork(device).train()
+}
+
+/// A learner at the start of a run, and how its parameters are trained.
+pub(crate) fn start_of<L: Learner>(
+    config: &TrainConfig,
+    learner: L,
+    batches_per_epoch: usize,
+) -> Result<(Snapshot<L>, Arc<Groups>), Error> {
+    let total_steps = config.total_steps(batches_per_epoch);
+    let groups = Arc::new(Groups::new(config, &learner, total_steps)?);
+    let learner = groups.at_step(learner, 0);
+    Ok((Snapshot::start(learner, config, groups.clone()), groups))
 }
 
 /// What a run gave.

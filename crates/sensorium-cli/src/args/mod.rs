@@ -51,6 +51,7 @@ pub enum Command {
   sensorium train                             # the built-in recipe av-digits on its embedded data
   sensorium train av-digits --set train.epochs=2 --out runs/short
   sensorium train --resume runs/av-digits     # with the recipe that the run began with
+  sensorium train av-digits --set train.optimizer=muon --dry-run
   sensorium train my-recipe.toml --data manifest.jsonl --on-error skip
   sensorium train spoken-digits --data recordings.csv --leave-out speaker")]
     Train(TrainArgs),
@@ -138,6 +139,9 @@ pub struct TrainArgs {
     /// Whether a bad row ends the run (fail) or is left out and listed (skip).
     #[arg(long, value_name = "fail|skip")]
     pub on_error: Option<OnErrorArg>,
+    /// Only try it out: read the data, take two steps in memory, and say what would train, and what the run would take.
+    #[arg(long, conflicts_with_all = ["resume", "leave_out", "out"])]
+    pub dry_run: bool,
 }
 
 /// `--on-error`

@@ -3,6 +3,7 @@
 pub mod classify;
 pub mod data;
 pub mod devices;
+pub mod dry_run;
 pub mod embed;
 pub mod eval;
 pub mod inspect;

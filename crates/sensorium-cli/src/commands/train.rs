@@ -5,12 +5,13 @@ use std::fmt::Write;
 use sensorium_data::OnError;
 use sensorium_eval::{Metric, group_table};
 use sensorium_recipe::{
-    Finished, LeftOut, Options, Recipe, RunMetrics, holds_left_out, leave_out, resume,
+    Finished, LeftOut, Options, Recipe, RunMetrics, holds_left_out, leave_out, rehearse, resume,
     resume_left_out,
 };
 
 use crate::Misuse;
 use crate::args::{Common, OnErrorArg, TrainArgs};
+use crate::commands::dry_run;
 use crate::progress::Progress;
 use crate::screen;
 use crate::together::Others;
@@ -48,6 +49,16 @@ fn train(args: &TrainArgs, common: &Common, others: &Others) -> anyhow::Result<(
         let message = "--leave-out trains one run after another, each by one process: start it without mpirun";
         return Err(Misuse(message.to_owned()).into());
     }
+    let recipe = match recipe {
+        Some(recipe) if args.dry_run => {
+            let tried = rehearse(recipe, &options, &mut progress)?;
+            return match common.json {
+                true => screen::json(&tried),
+                false => screen::text(&dry_run::describe(&tried)),
+            };
+        }
+        recipe => recipe,
+    };
     let done = match (recipe, &args.leave_out, &args.resume) {
         (Some(recipe), Some(column), _) => {
             let out = args.out.as_deref();
@@ -92,6 +103,7 @@ enum Done {
 fn what(args: &TrainArgs) -> String {
     match &args.resume {
         Some(run) => format!("going on with {}", run.display()),
+        None if args.dry_run => format!("trying out {}", args.recipe),
         None => format!("training {}", args.recipe),
     }
 }

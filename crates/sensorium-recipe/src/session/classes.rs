@@ -13,7 +13,7 @@ use sensorium_train::{
 use super::read::settings;
 use super::stages::same_parts;
 use super::taught::lessons;
-use super::{Finished, Options, Run, RunMetrics};
+use super::{Finished, Options, Ready, Run, RunMetrics};
 use crate::evaluate::Measure;
 use crate::feed::{Labelled, Learning, Semi, TrainFeed, Values, View};
 use crate::labels::LabelSet;
@@ -24,7 +24,7 @@ use crate::validate::{Answers, Validation};
 use crate::{Error, Observer};
 
 /// What training gave.
-struct Learned {
+pub(super) struct Learned {
     model: RecipeModel,
     steps: usize,
     seconds: f64,
@@ -36,14 +36,13 @@ pub(super) fn finish(
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Finished, Error> {
-    let labels = run.data.labels.clone();
-    let labels = labels.expect("rows that are learned from with their labels have some");
+    let labels = run.ready.labels().clone();
     let Learned {
         model,
         steps,
         seconds,
-    } = learn(&run, &labels, options.device, observer)?;
-    let (recipe, test_rows) = (&run.recipe, &run.parts.test);
+    } = learn(&run.ready, &labels, options.device, observer, &run)?;
+    let (recipe, test_rows) = (&run.ready.recipe, &run.ready.parts.test);
     // What was added to a tower's weights is now part of them.
     let model = model.materialize();
     let measure = Measure {
@@ -66,12 +65,29 @@ pub(super) fn finish(
     run.conclude(&model, &answers, metrics, options, observer)
 }
 
-fn learn(
-    run: &Run,
+/// What is done with what is ready to learn: it learns, or is tried out.
+pub(super) trait Lesson {
+    /// What comes of it.
+    type Out;
+
+    fn give<L: Answers, F: Feed<Batch = L::Batch>>(
+        self,
+        labels: &LabelSet,
+        learner: L,
+        feed: &F,
+        watch: &mut impl Watch,
+        device: &Device,
+    ) -> Result<Self::Out, Error>;
+}
+
+/// Makes what the recipe asks for, and gives it its lesson.
+pub(super) fn learn<T: Lesson>(
+    run: &Ready,
     labels: &LabelSet,
     device: &Device,
     observer: &mut dyn Observer,
-) -> Result<Learned, Error> {
+    lesson: T,
+) -> Result<T::Out, Error> {
     let recipe = &run.recipe;
     let model = build(recipe, &run.processors, labels.width(), device)?;
     let mut model = run.begun(model)?;
@@ -86,7 +102,7 @@ fn learn(
             let learner = Supervised::new(model, recipe.objective.for_classes(&counts));
             let feed = run.feed(Labelled::new(learning), device);
             let watch = &mut Watching(observer);
-            train(run, labels, learner, &feed, watch, device)
+            lesson.give(labels, learner, &feed, watch, device)
         }
         Task::Targets => {
             let mut there = vec![0; labels.names().len()];
@@ -100,7 +116,7 @@ fn learn(
             };
             let feed = run.feed(Labelled::with(learning, values), device);
             let (learner, watch) = (Supervised::new(model, objective), &mut Watching(observer));
-            train(run, labels, learner, &feed, watch, device)
+            lesson.give(labels, learner, &feed, watch, device)
         }
         Task::Taught => {
             let lessons = lessons(run, device, observer)?;
@@ -108,7 +124,7 @@ fn learn(
             let (known, lessons) = (lessons.rows(), Arc::new(lessons));
             let feed = run.feed(Labelled::once(learning, known, lessons), device);
             let watch = &mut Watching(observer);
-            train(run, labels, learner, &feed, watch, device)
+            lesson.give(labels, learner, &feed, watch, device)
         }
         _ => {
             let objective = &recipe.objective;
@@ -121,7 +137,7 @@ fn learn(
             let (learner, detector) =
                 SemiLearner::new(model, objective, rows.len(), labels.width(), steps, device);
             let mut watch = StopOnCollapse::new(Watching(observer), detector.clone());
-            let learned = train(run, labels, learner, &feed, &mut watch, device)?;
+            let learned = lesson.give(labels, learner, &feed, &mut watch, device)?;
             collapsed(&detector)?;
             Ok(learned)
         }
@@ -136,45 +152,57 @@ fn collapsed(detector: &CollapseDetector) -> Result<(), Error> {
     }
 }
 
-fn train<L: Answers, F: Feed<Batch = L::Batch>>(
-    run: &Run,
-    labels: &LabelSet,
-    learner: L,
-    feed: &F,
-    watch: &mut impl Watch,
-    device: &Device,
-) -> Result<Learned, Error> {
-    let recipe = &run.recipe;
-    let mut validation = Validation {
-        rows: run.parts.valid.clone(),
-        labels: labels.clone(),
-        of: recipe.encoders.modalities(),
-        device: device.clone(),
-        batch_size: recipe.batch.eval_size,
-        threads: recipe.batch.n_threads(),
-        ranks: run.ranks.clone(),
-    };
-    let outcome: Outcome<L> =
-        run.trainer(labels.names())?
-            .run(learner, feed, &mut validation, watch, device)?;
-    Ok(Learned {
-        model: outcome.learner.trained().clone(),
-        steps: outcome.steps,
-        seconds: outcome.seconds,
-    })
+impl Lesson for &Run {
+    type Out = Learned;
+
+    fn give<L: Answers, F: Feed<Batch = L::Batch>>(
+        self,
+        labels: &LabelSet,
+        learner: L,
+        feed: &F,
+        watch: &mut impl Watch,
+        device: &Device,
+    ) -> Result<Learned, Error> {
+        let recipe = &self.ready.recipe;
+        let mut validation = Validation {
+            rows: self.ready.parts.valid.clone(),
+            labels: labels.clone(),
+            of: recipe.encoders.modalities(),
+            device: device.clone(),
+            batch_size: recipe.batch.eval_size,
+            threads: recipe.batch.n_threads(),
+            ranks: self.ready.ranks.clone(),
+        };
+        let outcome: Outcome<L> =
+            self.trainer(labels.names())?
+                .run(learner, feed, &mut validation, watch, device)?;
+        Ok(Learned {
+            model: outcome.learner.trained().clone(),
+            steps: outcome.steps,
+            seconds: outcome.seconds,
+        })
+    }
 }
 
 impl Run {
     /// What trains it, or goes on with it.
     pub(super) fn trainer(&self, classes: &[String]) -> Result<Trainer, Error> {
-        let trainer = Trainer::new(self.recipe.train.clone(), self.folder.path())
+        let trainer = Trainer::new(self.ready.recipe.train.clone(), self.folder.path())
             .resume(self.resume)
             .with_settings(settings(self, classes)?)
-            .with_ranks(self.ranks.clone());
+            .with_ranks(self.ready.ranks.clone());
         Ok(match &self.lock {
             Some(lock) => trainer.with_lock(lock.clone()),
             None => trainer,
         })
+    }
+}
+
+impl Ready {
+    /// What its rows are labelled with.
+    pub(super) fn labels(&self) -> &LabelSet {
+        let labels = self.data.labels.as_ref();
+        labels.expect("rows that are learned from with their labels have some")
     }
 
     /// What is learned from.

@@ -20,7 +20,7 @@ impl Run {
         options: &Options<'_>,
     ) -> RunMetrics {
         RunMetrics {
-            recipe: self.recipe.name.clone(),
+            recipe: self.ready.recipe.name.clone(),
             backend: options.backend.clone(),
             parameters: model.num_params(),
             steps,
@@ -47,17 +47,24 @@ impl Run {
         options: &Options<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Finished, Error> {
-        let (recipe, folder) = (&self.recipe, &self.folder);
-        let labels = self.data.labels.as_ref();
-        let save = || export(folder, recipe, model, &self.processors, labels);
-        self.ranks.once(save)?;
-        note_lost(&self.parts, &mut self.data, folder, &self.ranks, observer)?;
-        metrics.skipped_rows = self.data.bad.len();
+        let (ready, folder) = (&mut self.ready, &self.folder);
+        let labels = ready.data.labels.as_ref();
+        let save = || export(folder, &ready.recipe, model, &ready.processors, labels);
+        ready.ranks.once(save)?;
+        note_lost(
+            &ready.parts,
+            &mut ready.data,
+            folder,
+            &ready.ranks,
+            observer,
+        )?;
+        let (recipe, data) = (&ready.recipe, &ready.data);
+        metrics.skipped_rows = data.bad.len();
         metrics.beside = beside::run(recipe, folder, metrics.steps, options, observer)?;
         metrics.total_seconds = self.started.elapsed().as_secs_f64();
-        let test = &self.parts.test;
-        self.ranks.once(|| {
-            let html = report::html(recipe, folder, &self.data, test, answers, &metrics)?;
+        let test = &ready.parts.test;
+        ready.ranks.once(|| {
+            let html = report::html(recipe, folder, data, test, answers, &metrics)?;
             folder.write("report.html", html.as_bytes())?;
             // Last, because its presence says that the run is complete.
             folder.write_json("metrics.json", &metrics)

@@ -7,6 +7,7 @@ mod conclude;
 mod metrics;
 mod pretext;
 mod read;
+mod rehearse;
 mod stages;
 mod taught;
 mod together;
@@ -28,6 +29,7 @@ pub use beside::Beside;
 pub(crate) use beside::FOLDER as BESIDE;
 pub use metrics::{Finished, RunMetrics};
 use read::{Parts, read};
+pub use rehearse::{Rehearsed, rehearse};
 use stages::Starts;
 pub(crate) use stages::{FOLDER as PRETRAIN, STAGES, check_stage};
 use together::{Begun, HowFar};
@@ -54,22 +56,45 @@ impl<'a> Options<'a> {
     }
 }
 
-/// A run, ready to learn.
-struct Run {
+/// All that a model is made of and learns from.
+struct Ready {
     recipe: Recipe,
-    folder: RunFolder,
-    /// Keeps others out until the last file is written; who does not write needs none.
-    lock: Option<RunLock>,
-    /// Which of several processes this is that train the model.
-    ranks: Together,
     data: Dataset,
     processors: Arc<Processors>,
     parts: Parts,
     /// What it goes on from.
     starts: Starts,
+    /// Which of several processes this is that train the model.
+    ranks: Together,
+}
+
+/// A run, ready to learn.
+struct Run {
+    ready: Ready,
+    folder: RunFolder,
+    /// Keeps others out until the last file is written; who does not write needs none.
+    lock: Option<RunLock>,
     /// Whether it goes on from a checkpoint.
     resume: bool,
     started: Instant,
+}
+
+impl Ready {
+    fn of(
+        recipe: Recipe,
+        starts: Starts,
+        (data, processors, parts): (Dataset, Arc<Processors>, Parts),
+        ranks: &Together,
+    ) -> Self {
+        Self {
+            recipe,
+            data,
+            processors,
+            parts,
+            starts,
+            ranks: ranks.clone(),
+        }
+    }
 }
 
 /// Starts a run.
@@ -105,17 +130,12 @@ pub fn train(
         (starts, read)
     };
     let Begun { folder, lock, .. } = claim;
-    let (data, processors, parts) = read;
-    report::write_skipped(&folder, &data)?;
+    let ready = Ready::of(recipe, starts, read, &options.ranks);
+    report::write_skipped(&folder, &ready.data)?;
     let run = Run {
-        recipe,
+        ready,
         folder,
         lock,
-        ranks: options.ranks.clone(),
-        data,
-        processors,
-        parts,
-        starts,
         resume: false,
         started,
     };
@@ -163,16 +183,11 @@ pub fn resume(
     taught::check(&recipe)?;
     together::check(&recipe, &options.ranks)?;
     let starts = stages::all(&recipe, &folder, options, observer)?;
-    let (data, processors, parts) = read(&recipe, &starts.encoders, observer)?;
+    let read = read(&recipe, &starts.encoders, observer)?;
     let run = Run {
-        recipe,
+        ready: Ready::of(recipe, starts, read, &options.ranks),
         folder,
         lock,
-        ranks: options.ranks.clone(),
-        data,
-        processors,
-        parts,
-        starts,
         resume: true,
         started,
     };
@@ -197,7 +212,7 @@ pub(crate) fn run_within(
 }
 
 fn finish(run: Run, options: &Options<'_>, observer: &mut dyn Observer) -> Result<Finished, Error> {
-    match run.recipe.objective.kind.task() {
+    match run.ready.recipe.objective.kind.task() {
         Task::Classes | Task::Targets | Task::Semi | Task::Taught => {
             classes::finish(run, options, observer)
         }

@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use sensorium_train::Outcome;
 
-use super::{Finished, Options, Run, RunMetrics};
-use crate::feed::Unlabelled;
+use super::{Finished, Options, Ready, Run, RunMetrics};
+use crate::feed::{TrainFeed, Unlabelled};
 use crate::observer::Watching;
 use crate::pretext::{Calm, PretextModel, Scored, measure};
 use crate::{Error, Observer};
@@ -19,13 +19,14 @@ pub(super) fn finish(
     let device = options.device;
     let outcome = learn(&run, device, observer)?;
     let model = outcome.learner.materialize();
-    let (rows, test) = (&run.parts.test, run.data.part(&run.data.splits.test));
+    let ready = &run.ready;
+    let (rows, test) = (&ready.parts.test, ready.data.part(&ready.data.splits.test));
     let own = test.cloned().collect();
     let Scored {
         scores,
         search,
         told,
-    } = measure(&model, &run.recipe, rows, own, device, observer)?;
+    } = measure(&model, &ready.recipe, rows, own, device, observer)?;
     let metrics = RunMetrics {
         scores,
         search,
@@ -35,19 +36,28 @@ pub(super) fn finish(
     run.conclude(&model, &[], metrics, options, observer)
 }
 
-fn learn(
-    run: &Run,
+/// What learns without labels, and what it learns from.
+pub(super) fn ready_to_learn(
+    run: &Ready,
     device: &Device,
-    observer: &mut dyn Observer,
-) -> Result<Outcome<PretextModel>, Error> {
+) -> Result<(PretextModel, TrainFeed<Unlabelled>), Error> {
     let recipe = &run.recipe;
     let model = PretextModel::build(recipe, &run.processors, device)?;
     let mut model = run.begun(model)?;
     model.encoders = model.encoders.frozen(&recipe.frozen);
     let feed = Unlabelled::new(run.learning(), &recipe.objective)?;
     feed.check()?;
-    let feed = run.feed(feed, device);
-    let mut valid = Calm::of(recipe, run.parts.valid.clone(), device)?;
+    Ok((model, run.feed(feed, device)))
+}
+
+fn learn(
+    run: &Run,
+    device: &Device,
+    observer: &mut dyn Observer,
+) -> Result<Outcome<PretextModel>, Error> {
+    let recipe = &run.ready.recipe;
+    let (model, feed) = ready_to_learn(&run.ready, device)?;
+    let mut valid = Calm::of(recipe, run.ready.parts.valid.clone(), device)?;
     Ok(run
         .trainer(&[])?
         .run(model, &feed, &mut valid, &mut Watching(observer), device)?)

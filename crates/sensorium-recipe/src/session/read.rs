@@ -167,10 +167,14 @@ pub(super) fn note_lost(
 
 /// What a run depends on besides its table `[train]` and its training rows: what must be the same to go on with it.
 pub(super) fn settings(run: &Run, classes: &[String]) -> Result<serde_json::Value, Error> {
-    let recipe = serde_json::to_value(run.recipe.resolved());
+    let ready = &run.ready;
+    let recipe = serde_json::to_value(ready.recipe.resolved());
     let mut settings = recipe.map_err(|error| Error::folder(run.folder.recipe_path(), error))?;
     // What has no say is not written into a run's recipe, and so is not there when it is gone on with.
-    if let (false, Some(table)) = (run.recipe.objective.kind.fuses(), settings.as_object_mut()) {
+    if let (false, Some(table)) = (
+        ready.recipe.objective.kind.fuses(),
+        settings.as_object_mut(),
+    ) {
         table.retain(|key, _| !["fusion", "head"].contains(&key.as_str()));
     }
     // Names, where the same rows lie, and what is done how fast, change no number.
@@ -189,14 +193,14 @@ pub(super) fn settings(run: &Run, classes: &[String]) -> Result<serde_json::Valu
             table.retain(|key, _| !keys.contains(&key.as_str()));
         }
     }
-    if let Some(teacher) = &run.recipe.objective.teacher {
+    if let Some(teacher) = &ready.recipe.objective.teacher {
         let file = teacher.join("model").join("model.safetensors");
         let content = file_content(&file).map_err(|error| Error::folder(&file, error))?;
         settings["teacher"] = serde_json::json!(content);
     }
     settings["rows"] = serde_json::json!({
-        "validation": run.parts.valid.identity(),
-        "test": run.parts.test.identity(),
+        "validation": ready.parts.valid.identity(),
+        "test": ready.parts.test.identity(),
         "classes": classes,
     });
     Ok(settings)

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use sensorium_core::Model;
 use sensorium_data::{OnError, Row};
 
-use super::{Run, stages};
+use super::{Ready, stages};
 use crate::dataset::Dataset;
 use crate::feed::{Lessons, batches_of};
 use crate::folder::ModelConfig;
@@ -35,7 +35,7 @@ pub(super) fn check(recipe: &Recipe) -> Result<(), Error> {
 /// The teacher's logits for each training row. It prepares a row by itself, from the modalities that it takes, as they are:
 /// nothing is changed, and it may take others than who is taught.
 pub(super) fn lessons(
-    run: &Run,
+    run: &Ready,
     device: &Device,
     observer: &mut dyn Observer,
 ) -> Result<Lessons, Error> {
@@ -106,7 +106,7 @@ fn same_classes(
 }
 
 /// The training rows as the teacher looks at them: with the columns that it takes.
-fn rows_for(run: &Run, teacher: &SavedModel) -> Result<Vec<Row>, Error> {
+fn rows_for(run: &Ready, teacher: &SavedModel) -> Result<Vec<Row>, Error> {
     let mut recipe = run.recipe.clone();
     recipe.encoders = teacher.config.recipe.encoders.clone();
     for (name, column) in &teacher.config.recipe.data.columns.inputs {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::module::Module;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,8 @@ use serde_json::Value;
 
 use super::{Parts, manifest};
 use crate::ema::Ema;
-use crate::optimizer::AdamW;
+use crate::groups::Groups;
+use crate::optimizer::Optimizer;
 use crate::tensors::{Layout, Tensors, collect, decode, encode, restore};
 use crate::{Best, Ended, Error, Scores, TrainConfig};
 
@@ -19,7 +21,15 @@ const EMA: &str = "ema.safetensors";
 const STATE: &str = "state.json";
 
 /// Settings that change nothing about the weights, and may change when a run is resumed.
-const FREE: [&str; 3] = ["checkpoint_every", "keep_checkpoints", "log_every"];
+const FREE: [&str; 4] = [
+    "checkpoint_every",
+    "keep_checkpoints",
+    "log_every",
+    "tensorboard",
+];
+
+/// Settings that came later: a checkpoint of before they were known is one of their defaults.
+const LATER: [&str; 1] = ["optimizer"];
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,11 +132,15 @@ impl State {
 
 /// The settings that matter as JSON: with keys in their order, so that equal settings are equal text.
 fn fixed(config: &TrainConfig) -> serde_json::Map<String, Value> {
-    let mut fixed = match serde_json::to_value(config) {
+    let fields = |config: &TrainConfig| match serde_json::to_value(config.resolved()) {
         Ok(Value::Object(fields)) => fields,
         _ => unreachable!("settings are plain data"),
     };
-    fixed.retain(|key, _| !FREE.contains(&key.as_str()));
+    let (mut fixed, defaults) = (fields(config), fields(&TrainConfig::default()));
+    fixed.retain(|key, value| {
+        let as_ever = LATER.contains(&key.as_str()) && defaults.get(key) == Some(value);
+        !FREE.contains(&key.as_str()) && !as_ever
+    });
     fixed
 }
 
@@ -168,18 +182,18 @@ pub(crate) struct Snapshot<L> {
     /// What learns.
     pub(crate) learner: L,
     /// The optimizer.
-    pub(crate) optimizer: AdamW,
+    pub(crate) optimizer: Optimizer,
     /// The averaged weights.
     pub(crate) ema: Option<Ema<L>>,
 }
 
 impl<L: Module> Snapshot<L> {
     /// The start of a run.
-    pub(crate) fn start(learner: L, config: &TrainConfig) -> Self {
+    pub(crate) fn start(learner: L, config: &TrainConfig, groups: Arc<Groups>) -> Self {
         let ema = config.ema_decay.map(|decay| Ema::new(&learner, decay, 0));
         Self {
             learner,
-            optimizer: AdamW::new(config),
+            optimizer: Optimizer::new(config, groups),
             ema,
         }
     }
@@ -229,6 +243,7 @@ impl<L: Module> Snapshot<L> {
     pub(crate) fn load(
         learner: L,
         config: &TrainConfig,
+        groups: Arc<Groups>,
         state: &State,
         parts: &Parts,
         path: &Path,
@@ -237,7 +252,7 @@ impl<L: Module> Snapshot<L> {
             restore(like, tensors(parts, name, path)?, Layout::Memory)
                 .map_err(|misfit| misfit.in_file(&path.join(name)))
         };
-        let mut optimizer = AdamW::new(config);
+        let mut optimizer = Optimizer::new(config, groups);
         optimizer
             .load(&learner, tensors(parts, OPTIMIZER, path)?)
             .map_err(|reason| Error::Broken {
@@ -332,6 +347,20 @@ mod tests {
             old.agrees(&State::start(&config, 10, "b".to_owned()), path),
             Err(Error::DataChanged { .. })
         ));
+    }
+
+    #[test]
+    fn settings_of_before_there_were_other_optimizers_are_the_same() {
+        let before = r#"{"epochs":10,"steps":null,"seed":0,"lr":0.0003,"schedule":"cosine","warmup_steps":null,"warmup_share":0.05,"final_lr_share":0.01,"weight_decay":0.01,"no_decay":["bias","norm","embedding","position","token"],"betas":[0.9,0.999],"eps":1e-8,"clip_norm":1.0,"accumulate":1,"ema_decay":null,"validate_every":0,"metric":null,"early_stop":null,"weights":"best","non_finite":"skip","non_finite_limit":3}"#;
+        let now = Value::Object(fixed(&TrainConfig::default())).to_string();
+        assert_eq!(now, before);
+        let lion = TrainConfig {
+            optimizer: crate::OptimizerKind::Lion,
+            ..TrainConfig::default()
+        };
+        let differences = differences(&TrainConfig::default(), &lion).join("; ");
+        let expected = "train.optimizer was not set, is \"lion\"";
+        assert!(differences.contains(expected), "{differences}");
     }
 
     #[test]

@@ -1,48 +1,81 @@
-//! AdamW over a module, with decay only where it belongs and a state that can be saved by parameter path.
+//! The optimizer: a rule applied to the parameters of a module, with decay only where it belongs, a pace for each group,
+//! and a memory that can be saved by parameter path.
 
+mod adafactor;
+mod adamw;
+mod lion;
+mod memory;
+mod muon;
+mod rule;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer};
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
-use burn::tensor::{Tensor, TensorData};
 
-use crate::TrainConfig;
 use crate::gradients::GradientSum;
+use crate::groups::Groups;
 use crate::parameters::Path;
-use crate::tensors::Tensors;
+use crate::{OptimizerKind, TrainConfig};
+use adafactor::Adafactor;
+use adamw::AdamW;
+use lion::Lion;
+use muon::Muon;
+pub(crate) use rule::Pace;
+use rule::{AnyRule, Memory, Rule};
 
-/// AdamW (arXiv 1711.05101): Burn's update of single tensors, applied to the parameters of a module by their place in
-/// its order.
-pub(crate) struct AdamW {
-    decaying: burn::optim::AdamW,
-    plain: burn::optim::AdamW,
+/// Updates the parameters of a module by their place in its order.
+pub(crate) struct Optimizer {
+    rule: AnyRule,
+    /// For what `rule` is not made for.
+    rest: AnyRule,
+    weight_decay: f64,
     no_decay: Vec<String>,
-    states: TensorContainer<usize>,
+    groups: Arc<Groups>,
+    memories: TensorContainer<usize>,
 }
 
-impl AdamW {
-    pub(crate) fn new(config: &TrainConfig) -> Self {
-        let adam = AdamWConfig::new()
-            .with_beta_1(config.betas[0] as f32)
-            .with_beta_2(config.betas[1] as f32)
-            .with_epsilon(config.eps as f32);
+impl Optimizer {
+    pub(crate) fn new(config: &TrainConfig, groups: Arc<Groups>) -> Self {
+        let keys = config.optimizer_keys();
+        let adamw = AnyRule::AdamW(AdamW {
+            betas: keys.betas,
+            eps: keys.eps,
+        });
+        let rule = match config.optimizer {
+            OptimizerKind::Adamw => adamw.clone(),
+            OptimizerKind::Lion => AnyRule::Lion(Lion { betas: keys.betas }),
+            OptimizerKind::Adafactor => AnyRule::Adafactor(Adafactor {
+                decay_rate: keys.decay_rate,
+                update_clip: keys.update_clip,
+                scale_parameter: keys.scale_parameter,
+                momentum: keys.momentum,
+            }),
+            OptimizerKind::Muon => AnyRule::Muon(Muon {
+                momentum: keys.momentum,
+                ns_steps: keys.ns_steps,
+            }),
+        };
         Self {
-            decaying: adam
-                .clone()
-                .with_weight_decay(config.weight_decay as f32)
-                .build(),
-            plain: adam.with_weight_decay(0.0).build(),
+            rule,
+            rest: adamw,
+            weight_decay: config.weight_decay,
             no_decay: config
                 .no_decay
                 .iter()
                 .map(|part| part.to_lowercase())
                 .collect(),
-            states: TensorContainer::new(),
+            groups,
+            memories: TensorContainer::new(),
         }
+    }
+
+    /// The module, with what begins to train at this step, counted from 0.
+    pub(crate) fn before_step<M: Module>(&self, module: M, step: usize) -> M {
+        self.groups.before_step(module, step)
     }
 
     /// Takes one step with gradients scaled by `scale`. Parameters without a gradient stay as they are.
@@ -63,39 +96,34 @@ impl AdamW {
         })
     }
 
-    /// The state, keyed by `moment_1.PATH`, `moment_2.PATH` and `steps.PATH`.
-    pub(crate) fn save<M: Module>(&self, module: &M) -> Tensors {
-        let mut save = Save {
-            place: 0,
-            path: Path::default(),
-            states: &self.states,
-            out: BTreeMap::new(),
-        };
-        module.visit(&mut save);
-        save.out
+    /// The rule for a parameter.
+    fn rule_of(&self, path: &Path, shape: &[usize]) -> &AnyRule {
+        match self.rule {
+            AnyRule::Muon(_) if !is_hidden_matrix(path, shape, &self.no_decay) => &self.rest,
+            _ => &self.rule,
+        }
     }
 
-    /// Takes up a saved state.
-    ///
-    /// # Errors
-    /// What is missing or has another shape.
-    pub(crate) fn load<M: Module>(&mut self, module: &M, saved: Tensors) -> Result<(), String> {
-        let mut load = Load {
-            place: 0,
-            path: Path::default(),
-            saved,
-            states: TensorContainer::new(),
-            fault: None,
+    /// How hard a parameter is moved in a step of this learning rate.
+    pub(crate) fn pace_of(&self, place: usize, path: &Path, shape: &[usize], lr: f64) -> Pace {
+        let setting = self.groups.of(place);
+        let weight_decay = match decays(path, shape, &self.no_decay) {
+            true => setting.weight_decay.unwrap_or(self.weight_decay),
+            false => 0.0,
         };
-        module.visit(&mut load);
-        if let Some(fault) = load.fault {
-            return Err(fault);
+        Pace {
+            lr: lr * setting.lr_scale,
+            weight_decay,
         }
-        if let Some(name) = load.saved.keys().next() {
-            return Err(format!("{name} belongs to no parameter"));
-        }
-        self.states = load.states;
-        Ok(())
+    }
+
+    /// How many numbers it remembers of a parameter.
+    pub(crate) fn remembered(&self, path: &Path, shape: &[usize]) -> usize {
+        let remembered = self.rule_of(path, shape).remembers(shape);
+        remembered
+            .iter()
+            .map(|(_, shape)| shape.iter().product::<usize>())
+            .sum()
     }
 }
 
@@ -109,13 +137,20 @@ fn decays(path: &Path, shape: &[usize], no_decay: &[String]) -> bool {
             .any(|part| name.contains(part.as_str()) || holder.contains(part.as_str()))
 }
 
+/// Whether a parameter is a matrix that stands between layers: what Muon is for. What comes first (embeddings of words,
+/// patches and places) and last (heads) is not, nor what does not decay, nor the kernel of a convolution.
+fn is_hidden_matrix(path: &Path, shape: &[usize], no_decay: &[String]) -> bool {
+    let is_end = |name: &str| name == "head" || name.to_lowercase().contains("embed");
+    shape.len() == 2 && decays(path, shape, no_decay) && !path.names().any(is_end)
+}
+
 struct Step<'a> {
     place: usize,
     path: Path,
     lr: f64,
     scale: f64,
     grads: GradientSum,
-    optimizer: &'a mut AdamW,
+    optimizer: &'a mut Optimizer,
 }
 
 impl ModuleMapper for Step<'_> {
@@ -138,119 +173,18 @@ impl ModuleMapper for Step<'_> {
         }
         let (id, value, mapper) = param.consume();
         let strategy = value.gradient_checkpointing_strategy();
-        let rule = match decays(&self.path, &value.dims(), &self.optimizer.no_decay) {
-            true => &self.optimizer.decaying,
-            false => &self.optimizer.plain,
-        };
-        let state = self.optimizer.states.remove::<AdamWState<D>>(&place);
-        let (value, state) = rule.step(self.lr, value.inner(), grad, state);
-        if let Some(state) = state {
-            self.optimizer.states.register(place, state);
-        }
+        let optimizer = &mut *self.optimizer;
+        let shape = value.dims();
+        let memory = optimizer.memories.remove::<Memory<D>>(&place);
+        let pace = optimizer.pace_of(place, &self.path, &shape, self.lr);
+        let rule = optimizer.rule_of(&self.path, &shape);
+        let (value, memory) = rule.step(pace, value.inner(), grad, memory);
+        optimizer.memories.register(place, memory);
         // Back to autodiff as it was: another checkpointing strategy would be refused in the next forward pass.
         let mut value = Tensor::from_inner(value);
         if let Some(strategy) = strategy {
             value = value.with_gradient_checkpointing_strategy(strategy);
         }
         Param::from_mapped_value(id, value.require_grad(), mapper)
-    }
-}
-
-struct Save<'a> {
-    place: usize,
-    path: Path,
-    states: &'a TensorContainer<usize>,
-    out: Tensors,
-}
-
-impl ModuleVisitor for Save<'_> {
-    fn enter_module(&mut self, name: &str, holder: &str) {
-        self.path.enter(name, holder);
-    }
-
-    fn exit_module(&mut self, _name: &str, _holder: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
-        if let Some(AdamWState { momentum }) = self.states.get::<AdamWState<D>>(&self.place) {
-            let path = self.path.dotted();
-            self.out
-                .insert(format!("moment_1.{path}"), momentum.moment_1.into_data());
-            self.out
-                .insert(format!("moment_2.{path}"), momentum.moment_2.into_data());
-            let steps = TensorData::new(vec![momentum.time as i64], [1]);
-            self.out.insert(format!("steps.{path}"), steps);
-        }
-        self.place += 1;
-    }
-}
-
-struct Load {
-    place: usize,
-    path: Path,
-    saved: Tensors,
-    states: TensorContainer<usize>,
-    fault: Option<String>,
-}
-
-impl Load {
-    fn moment<const D: usize>(&mut self, name: &str, like: &Tensor<D>) -> Option<Tensor<D>> {
-        let key = format!("{name}.{}", self.path.dotted());
-        let fault = match self.saved.remove(&key) {
-            None => format!("{key} is missing"),
-            Some(data) if data.shape().as_slice() != like.dims() => {
-                format!(
-                    "{key} has shape {:?} instead of {:?}",
-                    data.shape().as_slice(),
-                    like.dims()
-                )
-            }
-            Some(data) => {
-                return Some(Tensor::from_data(
-                    data,
-                    (&like.device().inner(), like.dtype()),
-                ));
-            }
-        };
-        self.fault.get_or_insert(fault);
-        None
-    }
-}
-
-impl ModuleVisitor for Load {
-    fn enter_module(&mut self, name: &str, holder: &str) {
-        self.path.enter(name, holder);
-    }
-
-    fn exit_module(&mut self, _name: &str, _holder: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let place = self.place;
-        self.place += 1;
-        // A parameter that never had a gradient has no state.
-        let Some(steps) = self.saved.remove(&format!("steps.{}", self.path.dotted())) else {
-            return;
-        };
-        let like = param.base();
-        let (moment_1, moment_2) = (
-            self.moment("moment_1", &like),
-            self.moment("moment_2", &like),
-        );
-        let time = steps
-            .iter::<i64>()
-            .next()
-            .and_then(|steps| usize::try_from(steps).ok());
-        if let (Some(time), Some(moment_1), Some(moment_2)) = (time, moment_1, moment_2) {
-            let momentum = AdaptiveMomentumState {
-                time,
-                moment_1,
-                moment_2,
-                max_moment_2: None,
-            };
-            self.states.register(place, AdamWState { momentum });
-        }
     }
 }

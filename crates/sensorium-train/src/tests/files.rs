@@ -14,6 +14,7 @@ fn settings() -> TrainConfig {
         checkpoint_every: 2,
         keep_checkpoints: 1,
         ema_decay: Some(0.9),
+        tensorboard: true,
         ..config()
     }
 }
@@ -120,6 +121,8 @@ fn any_file_operation_may_fail_or_be_the_last() {
                 (1..=5).map(Some).collect::<Vec<_>>(),
                 "{fault:?} at {at}"
             );
+            let told = crate::tensorboard::steps_of(folder.path(), "train/loss");
+            assert_eq!(told, [1, 2, 3, 4, 5], "{fault:?} at {at}");
         }
     }
 }

@@ -4,9 +4,12 @@
 //! `tests/resume.rs`.
 
 mod files;
+mod groups;
 mod learning;
 mod misuse;
 mod non_finite;
+mod optimizers;
+mod rehearsal;
 mod together;
 
 use std::path::Path;

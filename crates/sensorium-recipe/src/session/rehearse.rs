@@ -1,0 +1,112 @@
+//! A run tried out: its data is read, its model made, and two steps taken in memory. Nothing is written.
+
+use std::time::Instant;
+
+use burn::tensor::Device;
+use sensorium_train::{Feed, Rehearsal, Watch};
+use serde::Serialize;
+
+use super::classes::{self, Lesson};
+use super::read::read;
+use super::stages::Starts;
+use super::{Options, Ready, make_absolute, pretext, stages, taught};
+use crate::labels::LabelSet;
+use crate::objective::Task;
+use crate::validate::Answers;
+use crate::{Error, Observer, Recipe};
+
+/// What a run would do and take.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rehearsed {
+    /// The recipe's name.
+    pub recipe: String,
+    /// Rows that would be learned from, validated and tested on.
+    pub rows: [usize; 3],
+    /// Bad rows that would be left out.
+    pub skipped_rows: usize,
+    /// Seconds that reading and preparing them took.
+    pub prepare_seconds: f64,
+    /// What its steps would do and take.
+    pub training: Rehearsal,
+    /// The most memory this process has taken so far, prepared rows and program included, in bytes; where the system
+    /// tells.
+    pub peak_bytes: Option<u64>,
+}
+
+/// Tries a recipe out. What `[pretrain]` would teach its encoders is left out: they begin as they are drawn.
+///
+/// # Errors
+/// If its data is bad, or it could not begin to learn.
+pub fn rehearse(
+    mut recipe: Recipe,
+    options: &Options<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Rehearsed, Error> {
+    make_absolute(&mut recipe);
+    stages::check_starts(&recipe)?;
+    taught::check(&recipe)?;
+    let clock = Instant::now();
+    let starts = Starts {
+        encoders: recipe.start.clone(),
+        last: recipe.after.clone(),
+    };
+    let read = read(&recipe, &starts.encoders, observer)?;
+    let prepare_seconds = clock.elapsed().as_secs_f64();
+    let ready = Ready::of(recipe, starts, read, &options.ranks);
+    let device = options.device;
+    observer.phase("trying out", 2);
+    let training = match ready.recipe.objective.kind.task() {
+        Task::Classes | Task::Targets | Task::Semi | Task::Taught => {
+            let labels = ready.labels().clone();
+            classes::learn(&ready, &labels, device, observer, Trial(&ready))?
+        }
+        Task::Pretext | Task::Alignment | Task::Joint => {
+            let (model, feed) = pretext::ready_to_learn(&ready, device)?;
+            sensorium_train::rehearse(&ready.recipe.train, model, &feed, device)?
+        }
+    };
+    observer.phase_end();
+    let Ready {
+        recipe,
+        data,
+        parts,
+        ..
+    } = ready;
+    Ok(Rehearsed {
+        recipe: recipe.name,
+        rows: [parts.train.len(), parts.valid.len(), parts.test.len()],
+        skipped_rows: data.bad.len(),
+        prepare_seconds,
+        training,
+        peak_bytes: peak_bytes(),
+    })
+}
+
+/// Two steps instead of a run.
+struct Trial<'a>(&'a Ready);
+
+impl Lesson for Trial<'_> {
+    type Out = Rehearsal;
+
+    fn give<L: Answers, F: Feed<Batch = L::Batch>>(
+        self,
+        _labels: &LabelSet,
+        learner: L,
+        feed: &F,
+        _watch: &mut impl Watch,
+        device: &Device,
+    ) -> Result<Rehearsal, Error> {
+        let train = &self.0.recipe.train;
+        Ok(sensorium_train::rehearse(train, learner, feed, device)?)
+    }
+}
+
+/// The most memory that this process had in use, as Linux counts it.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}

@@ -1,0 +1,55 @@
+//! Choices of `[train]`: the schedule, the weights to keep, when to stop, and what to do about bad numbers.
+
+use serde::{Deserialize, Serialize};
+
+/// The course of the learning rate after the warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// Half a cosine down to `final_lr_share`, where it stays (arXiv 1608.03983, without restarts).
+    #[default]
+    Cosine,
+    /// Stays at `lr`.
+    Constant,
+}
+
+/// Which weights a run returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weights {
+    /// Those that validated best; the last ones if nothing was validated.
+    #[default]
+    Best,
+    /// Those of the last step.
+    Last,
+}
+
+/// What to do about a loss or gradient that is NaN or infinite. Such a step is never applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NonFinite {
+    /// Warn, and stop at `non_finite_limit` in a row.
+    #[default]
+    Skip,
+    /// Stop at the first.
+    Stop,
+}
+
+/// When to stop early.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EarlyStop {
+    /// Stop after so many validations without a new best.
+    pub patience: usize,
+    /// A score must be better by more than this to count.
+    pub min_delta: f64,
+}
+
+impl Default for EarlyStop {
+    fn default() -> Self {
+        Self {
+            patience: 5,
+            min_delta: 0.0,
+        }
+    }
+}
