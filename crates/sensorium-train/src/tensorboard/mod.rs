@@ -120,6 +120,10 @@ mod tests {
             accuracy: Some(0.75),
             samples: 4,
             samples_per_s: 100.0,
+            step_s: 0.04,
+            data_s: 0.0,
+            ranks_s: 0.0,
+            ranks_bytes: 0,
             seconds: 0.25,
             skipped: None,
         }
