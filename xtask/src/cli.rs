@@ -167,7 +167,7 @@ mod tests {
                 count += 1;
             }
         }
-        assert_eq!(count, 30, "update the number with the examples");
+        assert_eq!(count, 33, "update the number with the examples");
     }
 
     #[test]
@@ -187,6 +187,6 @@ mod tests {
                 count += 1;
             }
         }
-        assert_eq!(count, 30, "update the number with the pages");
+        assert_eq!(count, 32, "update the number with the pages");
     }
 }
