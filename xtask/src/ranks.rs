@@ -169,7 +169,7 @@ impl Bench {
 
     /// Kills one of three processes in the middle, and goes on with two and with one.
     fn kill_one(&self) -> Result<()> {
-        let (whole, out) = (120, "killed");
+        let (whole, out) = (60, "killed");
         cargo::must(&mut self.begun(1, "whole", whole))?;
         let mut started = self.begun(3, out, whole).stderr(Stdio::null()).spawn()?;
         let log = self.folder.join(out).join("metrics.jsonl");
