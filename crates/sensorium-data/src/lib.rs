@@ -28,11 +28,13 @@ mod labels;
 mod listing;
 mod open;
 mod order;
+mod parquet;
 mod pipeline;
 #[cfg(feature = "av-digits")]
 pub mod riddles;
 #[cfg(feature = "av-digits")]
 pub mod scenes;
+mod shards;
 mod split;
 mod table;
 mod written;
@@ -41,7 +43,7 @@ pub use columns::{Columns, Holds, InputColumn};
 pub use error::Error;
 pub use labels::{Labels, SEPARATOR, numbers};
 pub use listing::{ListedColumn, Listing, NamePattern, Unfit, list};
-pub use open::{LONGEST_LINE, MOST_ROWS, Opened, open};
+pub use open::{LONGEST_LINE, MOST_ROWS, Opened, open, survey};
 pub use order::order;
 pub use pipeline::{DEADLINE, InOrder, in_order};
 pub use split::{SplitConfig, Splits, Take};

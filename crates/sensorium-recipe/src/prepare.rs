@@ -176,6 +176,10 @@ fn content_of(inputs: &BTreeMap<Modality, Source>) -> u64 {
             Source::Text(text) => [seed::of_name(text), text.len() as u64],
             Source::Bytes { name, data } => [seed::of_name(name), data.len() as u64],
             Source::Path(path) => file_content(path).unwrap_or_default(),
+            Source::Stored { .. } => match source.read(u64::MAX) {
+                Ok(bytes) => [first_of(&Sha256::digest(&bytes[..])), bytes.len() as u64],
+                Err(_) => [0; 2],
+            },
         };
         seed::derive(
             number,
@@ -198,9 +202,13 @@ pub(crate) fn file_content(path: &Path) -> std::io::Result<[u64; 2]> {
             }
         }
     }
-    let digest = hash.finalize();
+    Ok([first_of(&hash.finalize()), size])
+}
+
+/// The first eight bytes of a digest.
+fn first_of(digest: &[u8]) -> u64 {
     let first = digest.iter().take(8);
-    Ok([first.fold(0, |n, byte| n << 8 | u64::from(*byte)), size])
+    first.fold(0, |n, byte| n << 8 | u64::from(*byte))
 }
 
 impl Prepared {
@@ -355,7 +363,7 @@ mod tests {
             inputs: [("text".to_owned(), Source::text(format!("text {n}")))].into(),
             meta: BTreeMap::new(),
             place: Place {
-                file: "data.csv".to_owned(),
+                file: "data.csv".into(),
                 row: n,
             },
         }
