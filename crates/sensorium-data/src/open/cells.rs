@@ -178,7 +178,11 @@ impl<'a> Collector<'a> {
         })
     }
 
-    fn file(&self, cell: &str) -> Result<Source, String> {
+    /// The file that a cell names.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn file(&self, cell: &str) -> Result<Source, String> {
         if cell.contains('\0') {
             return Err("a path cannot hold a zero byte".to_owned());
         }

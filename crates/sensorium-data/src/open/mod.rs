@@ -115,9 +115,12 @@ fn find(path: &Path, columns: &Columns) -> Result<Found, Error> {
         Layout::Shards(parts) => joined::read(path, &parts, columns, |part| {
             crate::shards::read(part, columns)
         }),
-        Layout::Parquet(parts) => joined::read(path, &parts, columns, |part| {
-            crate::parquet::read(part, columns)
-        }),
+        Layout::Parquet(parts) => {
+            let cache = Default::default();
+            joined::read(path, &parts, columns, |part| {
+                crate::parquet::read(part, columns, &cache)
+            })
+        }
     }
 }
 

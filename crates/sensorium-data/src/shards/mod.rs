@@ -5,7 +5,7 @@
 mod sample;
 mod tar;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(test)]
 mod tests_hostile;
 

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use crate::{Columns, InputColumn, OnError, Row, Split, open, survey};
 
-pub(super) fn columns() -> Columns {
+pub(crate) fn columns() -> Columns {
     Columns::default().for_modalities(["text", "image", "audio"].into_iter())
 }
 
 /// An archive of these files, as the `tar` crate writes it.
-pub(super) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = ::tar::Builder::new(Vec::new());
     for (name, content) in files {
         let mut header = ::tar::Header::new_ustar();
@@ -21,7 +21,7 @@ pub(super) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// Rows in words, with what their inputs hold.
-pub(super) fn told(rows: &[Row]) -> Vec<String> {
+pub(crate) fn told(rows: &[Row]) -> Vec<String> {
     let told = |row: &Row| {
         let inputs = row.inputs.iter().map(|(modality, source)| {
             let bytes = source.read(1 << 20).unwrap();
