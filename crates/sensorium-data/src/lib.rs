@@ -23,6 +23,7 @@
 #[cfg(feature = "av-digits")]
 pub mod av_digits;
 mod columns;
+mod convert;
 mod error;
 mod labels;
 mod listing;
@@ -40,6 +41,7 @@ mod table;
 mod written;
 
 pub use columns::{Columns, Holds, InputColumn};
+pub use convert::{Converted, Target, convert};
 pub use error::Error;
 pub use labels::{Labels, SEPARATOR, numbers};
 pub use listing::{ListedColumn, Listing, NamePattern, Unfit, list};
