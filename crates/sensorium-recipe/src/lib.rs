@@ -27,6 +27,7 @@ mod folds;
 mod fusion;
 mod how;
 mod labels;
+mod lazily;
 mod listing;
 pub mod modalities;
 mod model;
@@ -55,7 +56,7 @@ pub use feed::{
 };
 pub use folder::{ModelConfig, RunFolder};
 pub use folds::{LeftOut, LeftOutRun, holds_left_out, leave_out, resume_left_out};
-pub use how::{How, Room, Wanted};
+pub use how::{How, Room, Wanted, When};
 pub use labels::{Answer, Distance, Label, LabelSet, Numbers, Scale};
 pub use listing::{RunGlance, RunState, Score, runs_below};
 pub use modalities::Samples;
