@@ -67,6 +67,8 @@ fn main() -> ExitCode {
             commands::data::make_drawn("riddles", &args.out, common)
         }
         Command::Data(DataCommand::Manifest(args)) => commands::data::manifest(&args, common),
+        Command::Data(DataCommand::Check(args)) => commands::check::run(&args, common),
+        Command::Data(DataCommand::Convert(args)) => commands::convert::run(&args, common),
         Command::Devices => commands::devices::run(common),
     };
     match done {

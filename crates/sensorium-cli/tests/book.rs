@@ -129,7 +129,7 @@ fn every_command_shown_is_one_the_program_takes() {
         }
     }
     assert_eq!(
-        shown, 45,
+        shown, 48,
         "lines of ```sh: update the number with the pages"
     );
 }

@@ -23,7 +23,7 @@ pub use guard::quietly;
 pub use misfit::{Changes, Misfit, need};
 pub use modality::Modality;
 pub use model::{Composite, Fusion, Head, Logits, Model};
-pub use source::{Source, SourceError};
+pub use source::{Source, SourceError, Store};
 pub use tap::{Losses, NoTap, Recorder, Tap};
 pub use tokens::{Parts, Tokens, present};
 

@@ -5,7 +5,26 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Raw content of one modality of one sample: a text, a file, or bytes in memory.
+/// What holds the contents of many samples in files of its own, such as a tar shard: each has a number, and is read when it
+/// is needed.
+pub trait Store: Send + Sync {
+    /// What to call a content in messages: the file that holds it, and its name or place there.
+    fn describe(&self, at: u64) -> String;
+
+    /// The extension of its name in lower case, as a hint of the format.
+    fn extension(&self, at: u64) -> Option<String>;
+
+    /// Its size in bytes, if that is known without reading it.
+    fn size(&self, at: u64) -> Option<u64>;
+
+    /// Reads it, if it has at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`SourceError`] if the file cannot be read, has changed, or the content is larger than `limit`.
+    fn read(&self, at: u64, limit: u64) -> Result<Arc<[u8]>, SourceError>;
+}
+
+/// Raw content of one modality of one sample: a text, a file, bytes in memory, or a part of a file of many.
 #[derive(Clone)]
 pub enum Source {
     /// The content itself, as written.
@@ -18,6 +37,13 @@ pub enum Source {
         name: Arc<str>,
         /// The whole content.
         data: Arc<[u8]>,
+    },
+    /// A content among many in a file, to be read when it is needed.
+    Stored {
+        /// What holds it.
+        store: Arc<dyn Store>,
+        /// Its number there.
+        at: u64,
     },
 }
 
@@ -83,6 +109,7 @@ impl Source {
             Self::Text(text) => format!("text {:?}…", text.chars().take(39).collect::<String>()),
             Self::Path(path) => path.display().to_string(),
             Self::Bytes { name, .. } => name.to_string(),
+            Self::Stored { store, at } => store.describe(*at),
         }
     }
 
@@ -92,8 +119,19 @@ impl Source {
             Self::Text(_) => return None,
             Self::Path(path) => path.as_path(),
             Self::Bytes { name, .. } => Path::new(&**name),
+            Self::Stored { store, at } => return store.extension(*at),
         };
         Some(path.extension()?.to_str()?.to_ascii_lowercase())
+    }
+
+    /// The size of the content in bytes, if that is known without reading it.
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Self::Text(text) => Some(text.len() as u64),
+            Self::Path(path) => Some(std::fs::metadata(path).ok()?.len()),
+            Self::Bytes { data, .. } => Some(data.len() as u64),
+            Self::Stored { store, at } => store.size(*at),
+        }
     }
 
     /// Reads at most `limit` bytes of content.
@@ -112,6 +150,7 @@ impl Source {
                 Err(too_large(data.len() as u64))
             }
             Self::Bytes { data, .. } => Ok(data.clone()),
+            Self::Stored { store, at } => store.read(*at, limit),
             Self::Path(path) => {
                 let read = || -> std::io::Result<Result<Vec<u8>, u64>> {
                     let file = std::fs::File::open(path)?;

@@ -198,7 +198,7 @@ mod tests {
             inputs: BTreeMap::new(),
             meta: BTreeMap::new(),
             place: crate::Place {
-                file: "m.csv".to_owned(),
+                file: "m.csv".into(),
                 row: 3,
             },
         }

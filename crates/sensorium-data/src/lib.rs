@@ -23,25 +23,29 @@
 #[cfg(feature = "av-digits")]
 pub mod av_digits;
 mod columns;
+mod convert;
 mod error;
 mod labels;
 mod listing;
 mod open;
 mod order;
+mod parquet;
 mod pipeline;
 #[cfg(feature = "av-digits")]
 pub mod riddles;
 #[cfg(feature = "av-digits")]
 pub mod scenes;
+mod shards;
 mod split;
 mod table;
 mod written;
 
 pub use columns::{Columns, Holds, InputColumn};
+pub use convert::{Converted, Target, convert};
 pub use error::Error;
 pub use labels::{Labels, SEPARATOR, numbers};
 pub use listing::{ListedColumn, Listing, NamePattern, Unfit, list};
-pub use open::{LONGEST_LINE, MOST_ROWS, Opened, open};
+pub use open::{LONGEST_LINE, MOST_ROWS, Opened, open, survey};
 pub use order::order;
 pub use pipeline::{DEADLINE, InOrder, in_order};
 pub use split::{SplitConfig, Splits, Take};

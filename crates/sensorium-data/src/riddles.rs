@@ -245,7 +245,7 @@ pub fn riddles() -> Result<Table, Error> {
                 inputs: BTreeMap::from([("text".to_owned(), Source::text(told))]),
                 meta: BTreeMap::new(),
                 place: Place {
-                    file: NAME.to_owned(),
+                    file: NAME.into(),
                     row: i as u64 + 1,
                 },
             })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use sensorium_core::Source;
 use serde::{Deserialize, Serialize};
@@ -35,22 +36,49 @@ pub struct Row {
 }
 
 /// Where a row stands: the file, and the line for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The manifest, or the folder.
-    pub file: String,
-    /// The row, counted from 1; in a text file, its line.
+    /// The manifest, the shard or the folder; rows of one share it.
+    pub file: Arc<str>,
+    /// The row, counted from 1; in a text file, its line; 0 for the file as a whole.
     pub row: u64,
+}
+
+/// As it is written: an `Arc<str>` alone would need another feature of serde.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Place")]
+struct PlaceText {
+    file: String,
+    row: u64,
+}
+
+impl Serialize for Place {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let (file, row) = (self.file.to_string(), self.row);
+        PlaceText { file, row }.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let PlaceText { file, row } = PlaceText::deserialize(from)?;
+        let file = file.into();
+        Ok(Self { file, row })
+    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.row)
+        match self.row {
+            // The file as a whole.
+            0 => f.write_str(&self.file),
+            row => write!(f, "{}:{row}", self.file),
+        }
     }
 }
 
 /// A part of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {
     /// Learned from.

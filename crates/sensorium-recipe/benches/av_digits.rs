@@ -55,6 +55,7 @@ impl Bench {
             .expect("hints make a vocabulary");
         let how = How {
             on_error: OnError::Fail,
+            when: Default::default(),
             threads: recipe.batch.n_threads(),
             room: Room::ENDLESS,
         };

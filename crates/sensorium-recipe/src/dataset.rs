@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use sensorium_core::{Modality, seed};
-use sensorium_data::{BUILT_IN, BadRow, Maker, Row, Split, Splits, Table, built_in, order};
+use sensorium_data::{
+    BUILT_IN, BadRow, Columns, Maker, Row, Split, Splits, Table, built_in, order,
+};
 
 use crate::labels::{LabelKind, LabelSet};
 use crate::parse::nearest;
@@ -230,14 +232,7 @@ impl Opened {
     /// What a manifest or a folder lists, in the recipe's columns.
     fn listed(recipe: &Recipe, path: &Path) -> Result<Self, Error> {
         let data = &recipe.data;
-        // A column that the recipe has no use for may hold what it likes.
-        let modalities = recipe.encoders.modalities();
-        let mut columns = data.columns.clone();
-        columns
-            .inputs
-            .retain(|name, _| modalities.iter().any(|m| m.name() == name));
-        columns.empty_labels = recipe.objective.kind.labels() == Some(LabelKind::Several);
-        let columns = columns.for_modalities(modalities.iter().map(|m| m.name()));
+        let columns = columns_of(recipe);
         let opened = sensorium_data::open(path, &columns, data.on_error)?;
         Ok(Self {
             name: path.display().to_string(),
@@ -246,6 +241,18 @@ impl Opened {
             notes: opened.notes,
         })
     }
+}
+
+/// The columns that a recipe looks at.
+pub(crate) fn columns_of(recipe: &Recipe) -> Columns {
+    // A column that the recipe has no use for may hold what it likes.
+    let modalities = recipe.encoders.modalities();
+    let mut columns = recipe.data.columns.clone();
+    columns
+        .inputs
+        .retain(|name, _| modalities.iter().any(|m| m.name() == name));
+    columns.empty_labels = recipe.objective.kind.labels() == Some(LabelKind::Several);
+    columns.for_modalities(modalities.iter().map(|m| m.name()))
 }
 
 /// A path as the resolved recipe keeps it: absolute, so that the run can be opened from anywhere.

@@ -1,6 +1,7 @@
 //! How rows are prepared, and what is wanted of them.
 
 use sensorium_data::{OnError, Row};
+use serde::{Deserialize, Serialize};
 
 use crate::labels::{Label, LabelSet};
 use crate::modalities::Samples;
@@ -10,10 +11,29 @@ use crate::modalities::Samples;
 pub struct How {
     /// What a bad row leads to.
     pub on_error: OnError,
+    /// When rows are decoded.
+    pub when: When,
     /// Threads that decode.
     pub threads: usize,
     /// What may be kept in memory.
     pub room: Room,
+}
+
+/// When rows are decoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// All of them before anything is learned, so that a bad one shows at once.
+    #[default]
+    First,
+    /// Each when it is needed, so that a large data set can start at once.
+    Lazily,
+}
+
+impl When {
+    pub(crate) fn is_first(&self) -> bool {
+        *self == Self::First
+    }
 }
 
 /// Memory that prepared rows may take, shared by the parts of a data set.

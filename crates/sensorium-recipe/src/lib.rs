@@ -27,6 +27,7 @@ mod folds;
 mod fusion;
 mod how;
 mod labels;
+mod lazily;
 mod listing;
 pub mod modalities;
 mod model;
@@ -42,6 +43,7 @@ mod report;
 mod saved;
 mod session;
 mod shown;
+mod survey;
 mod table;
 mod validate;
 mod variations;
@@ -54,7 +56,7 @@ pub use feed::{
 };
 pub use folder::{ModelConfig, RunFolder};
 pub use folds::{LeftOut, LeftOutRun, holds_left_out, leave_out, resume_left_out};
-pub use how::{How, Room, Wanted};
+pub use how::{How, Room, Wanted, When};
 pub use labels::{Answer, Distance, Label, LabelSet, Numbers, Scale};
 pub use listing::{RunGlance, RunState, Score, runs_below};
 pub use modalities::Samples;
@@ -71,5 +73,6 @@ pub use saved::{
 /// Raw content to ask a model about; re-exported so that users of this crate need no other.
 pub use sensorium_core::Source;
 pub use session::{Beside, Finished, Options, Rehearsed, RunMetrics, rehearse, resume, train};
+pub use survey::{Alike, InputSummary, Leak, PartSummary, Spread, Survey, survey};
 pub use table::EncoderTable;
-pub use variations::Stage;
+pub use variations::{NamedStage, Stage};

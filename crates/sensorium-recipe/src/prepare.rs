@@ -1,17 +1,18 @@
 //! From a table of rows to prepared samples: every row is decoded once before training begins, so that
-//! a bad one shows at once and not in the third epoch. What fits is kept in memory.
+//! a bad one shows at once and not in the third epoch, unless it is to be decoded when it is needed. What fits is kept in memory.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sensorium_core::{Modality, Source, seed};
+use sensorium_core::{Modality, Source, quietly, seed};
 use sensorium_data::{BadRow, OnError, Place, Row, in_order};
 use sha2::{Digest, Sha256};
 
-use crate::how::{How, Room, Wanted};
+use crate::how::{How, Room, Wanted, When};
 use crate::labels::Label;
+use crate::lazily::{Later, place_of};
 use crate::modalities::{KNOWN, Processors, Samples};
 use crate::registry::Refusal;
 use crate::{Error, Observer};
@@ -23,7 +24,10 @@ pub struct Prepared {
     pub processors: Arc<Processors>,
     rows: Arc<Vec<PreparedRow>>,
     on_error: OnError,
-    /// Rows that could be decoded once and no longer can, if such rows are skipped.
+    /// What is kept of rows that are decoded when they are needed.
+    later: Option<Arc<Later>>,
+    /// Rows that could be decoded once and no longer can, if such rows are skipped; of rows that are decoded when they are needed
+    /// those that could not.
     lost: Arc<Mutex<BTreeMap<usize, BadRow>>>,
 }
 
@@ -61,6 +65,9 @@ pub fn prepare(
     how: How,
     observer: &mut dyn Observer,
 ) -> Result<Preparing, Error> {
+    if how.when == When::Lazily {
+        return lazily(rows, processors, labels, how);
+    }
     let shared = Arc::clone(processors);
     let work = move |inputs: &Inputs| {
         let samples = shared.process(inputs)?;
@@ -72,6 +79,51 @@ pub fn prepare(
             processors: Arc::clone(processors),
             rows: Arc::new(ready),
             on_error: how.on_error,
+            later: None,
+            lost: Arc::default(),
+        },
+        bad,
+        room,
+    })
+}
+
+/// Rows as they stand, with their labels: nothing is decoded yet.
+fn lazily(
+    rows: Vec<Row>,
+    processors: &Arc<Processors>,
+    labels: Wanted<'_>,
+    how: How,
+) -> Result<Preparing, Error> {
+    let of = processors.modalities();
+    let (mut ready, mut bad) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
+        let mut inputs = inputs_of(&row);
+        inputs.retain(|modality, _| of.contains(modality));
+        let place = || row.place.to_string();
+        let label = match inputs.is_empty() {
+            true => Err(Error::Nothing { place: place() }),
+            false => labels.of(&row).map_err(Error::Data),
+        };
+        match (label, how.on_error) {
+            (Ok(label), _) => ready.push(PreparedRow {
+                label,
+                content: place_of(&inputs),
+                inputs,
+                cached: None,
+                id: row.id,
+                place: row.place,
+            }),
+            (Err(error), OnError::Skip) => bad.push(bad_row(&row.place, error)?),
+            (Err(error), OnError::Fail) => return Err(error),
+        }
+    }
+    let (later, room) = Later::new(ready.len(), how.room);
+    Ok(Preparing {
+        prepared: Prepared {
+            processors: Arc::clone(processors),
+            rows: Arc::new(ready),
+            on_error: how.on_error,
+            later: Some(Arc::new(later)),
             lost: Arc::default(),
         },
         bad,
@@ -176,6 +228,10 @@ fn content_of(inputs: &BTreeMap<Modality, Source>) -> u64 {
             Source::Text(text) => [seed::of_name(text), text.len() as u64],
             Source::Bytes { name, data } => [seed::of_name(name), data.len() as u64],
             Source::Path(path) => file_content(path).unwrap_or_default(),
+            Source::Stored { .. } => match source.read(u64::MAX) {
+                Ok(bytes) => [first_of(&Sha256::digest(&bytes[..])), bytes.len() as u64],
+                Err(_) => [0; 2],
+            },
         };
         seed::derive(
             number,
@@ -198,9 +254,13 @@ pub(crate) fn file_content(path: &Path) -> std::io::Result<[u64; 2]> {
             }
         }
     }
-    let digest = hash.finalize();
+    Ok([first_of(&hash.finalize()), size])
+}
+
+/// The first eight bytes of a digest.
+fn first_of(digest: &[u8]) -> u64 {
     let first = digest.iter().take(8);
-    Ok([first.fold(0, |n, byte| n << 8 | u64::from(*byte)), size])
+    first.fold(0, |n, byte| n << 8 | u64::from(*byte))
 }
 
 impl Prepared {
@@ -221,7 +281,11 @@ impl Prepared {
 
     /// How many rows are decoded anew each time.
     pub fn uncached(&self) -> usize {
-        self.rows.iter().filter(|row| row.cached.is_none()).count()
+        match self.later {
+            // Nobody knows yet.
+            Some(_) => 0,
+            None => self.rows.iter().filter(|row| row.cached.is_none()).count(),
+        }
     }
 
     /// Whether there is no row.
@@ -310,21 +374,44 @@ impl Prepared {
         if let Some(samples) = &prepared.cached {
             return Ok(Some(samples.clone()));
         }
-        match self.processors.process(&prepared.inputs) {
-            Ok(samples) => Ok(Some(samples)),
-            Err((modality, reason)) => {
-                let error = Error::Row {
-                    place: prepared.place.to_string(),
-                    modality,
-                    reason,
-                };
-                if self.on_error == OnError::Fail {
-                    return Err(error);
+        if let Some(samples) = self.later.as_ref().and_then(|later| later.get(row)) {
+            return Ok(Some(samples));
+        }
+        match self.decoded(prepared) {
+            Ok(samples) => {
+                if let Some(later) = &self.later {
+                    later.keep(row, &samples);
                 }
+                Ok(Some(samples))
+            }
+            Err(error) if self.on_error == OnError::Fail => Err(error),
+            Err(error) => {
                 let bad = bad_row(&prepared.place, error)?;
                 self.lost().entry(row).or_insert(bad);
                 Ok(None)
             }
+        }
+    }
+
+    fn decoded(&self, row: &PreparedRow) -> Result<Samples, Error> {
+        let place = row.place.to_string();
+        let process = || self.processors.process(&row.inputs);
+        let processed = match self.later {
+            // It was tried before, and what panics now is a fault of ours.
+            None => Ok(process()),
+            Some(_) => quietly(process),
+        };
+        match processed {
+            Ok(Ok(samples)) => Ok(samples),
+            Ok(Err((modality, reason))) => Err(Error::Row {
+                place,
+                modality,
+                reason,
+            }),
+            Err(reason) => Err(Error::Unprepared {
+                place,
+                reason: Box::new(sensorium_data::Error::Worker { reason }),
+            }),
         }
     }
 
@@ -355,7 +442,7 @@ mod tests {
             inputs: [("text".to_owned(), Source::text(format!("text {n}")))].into(),
             meta: BTreeMap::new(),
             place: Place {
-                file: "data.csv".to_owned(),
+                file: "data.csv".into(),
                 row: n,
             },
         }
@@ -372,6 +459,7 @@ mod tests {
         let labels = LabelSet::Classes(Labels::given(vec!["a".to_owned()])?);
         let how = How {
             on_error,
+            when: Default::default(),
             threads: 2,
             room: Room::ENDLESS,
         };

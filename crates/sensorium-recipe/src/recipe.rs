@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::maker;
 use crate::folder::read_text;
-use crate::how::Room;
+use crate::how::{Room, When};
 use crate::labels::LabelKind;
 use crate::modalities::EncoderConfigs;
 use crate::objective::{ObjectiveConfig, Task};
@@ -81,7 +81,7 @@ pub struct DataConfig {
     /// A data set that comes with the program: `av-digits`, `scenes` or `scenes-qa`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set: Option<String>,
-    /// A manifest, or a folder of one or of classes; relative to where the command runs.
+    /// A manifest, shards (a file, a folder or a pattern), or a folder of a manifest or of classes; relative to where the command runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
     /// Data sets that are learned from as well, and neither validated nor tested on: sets by name, manifests or folders, with
@@ -90,6 +90,9 @@ pub struct DataConfig {
     pub also: Vec<String>,
     /// Whether a bad row ends the run or is left out and listed.
     pub on_error: OnError,
+    /// Whether every row is decoded before training begins, or each when it is needed.
+    #[serde(skip_serializing_if = "When::is_first")]
+    pub prepare: When,
     /// How many training rows of each class keep their label, drawn by the seed; all by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels_per_class: Option<usize>,

@@ -183,3 +183,46 @@ fn rare_classes_can_weigh_more() {
     assert!(weights(&path, &[plain]) == weights(&path, &["objective.class_balance=0.0"]));
     assert!(weights(&manifest, &[plain]) != weights(&manifest, &["objective.kind=focal"]));
 }
+
+#[test]
+fn rows_decoded_when_they_are_needed_teach_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    // One test row's text is no text: decoding finds out.
+    let rows: String = (0..16)
+        .map(|i| format!("{i}.txt,{},{}\n", i % 2, ["train", "test"][i / 12]))
+        .collect();
+    for i in 0..16 {
+        let text = ["it purrs", "it barks"][i % 2];
+        std::fs::write(dir.path().join(format!("{i}.txt")), text).unwrap();
+    }
+    std::fs::write(dir.path().join("13.txt"), b"caf\xe9").unwrap();
+    let manifest = dir.path().join("m.csv");
+    std::fs::write(&manifest, format!("file,label,split\n{rows}")).unwrap();
+    let column = r#"data.columns.inputs.text={ column = "file" }"#;
+    let run = |name: &str, on_error: &str, more: &str| {
+        let on_error = format!("data.on_error={on_error}");
+        let sets = [column, &on_error, more];
+        let mut seen = Seen::default();
+        let out = dir.path().join(name);
+        (run(recipe(&manifest, &sets), &out, &mut seen), seen.notes)
+    };
+    let (first, _) = run("first", "skip", "data.prepare=first");
+    let (lazily, notes) = run("lazily", "skip", "data.prepare=lazily");
+    let first = first.unwrap().metrics;
+    let lazily = lazily.unwrap().metrics;
+    assert_eq!((lazily.steps, lazily.skipped_rows), (first.steps, 1));
+    assert_eq!(format!("{:?}", lazily.test), format!("{:?}", first.test));
+    assert!(
+        notes[0].contains("decoded when they are needed"),
+        "{notes:?}"
+    );
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("m.csv:15, column text: ")),
+        "{notes:?}"
+    );
+    let (refused, _) = run("fail", "fail", "data.prepare=lazily");
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains("m.csv:15, column text: "), "{error}");
+}

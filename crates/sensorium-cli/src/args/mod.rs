@@ -103,7 +103,7 @@ pub enum Command {
   sensorium inspect my-model/
   sensorium inspect model.safetensors --json")]
     Inspect(InspectArgs),
-    /// Make a data set.
+    /// Make, check and convert data sets.
     #[command(subcommand)]
     Data(DataCommand),
     /// List backends, the devices found, and how to add what is missing.
@@ -119,8 +119,9 @@ pub struct TrainArgs {
     /// A built-in recipe's name, or a TOML file.
     #[arg(default_value = "av-digits")]
     pub recipe: String,
-    /// A manifest, or a folder of one or of classes, instead of the recipe's data.
-    #[arg(long, value_name = "MANIFEST|DIR")]
+    /// A manifest, a folder of one or of classes, or shards (.tar, .parquet) as a file, a folder or a pattern, instead of the
+    /// recipe's data.
+    #[arg(long, value_name = "MANIFEST|SHARDS|DIR")]
     pub data: Option<PathBuf>,
     /// Change a key of the recipe, such as train.epochs=3; KEY= takes a key or a table out, such as encoders.text=. May be
     /// given more than once.
@@ -169,8 +170,8 @@ pub struct RunsArgs {
 pub struct EvalArgs {
     /// A run's folder.
     pub run: PathBuf,
-    /// A manifest, or a folder of one or of classes, instead of the data it was trained on.
-    #[arg(long, value_name = "MANIFEST|DIR")]
+    /// A manifest, a folder of one or of classes, or shards, instead of the data it was trained on.
+    #[arg(long, value_name = "MANIFEST|SHARDS|DIR")]
     pub data: Option<PathBuf>,
     /// Which rows: train, valid, test or all [default: test, or all where --data names no split].
     #[arg(long, value_name = "SPLIT")]

@@ -40,7 +40,7 @@ pub fn make_drawn(name: &str, out: &Path, common: &Common) -> anyhow::Result<()>
 }
 
 /// Shows how far a phase is, which begins with the first that is told.
-fn shown<'a>(progress: &'a mut Progress, phase: &'a str) -> impl FnMut(usize, usize) + 'a {
+pub fn shown<'a>(progress: &'a mut Progress, phase: &'a str) -> impl FnMut(usize, usize) + 'a {
     let mut begun = false;
     move |done, total| {
         if !begun {

@@ -1,6 +1,8 @@
 //! One file per command.
 
+pub mod check;
 pub mod classify;
+pub mod convert;
 pub mod data;
 pub mod devices;
 pub mod dry_run;

@@ -106,7 +106,7 @@ impl Spec<'_> {
                 .into(),
             meta: meta.map(|(key, value)| (key.to_owned(), value)).into(),
             place: Place {
-                file: NAME.to_owned(),
+                file: NAME.into(),
                 row: index as u64 + 1,
             },
         }

@@ -1,7 +1,8 @@
 //! From named cells to a row: the same rules for every kind of manifest.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sensorium_core::Source;
 
@@ -9,15 +10,48 @@ use crate::columns::Holds;
 use crate::error::hint;
 use crate::{BadRow, Columns, Error, Place, Row, Split};
 
+/// Cells by column; one that is nothing is not there.
+pub(crate) type Cells = BTreeMap<String, Option<String>>;
+
+/// What a row has besides its cells.
+pub(crate) struct Own {
+    /// Its id, unless a cell names another.
+    pub(crate) id: Option<String>,
+    /// Its part, unless a cell names another.
+    pub(crate) split: Option<Split>,
+    /// Content that stands in no cell.
+    pub(crate) inputs: BTreeMap<String, Source>,
+    /// Whether cells name files.
+    pub(crate) paths: bool,
+}
+
+/// What a file holds.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) bad: Vec<BadRow>,
+    /// The rows whose ids were made, and not told.
+    pub(crate) unnamed: Vec<usize>,
+    /// The columns there are.
+    pub(crate) seen: BTreeSet<String>,
+    /// What is nothing that is asked for, by extension.
+    pub(crate) other: BTreeMap<String, usize>,
+    /// Why files could not be read to their end.
+    pub(crate) broken: Vec<Error>,
+    /// What a person should know besides.
+    pub(crate) notes: BTreeSet<String>,
+}
+
 /// Collects rows and what is wrong with others.
-pub(super) struct Collector<'a> {
+pub(crate) struct Collector<'a> {
     columns: &'a Columns,
     /// What paths are relative to.
     base: PathBuf,
-    file: String,
+    file: Arc<str>,
     ids: HashSet<String>,
     /// The columns seen, for hints.
-    seen: HashSet<String>,
+    seen: BTreeSet<String>,
+    unnamed: Vec<usize>,
     pub rows: Vec<Row>,
     pub bad: Vec<BadRow>,
 }
@@ -26,32 +60,44 @@ pub(super) struct Collector<'a> {
 type Fault = (String, String);
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(manifest: &Path, columns: &'a Columns) -> Self {
+    pub(crate) fn new(manifest: &Path, columns: &'a Columns) -> Self {
         Self {
             columns,
             base: manifest.parent().unwrap_or(Path::new("")).to_owned(),
-            file: manifest.display().to_string(),
+            file: manifest.display().to_string().into(),
             ids: HashSet::new(),
-            seen: HashSet::new(),
+            seen: BTreeSet::new(),
+            unnamed: Vec::new(),
             rows: Vec::new(),
             bad: Vec::new(),
         }
     }
 
-    pub(super) fn bad(&mut self, line: u64, column: &str, reason: impl Into<String>) {
+    pub(crate) fn bad(&mut self, line: u64, column: &str, reason: impl Into<String>) {
         let place = self.place(line);
         self.bad.push(BadRow::new(place, column, reason));
     }
 
     fn place(&self, line: u64) -> Place {
         Place {
-            file: self.file.clone(),
+            file: Arc::clone(&self.file),
             row: line,
         }
     }
 
     /// Takes a row's cells; empty ones are not there, nor what is said to be nothing.
-    pub(super) fn take(&mut self, line: u64, cells: BTreeMap<String, Option<String>>) {
+    pub(crate) fn take(&mut self, line: u64, cells: Cells) {
+        let own = Own {
+            id: None,
+            split: None,
+            inputs: BTreeMap::new(),
+            paths: true,
+        };
+        self.take_with(line, cells, own);
+    }
+
+    /// The same of a row that has more than cells.
+    pub(crate) fn take_with(&mut self, line: u64, cells: Cells, own: Own) {
         for name in cells.keys() {
             if !self.seen.contains(name) {
                 self.seen.insert(name.clone());
@@ -64,11 +110,15 @@ impl<'a> Collector<'a> {
             .filter_map(|(name, cell)| Some((name, cell?)))
             .filter(|(name, cell)| !cell.trim().is_empty() || may_be_empty(name))
             .collect();
-        if cells.is_empty() {
+        if cells.is_empty() && own.inputs.is_empty() {
             return self.bad(line, "", "the row is empty");
         }
-        match self.row(line, cells) {
+        let named = cells.contains_key(&columns.id);
+        match self.row(line, cells, own) {
             Ok(row) => {
+                if !named {
+                    self.unnamed.push(self.rows.len());
+                }
                 self.ids.insert(row.id.clone());
                 self.rows.push(row);
             }
@@ -76,11 +126,10 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn row(&self, line: u64, mut cells: BTreeMap<String, String>) -> Result<Row, Fault> {
+    fn row(&self, line: u64, mut cells: BTreeMap<String, String>, own: Own) -> Result<Row, Fault> {
         let columns = self.columns;
-        let id = cells
-            .remove(&columns.id)
-            .unwrap_or_else(|| format!("row-{line}"));
+        let id = cells.remove(&columns.id).or(own.id);
+        let id = id.unwrap_or_else(|| format!("row-{line}"));
         if self.ids.contains(&id) {
             return Err((
                 columns.id.clone(),
@@ -88,7 +137,7 @@ impl<'a> Collector<'a> {
             ));
         }
         let split = match cells.remove(&columns.split) {
-            None => None,
+            None => own.split,
             Some(name) => Some(Split::named(&name).ok_or_else(|| {
                 (
                     columns.split.clone(),
@@ -98,8 +147,12 @@ impl<'a> Collector<'a> {
         };
         let label = cells.remove(&columns.label);
         let group = cells.remove(&columns.group);
-        let mut inputs = BTreeMap::new();
+        let mut inputs = own.inputs;
         for (modality, input) in &columns.inputs {
+            let asked = own.paths || input.holds == Holds::Text;
+            if inputs.contains_key(modality) || !asked {
+                continue;
+            }
             let Some(cell) = cells.remove(&input.column) else {
                 continue;
             };
@@ -125,7 +178,11 @@ impl<'a> Collector<'a> {
         })
     }
 
-    fn file(&self, cell: &str) -> Result<Source, String> {
+    /// The file that a cell names.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn file(&self, cell: &str) -> Result<Source, String> {
         if cell.contains('\0') {
             return Err("a path cannot hold a zero byte".to_owned());
         }
@@ -147,29 +204,40 @@ impl<'a> Collector<'a> {
         format!("the row has none of the columns {}", wanted.join(", "))
     }
 
-    /// The rows, once all are taken.
-    pub(super) fn finish(self) -> Result<(Vec<Row>, Vec<BadRow>), Error> {
-        let any_input = self
-            .columns
-            .inputs
-            .values()
-            .any(|i| self.seen.contains(&i.column));
-        if !any_input && !self.seen.is_empty() {
-            let mut known: Vec<&str> = self.seen.iter().map(String::as_str).collect();
-            known.sort_unstable();
-            let inputs = self.columns.inputs.values();
-            let wanted: Vec<&str> = inputs.map(|i| i.column.as_str()).collect();
-            let hint = wanted
-                .iter()
-                .map(|w| hint(w, known.iter().copied()))
-                .find(|h| !h.is_empty());
-            return Err(Error::NoColumn {
-                name: self.file,
-                column: wanted.join(" or "),
-                known: known.join(", "),
-                hint: hint.unwrap_or_default(),
-            });
+    /// What was taken.
+    pub(crate) fn found(self) -> Found {
+        Found {
+            rows: self.rows,
+            bad: self.bad,
+            unnamed: self.unnamed,
+            seen: self.seen,
+            ..Found::default()
         }
-        Ok((self.rows, self.bad))
+    }
+
+    /// The rows, once all are taken.
+    pub(super) fn finish(self) -> Result<Found, Error> {
+        let mut columns = self.columns.inputs.values();
+        if !columns.any(|i| self.seen.contains(&i.column)) && !self.seen.is_empty() {
+            return Err(no_column(&self.file, self.columns, &self.seen));
+        }
+        Ok(self.found())
+    }
+}
+
+/// That a data set has none of the columns that are asked for.
+pub(crate) fn no_column(name: &str, columns: &Columns, seen: &BTreeSet<String>) -> Error {
+    let known: Vec<&str> = seen.iter().map(String::as_str).collect();
+    let inputs = columns.inputs.values();
+    let wanted: Vec<&str> = inputs.map(|i| i.column.as_str()).collect();
+    let hint = wanted
+        .iter()
+        .map(|w| hint(w, known.iter().copied()))
+        .find(|h| !h.is_empty());
+    Error::NoColumn {
+        name: name.to_owned(),
+        column: wanted.join(" or "),
+        known: known.join(", "),
+        hint: hint.unwrap_or_default(),
     }
 }

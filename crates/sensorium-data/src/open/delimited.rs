@@ -1,21 +1,17 @@
 //! Comma- and tab-separated values with a line of names.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::cells::Collector;
+use super::cells::{Cells, Collector, Found};
 use super::{LONGEST_LINE, MOST_ROWS};
-use crate::{BadRow, Columns, Error, Row};
+use crate::{Columns, Error};
 
 /// Reads a manifest record by record.
-pub(super) fn read(
-    path: &Path,
-    delimiter: u8,
-    columns: &Columns,
-) -> Result<(Vec<Row>, Vec<BadRow>), Error> {
+pub(super) fn read(path: &Path, delimiter: u8, columns: &Columns) -> Result<Found, Error> {
     let file = std::fs::File::open(path).map_err(|error| Error::io(path, "read", error))?;
     let lines = Rc::new(RefCell::new(Lines::default()));
     let mut reader = csv::ReaderBuilder::new()
@@ -77,7 +73,7 @@ pub(super) fn read(
             );
             continue;
         }
-        let cells: Result<BTreeMap<String, Option<String>>, &String> = names
+        let cells: Result<Cells, &String> = names
             .iter()
             .zip(record.iter())
             .map(|(name, cell)| match std::str::from_utf8(cell) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sensorium_core::Source;
 
@@ -26,7 +27,10 @@ const KINDS: [(&str, &[&str]); 3] = [
 pub(super) fn read(folder: &Path, columns: &Columns) -> Result<(Vec<Row>, Option<String>), Error> {
     let top = folders(folder)?;
     let parted = !top.is_empty() && top.iter().all(|f| Split::named(&name(f)).is_some());
-    let mut found = Found::default();
+    let mut found = Found {
+        root: folder.display().to_string().into(),
+        ..Found::default()
+    };
     if parted {
         for part in &top {
             for class in folders(part)? {
@@ -42,8 +46,8 @@ pub(super) fn read(folder: &Path, columns: &Columns) -> Result<(Vec<Row>, Option
     if found.rows.is_empty() {
         return Err(Error::NotData {
             path: folder.to_owned(),
-            reason: "holds neither manifest.jsonl, manifest.csv or manifest.tsv, nor folders of classes with \
-                     pictures, recordings or texts in them"
+            reason: "holds neither manifest.jsonl, manifest.csv or manifest.tsv, nor shards (.tar, .parquet), nor folders of \
+                     classes with pictures, recordings or texts in them"
                 .to_owned(),
         });
     }
@@ -54,6 +58,8 @@ pub(super) fn read(folder: &Path, columns: &Columns) -> Result<(Vec<Row>, Option
 /// What stands in class folders.
 #[derive(Default)]
 struct Found {
+    /// The folder, as messages name it.
+    root: Arc<str>,
     rows: Vec<Row>,
     /// Files that are nothing of the modalities asked for, by their extension.
     other: BTreeMap<String, usize>,
@@ -86,7 +92,7 @@ impl Found {
                 inputs: BTreeMap::from([(modality.to_owned(), Source::path(&file))]),
                 meta: BTreeMap::new(),
                 place: Place {
-                    file: root.display().to_string(),
+                    file: Arc::clone(&self.root),
                     row: self.rows.len() as u64 + 1,
                 },
             });
@@ -95,25 +101,31 @@ impl Found {
     }
 
     fn note(&self, folder: &Path, columns: &Columns) -> Option<String> {
-        let count: usize = self.other.values().sum();
-        let kinds = self
-            .other
-            .iter()
-            .map(|(extension, n)| match extension.as_str() {
-                "" => format!("{n} without one"),
-                extension => format!("{n} .{extension}"),
-            });
-        let wanted: Vec<&str> = columns.inputs.keys().map(String::as_str).collect();
-        (count > 0).then(|| {
-            format!(
-                "{}: {count} {} by their extension nothing of {}, and left aside: {}",
-                folder.display(),
-                if count == 1 { "file is" } else { "files are" },
-                wanted.join(", "),
-                kinds.collect::<Vec<_>>().join(", ")
-            )
-        })
+        left_aside(&folder.display().to_string(), "file", &self.other, columns)
     }
+}
+
+/// A line on what is by its extension nothing that is asked for.
+pub(super) fn left_aside(
+    place: &str,
+    what: &str,
+    other: &BTreeMap<String, usize>,
+    columns: &Columns,
+) -> Option<String> {
+    let count: usize = other.values().sum();
+    let kinds = other.iter().map(|(extension, n)| match extension.as_str() {
+        "" => format!("{n} without one"),
+        extension => format!("{n} .{extension}"),
+    });
+    let wanted: Vec<&str> = columns.inputs.keys().map(String::as_str).collect();
+    (count > 0).then(|| {
+        format!(
+            "{place}: {count} {what}{} by their extension nothing of {}, and left aside: {}",
+            if count == 1 { " is" } else { "s are" },
+            wanted.join(", "),
+            kinds.collect::<Vec<_>>().join(", ")
+        )
+    })
 }
 
 /// The modality that a file is of, by its extension.

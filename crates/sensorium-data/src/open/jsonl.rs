@@ -1,17 +1,16 @@
 //! JSON lines: one object a line.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::cells::Collector;
+use super::cells::{Cells, Collector, Found};
 use super::{LONGEST_LINE, MOST_ROWS};
-use crate::{BadRow, Columns, Error, Row};
+use crate::{Columns, Error};
 
 /// Reads a manifest line by line; no line is held longer than it is looked at.
-pub(super) fn read(path: &Path, columns: &Columns) -> Result<(Vec<Row>, Vec<BadRow>), Error> {
+pub(super) fn read(path: &Path, columns: &Columns) -> Result<Found, Error> {
     let io = |error| Error::io(path, "read", error);
     let mut reader = BufReader::new(std::fs::File::open(path).map_err(io)?);
     let mut rows = Collector::new(path, columns);
@@ -49,7 +48,7 @@ pub(super) fn read(path: &Path, columns: &Columns) -> Result<(Vec<Row>, Vec<BadR
         if text.is_empty() {
             continue;
         }
-        match cells(text) {
+        match object(text) {
             Ok(cells) => rows.take(number, cells),
             Err(reason) => rows.bad(number, "", reason),
         }
@@ -84,7 +83,7 @@ pub(super) fn read_line(
 }
 
 /// An object's values as texts, and none for `null`. Nested values are kept as JSON.
-fn cells(text: &str) -> Result<BTreeMap<String, Option<String>>, String> {
+pub(crate) fn object(text: &str) -> Result<Cells, String> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
     let Value::Object(object) = value else {

@@ -1,18 +1,25 @@
-//! Opening a data set: a manifest, a folder with one in it, or a folder of classes.
+//! Opening a data set: a manifest, shards, Parquet files, a folder of any of these, or a folder of classes.
 
 mod cells;
 mod delimited;
 mod folder;
+mod joined;
 mod jsonl;
+mod layout;
 
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+pub(crate) use cells::{Cells, Collector, Found, Own};
 pub(crate) use folder::{entries, kind};
+pub(crate) use jsonl::object;
+pub(crate) use layout::PartFile;
 
-use crate::{BadRow, Columns, Error, OnError, Table};
+use crate::{BadRow, Columns, Error, OnError, Place, Table};
+use folder::left_aside;
+use layout::Layout;
 
 /// The longest line of a manifest, in bytes. A real one has a few hundred; a file of one endless line is
 /// refused before it fills the memory.
@@ -32,59 +39,100 @@ pub struct Opened {
     pub notes: Vec<String>,
 }
 
-/// Opens a manifest (`.jsonl`, `.csv`, `.tsv`), a folder that holds `manifest.jsonl|csv|tsv`, or a folder of
-/// class folders (`DIR/CLASS/FILE`, or `DIR/train|valid|test/CLASS/FILE`).
+/// Opens a data set:
+///
+/// - a manifest (`.jsonl`, `.csv`, `.tsv`), or a folder that holds `manifest.jsonl|csv|tsv`;
+/// - tar shards: a `.tar`, a folder of them, or a pattern such as `set-{000..099}.tar`;
+/// - Parquet files in the same ways;
+/// - a folder of class folders (`DIR/CLASS/FILE`, or `DIR/train|valid|test/CLASS/FILE`).
 ///
 /// # Errors
 /// If it is none of these, cannot be read, is empty, or has bad rows that are not to be skipped.
 pub fn open(path: &Path, columns: &Columns, on_error: OnError) -> Result<Opened, Error> {
-    let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, "open", error))?;
-    let mut notes = Vec::new();
-    let (rows, bad) = if metadata.is_dir() {
-        match manifest_in(path) {
-            Some(manifest) => read(&manifest, columns)?,
-            None => {
-                let (rows, note) = folder::read(path, columns)?;
-                notes.extend(note);
-                (rows, Vec::new())
-            }
-        }
-    } else {
-        read(path, columns)?
-    };
-    if !bad.is_empty() && on_error == OnError::Fail {
-        return Err(Error::BadRows { bad });
+    let mut found = find(path, columns)?;
+    if !found.broken.is_empty() {
+        return Err(found.broken.swap_remove(0));
     }
+    if !found.bad.is_empty() && on_error == OnError::Fail {
+        return Err(Error::BadRows { bad: found.bad });
+    }
+    opened(path, found)
+}
+
+/// Opens what can be opened of a data set: bad rows are left out and listed, and so are shards that break off, whose rows up
+/// to there are kept.
+///
+/// # Errors
+/// If there is no row at all, for any of the reasons of [`open`].
+pub fn survey(path: &Path, columns: &Columns) -> Result<Opened, Error> {
+    let mut found = find(path, columns)?;
+    for broken in std::mem::take(&mut found.broken) {
+        let (Error::Broken { path, .. } | Error::Io { path, .. }) = &broken else {
+            return Err(broken);
+        };
+        if found.rows.is_empty() {
+            return Err(broken);
+        }
+        let place = Place {
+            file: path.display().to_string().into(),
+            row: 0,
+        };
+        let reason = broken.to_string();
+        let reason = reason.strip_prefix(&*place.file).unwrap_or(&reason);
+        found
+            .bad
+            .push(BadRow::new(place, "", reason.trim_start_matches(": ")));
+    }
+    opened(path, found)
+}
+
+fn opened(path: &Path, found: Found) -> Result<Opened, Error> {
     let name = path.display().to_string();
-    if rows.is_empty() {
+    if found.rows.is_empty() {
         return Err(Error::Empty { name });
     }
     Ok(Opened {
-        table: Table { name, rows },
-        bad,
-        notes,
+        table: Table {
+            name,
+            rows: found.rows,
+        },
+        bad: found.bad,
+        notes: found.notes.into_iter().collect(),
     })
 }
 
-fn manifest_in(folder: &Path) -> Option<PathBuf> {
-    ["manifest.jsonl", "manifest.csv", "manifest.tsv"]
-        .iter()
-        .map(|name| folder.join(name))
-        .find(|path| path.is_file())
+fn find(path: &Path, columns: &Columns) -> Result<Found, Error> {
+    match Layout::of(path)? {
+        Layout::Manifest(manifest) => read(&manifest, columns),
+        Layout::Classes(folder) => {
+            let (rows, note) = folder::read(&folder, columns)?;
+            Ok(Found {
+                rows,
+                notes: note.into_iter().collect(),
+                ..Found::default()
+            })
+        }
+        Layout::Shards(parts) => joined::read(path, &parts, columns, |part| {
+            crate::shards::read(part, columns)
+        }),
+        Layout::Parquet(parts) => {
+            let cache = Default::default();
+            joined::read(path, &parts, columns, |part| {
+                crate::parquet::read(part, columns, &cache)
+            })
+        }
+    }
 }
 
-fn read(path: &Path, columns: &Columns) -> Result<(Vec<crate::Row>, Vec<BadRow>), Error> {
-    let extension = path
-        .extension()
-        .and_then(|e| e.to_str())
-        .unwrap_or_default();
-    match extension.to_ascii_lowercase().as_str() {
+fn read(path: &Path, columns: &Columns) -> Result<Found, Error> {
+    match layout::extension(path).as_str() {
         "jsonl" | "ndjson" => jsonl::read(path, columns),
         "csv" => delimited::read(path, b',', columns),
         "tsv" | "tab" => delimited::read(path, b'\t', columns),
         _ => Err(Error::NotData {
             path: path.to_owned(),
-            reason: "is no manifest: its name must end in .jsonl, .csv or .tsv".to_owned(),
+            reason: "is no manifest: its name must end in .jsonl, .csv or .tsv; shards end in .tar or .parquet"
+                .to_owned(),
         }),
     }
 }

@@ -154,7 +154,7 @@ fn what_is_no_data_says_so() {
         "m.xls",
         "x",
         OnError::Fail,
-        "error: m.xls: is no manifest: its name must end in .jsonl, .csv or .tsv",
+        "error: m.xls: is no manifest: its name must end in .jsonl, .csv or .tsv; shards end in .tar or .parquet",
     );
     check(
         "m.csv",

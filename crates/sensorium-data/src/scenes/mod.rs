@@ -185,7 +185,7 @@ impl Scene<'_> {
                 .filter_map(|(key, value)| Some((key.to_owned(), value?)))
                 .collect(),
             place: Place {
-                file: set.to_owned(),
+                file: set.into(),
                 row: index as u64 + 1,
             },
         }

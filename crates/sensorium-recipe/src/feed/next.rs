@@ -158,6 +158,7 @@ mod tests {
         let rows = TEXTS.into_iter().enumerate().map(row).collect();
         let how = How {
             on_error: OnError::Fail,
+            when: Default::default(),
             threads: 1,
             room: Room::ENDLESS,
         };

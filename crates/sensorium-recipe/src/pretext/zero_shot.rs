@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::PretextModel;
 use super::search::{OfRows, Pace, Vectors, dot, vectors};
 use crate::dataset::maker;
-use crate::how::{How, Room, Wanted};
+use crate::how::{How, Room, Wanted, When};
 use crate::labels::LabelSet;
 use crate::modalities::Processors;
 use crate::prepare::prepare;
@@ -87,6 +87,7 @@ pub(crate) fn zero_shot(
     let labels = LabelSet::Classes(Labels::from_rows(&rows)?);
     let how = How {
         on_error: OnError::Fail,
+        when: When::First,
         threads: pace.threads,
         room: Room::ENDLESS,
     };

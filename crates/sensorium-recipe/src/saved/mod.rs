@@ -248,10 +248,10 @@ impl SavedModel {
 /// read.
 fn unanswered(rows: &Prepared, answers: &[Answer]) -> Vec<BadRow> {
     let mut skipped = rows.lost_rows();
-    let lost: BTreeSet<_> = skipped.iter().map(|bad| bad.place.row).collect();
+    let lost: BTreeSet<_> = skipped.iter().map(|bad| bad.place.clone()).collect();
     let answered: BTreeSet<usize> = answers.iter().map(|answer| answer.row).collect();
     let without = (0..rows.len())
-        .filter(|row| !answered.contains(row) && !lost.contains(&rows.place(*row).row))
+        .filter(|row| !answered.contains(row) && !lost.contains(rows.place(*row)))
         .map(|row| BadRow::new(rows.place(row).clone(), "", NOTHING));
     skipped.extend(without);
     skipped

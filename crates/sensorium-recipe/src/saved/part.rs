@@ -104,6 +104,7 @@ pub(super) fn prepared(
 ) -> Result<(Prepared, Vec<BadRow>), Error> {
     let how = How {
         on_error: recipe.data.on_error,
+        when: recipe.data.prepare,
         threads: recipe.batch.n_threads(),
         room: recipe.batch.room(),
     };

@@ -11,7 +11,7 @@ use sensorium_train::{Together, Weights};
 use super::Run;
 use crate::dataset::Dataset;
 use crate::folder::RunFolder;
-use crate::how::{How, Wanted};
+use crate::how::{How, Wanted, When};
 use crate::labels::LabelSet;
 use crate::modalities::Processors;
 use crate::objective::Task;
@@ -47,6 +47,7 @@ pub(super) fn read(
     let processors = Arc::new(processors);
     let mut how = How {
         on_error: recipe.data.on_error,
+        when: recipe.data.prepare,
         threads: recipe.batch.n_threads(),
         room: recipe.batch.room(),
     };
@@ -107,6 +108,12 @@ fn tell(recipe: &Recipe, data: &Dataset, parts: &Parts, observer: &mut dyn Obser
         observer.note(&format!("left out: {bad}"));
     }
     let Parts { train, valid, test } = parts;
+    if recipe.data.prepare == When::Lazily {
+        observer.note(
+            "rows are decoded when they are needed, and a bad one shows only then (data.prepare = \"lazily\"): `sensorium data check` \
+             finds them before",
+        );
+    }
     let anew = train.uncached() + valid.uncached() + test.uncached();
     if anew > 0 {
         observer.note(&format!(

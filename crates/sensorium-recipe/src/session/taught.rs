@@ -11,7 +11,7 @@ use super::{Ready, stages};
 use crate::dataset::Dataset;
 use crate::feed::{Lessons, batches_of};
 use crate::folder::ModelConfig;
-use crate::how::{How, Room, Wanted};
+use crate::how::{How, Room, Wanted, When};
 use crate::labels::LabelKind;
 use crate::prepare::prepare;
 use crate::{Error, Observer, Recipe, SavedModel};
@@ -49,8 +49,13 @@ pub(super) fn lessons(
     let rows = rows_for(run, &teacher)?;
     let how = How {
         on_error: recipe.data.on_error,
+        when: recipe.data.prepare,
         threads: recipe.batch.n_threads(),
-        room: Room::ENDLESS,
+        // Each row is asked about once: a large set is not kept.
+        room: match recipe.data.prepare {
+            When::First => Room::ENDLESS,
+            When::Lazily => Room { rows: 0, bytes: 0 },
+        },
     };
     let processors = &teacher.processors;
     let asked = prepare(rows, processors, Wanted::Nothing, how, observer)?.prepared;
