@@ -42,6 +42,7 @@ mod report;
 mod saved;
 mod session;
 mod shown;
+mod sweep;
 mod table;
 mod validate;
 mod variations;
@@ -71,5 +72,6 @@ pub use saved::{
 /// Raw content to ask a model about; re-exported so that users of this crate need no other.
 pub use sensorium_core::Source;
 pub use session::{Beside, Finished, Options, Rehearsed, RunMetrics, rehearse, resume, train};
+pub use sweep::{Setting, Space, Sweep, SweptRun, sweep};
 pub use table::EncoderTable;
 pub use variations::Stage;
