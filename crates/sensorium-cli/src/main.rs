@@ -44,6 +44,7 @@ fn main() -> ExitCode {
     let common = &cli.common;
     let done = match cli.command {
         Command::Train(args) => commands::train::run(&args, common),
+        Command::Sweep(args) => commands::sweep::run(&args, common),
         Command::Eval(args) => commands::eval::run(&args, common),
         Command::Predict(args) => commands::predict::run(&args, common),
         Command::Runs(args) => commands::runs::run(&args, common),

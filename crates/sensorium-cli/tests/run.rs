@@ -233,3 +233,53 @@ fn the_devices_are_listed() {
         }
     }
 }
+
+#[test]
+fn a_recipe_is_tried_out_and_swept() {
+    let dir = tempfile::tempdir().unwrap();
+    prepare(dir.path());
+    let before = std::fs::read_dir(dir.path()).unwrap().count();
+    let tiny = ["tiny.toml", "--data", "pets.csv"];
+    let out = sensorium(dir.path())
+        .arg("train")
+        .args(tiny)
+        .arg("--dry-run")
+        .assert()
+        .success();
+    let text = String::from_utf8_lossy(&out.get_output().stdout).into_owned();
+    for told in ["encoders.text", "100.0 % train", "optimizer", "a step"] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let out = sensorium(dir.path())
+        .arg("train")
+        .args(tiny)
+        .args(["--dry-run", "--json"])
+        .assert()
+        .success();
+    let tried = json(&out.get_output().stdout);
+    assert!(tried["training"]["parameters"][0]["path"].is_string());
+    let after = std::fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(before, after, "nothing stays");
+
+    for _ in 0..2 {
+        let out = sensorium(dir.path())
+            .arg("sweep")
+            .args(tiny)
+            .args(["--grid", "train.optimizer=adamw,lion", "--out", "swept"])
+            .args(["--set", "train.epochs=1", "--json"])
+            .assert()
+            .success();
+        let swept = json(&out.get_output().stdout);
+        assert_eq!(swept["runs"].as_array().unwrap().len(), 2);
+        assert_eq!(swept["runs"][0]["validation"]["name"], "accuracy");
+    }
+    let wrong = ["--grid", "train.optimiser=lion"];
+    let refused = sensorium(dir.path())
+        .arg("sweep")
+        .args(tiny)
+        .args(wrong)
+        .assert();
+    let refused = refused.code(2);
+    let error = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(error.contains("did you mean `optimizer`?"), "{error}");
+}

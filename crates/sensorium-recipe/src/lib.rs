@@ -44,6 +44,7 @@ mod saved;
 mod session;
 mod shown;
 mod survey;
+mod sweep;
 mod table;
 mod validate;
 mod variations;
@@ -74,5 +75,6 @@ pub use saved::{
 pub use sensorium_core::Source;
 pub use session::{Beside, Finished, Options, Rehearsed, RunMetrics, rehearse, resume, train};
 pub use survey::{Alike, InputSummary, Leak, PartSummary, Spread, Survey, survey};
+pub use sweep::{Setting, Space, Sweep, SweptRun, sweep};
 pub use table::EncoderTable;
 pub use variations::{NamedStage, Stage};

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use sensorium_eval::Metric;
 use sensorium_train::RunLock;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::folder::{LARGEST_METRICS, RunFolder, read_json};
@@ -55,7 +55,7 @@ pub enum RunState {
 }
 
 /// A number by its name.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Such as `accuracy`.
     pub name: String,
@@ -113,7 +113,7 @@ fn look(
 }
 
 impl RunGlance {
-    fn of(path: &Path) -> Self {
+    pub(crate) fn of(path: &Path) -> Self {
         let (metrics, log) = (path.join("metrics.json"), path.join("metrics.jsonl"));
         let is_complete = metrics.is_file();
         let newest = if is_complete { &metrics } else { &log };
@@ -182,16 +182,21 @@ fn best(line: &Value) -> Option<Score> {
     // Written as text, since it may be no number.
     let value = best.get("value")?.as_str()?.parse().ok()?;
     let name = best.get("metric")?.as_str()?;
-    Some(match name {
-        "accuracy" => Score {
-            spelled: Metric::Accuracy.spelled(value),
-            ..Score::plain(name, value)
-        },
-        _ => Score::plain(name, value),
-    })
+    Some(Score::named(name, value))
 }
 
 impl Score {
+    /// A validation's score, as a person reads one of its name.
+    pub(crate) fn named(name: &str, value: f64) -> Self {
+        match name {
+            "accuracy" => Self {
+                spelled: Metric::Accuracy.spelled(value),
+                ..Self::plain(name, value)
+            },
+            _ => Self::plain(name, value),
+        }
+    }
+
     fn plain(name: &str, value: f64) -> Self {
         Self {
             name: name.to_owned(),
@@ -202,7 +207,7 @@ impl Score {
 }
 
 /// The end of a log.
-fn tail(path: &Path) -> std::io::Result<String> {
+pub(crate) fn tail(path: &Path) -> std::io::Result<String> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;

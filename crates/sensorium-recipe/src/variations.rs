@@ -234,6 +234,12 @@ impl Recipe {
         Self::parse(&self.name, &text, sets)
     }
 
+    /// The recipe with these keys set, as a run of a sweep.
+    pub(crate) fn tried(&self, sets: &[String]) -> Result<Self, Error> {
+        let text = toml::to_string(&self.table()).expect("a recipe is a table of plain values");
+        Self::parse(&self.name, &text, sets)
+    }
+
     /// The recipe with its objective's defaults written out.
     pub(crate) fn resolved(&self) -> Self {
         let mut recipe = Self {

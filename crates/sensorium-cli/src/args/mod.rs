@@ -55,6 +55,14 @@ pub enum Command {
   sensorium train my-recipe.toml --data manifest.jsonl --on-error skip
   sensorium train spoken-digits --data recordings.csv --leave-out speaker")]
     Train(TrainArgs),
+    /// Train a recipe with keys set to many values, and say which did best.
+    #[command(after_help = "Examples:
+  sensorium sweep av-digits --grid train.lr=1e-3,3e-3 --grid fusion.kind=concat,gated --out sweeps/fusion
+  sensorium sweep my-recipe.toml --random train.lr=log:1e-4..1e-2 --random encoders.image.n_layers=1..4 --runs 12
+  sensorium sweep av-digits --grid train.seed=1,2,3 --set train.epochs=5 --json
+
+The same command again goes on where it was stopped; with more --runs it goes on further.")]
+    Sweep(SweepArgs),
     /// Evaluate a trained model, as a whole and on each set of modalities.
     #[command(after_help = "Examples:
   sensorium eval runs/av-digits
@@ -143,6 +151,38 @@ pub struct TrainArgs {
     /// Only try it out: read the data, take two steps in memory, and say what would train, and what the run would take.
     #[arg(long, conflicts_with_all = ["resume", "leave_out", "out"])]
     pub dry_run: bool,
+}
+
+/// `sensorium sweep`
+#[derive(Clone, Debug, Args)]
+pub struct SweepArgs {
+    /// A built-in recipe's name, or a TOML file.
+    pub recipe: String,
+    /// A key of the recipe and the values it is tried with, every one with those of every other --grid.
+    #[arg(long, value_name = "KEY=V1,V2,..")]
+    pub grid: Vec<String>,
+    /// A key whose value is drawn for each run: LOW..HIGH, whole numbers if both are; log:LOW..HIGH, as likely in each power of
+    /// ten; or V1,V2,..
+    #[arg(long, value_name = "KEY=RANGE")]
+    pub random: Vec<String>,
+    /// How many runs; needed with --random. Of a grid alone, so many of its settings, spread by --seed.
+    #[arg(long, value_name = "N")]
+    pub runs: Option<usize>,
+    /// What is drawn by. It is not the seed of the runs, which is train.seed.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+    /// The sweep's folder, which holds a folder for each run [default: runs/NAME-sweep].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// A manifest, or a folder of one or of classes, instead of the recipe's data.
+    #[arg(long, value_name = "MANIFEST|DIR")]
+    pub data: Option<PathBuf>,
+    /// Change a key of the recipe for all runs, such as train.epochs=3.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Whether a bad row ends the sweep (fail) or is left out and listed (skip).
+    #[arg(long, value_name = "fail|skip")]
+    pub on_error: Option<OnErrorArg>,
 }
 
 /// `--on-error`

@@ -11,5 +11,6 @@ pub mod eval;
 pub mod inspect;
 pub mod predict;
 pub mod runs;
+pub mod sweep;
 pub mod train;
 pub mod transcribe;

@@ -1,6 +1,7 @@
 //! `sensorium train`: a run from its recipe, or the rest of one that was stopped.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use sensorium_data::OnError;
 use sensorium_eval::{Metric, group_table};
@@ -26,7 +27,10 @@ pub fn run(args: &TrainArgs, common: &Common) -> anyhow::Result<()> {
 fn train(args: &TrainArgs, common: &Common, others: &Others) -> anyhow::Result<()> {
     let mut progress = Progress::new(common.quiet || !others.tells());
     let recipe = match &args.resume {
-        None => Some(recipe(args)?),
+        None => {
+            let data = args.data.as_deref();
+            Some(recipe(&args.recipe, &args.set, data, args.on_error)?)
+        }
         Some(_) => None,
     };
     let opened = sensorium_runtime::choose(common.backend)?;
@@ -109,13 +113,18 @@ fn what(args: &TrainArgs) -> String {
 }
 
 /// The recipe with what the command line changes in it.
-fn recipe(args: &TrainArgs) -> anyhow::Result<Recipe> {
-    let mut recipe = Recipe::open(&args.recipe, &args.set)?;
-    if let Some(path) = &args.data {
+pub(super) fn recipe(
+    name: &str,
+    sets: &[String],
+    data: Option<&Path>,
+    on_error: Option<OnErrorArg>,
+) -> anyhow::Result<Recipe> {
+    let mut recipe = Recipe::open(name, sets)?;
+    if let Some(path) = data {
         recipe.data.set = None;
-        recipe.data.path = Some(path.clone());
+        recipe.data.path = Some(path.to_owned());
     }
-    if let Some(on_error) = args.on_error {
+    if let Some(on_error) = on_error {
         recipe.data.on_error = on_error.into();
     }
     Ok(recipe)

@@ -72,7 +72,13 @@ fn bytes(out: &mut Vec<u8>, field: u8, content: &[u8]) {
 /// A field as it lies on the wire.
 enum Field<'a> {
     Number(u64),
-    Bytes(&'a [u8]),
+    Bytes(
+        #[cfg_attr(
+            not(test),
+            expect(dead_code, reason = "only tests read what a run wrote")
+        )]
+        &'a [u8],
+    ),
 }
 
 /// The fields of a message by number; nothing, if it is none.
