@@ -81,3 +81,34 @@ impl Wanted<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sensorium_text::TextSample;
+
+    fn sample(ids: usize) -> Samples {
+        Samples {
+            text: Some(TextSample { ids: vec![0; ids] }),
+            ..Samples::default()
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_by_rows_and_by_bytes() {
+        let size = sample(100).host_bytes();
+        assert_eq!(size, sample(0).host_bytes() + 400);
+        let mut room = Room {
+            rows: 3,
+            bytes: 2 * size + 10,
+        };
+        let kept: Vec<bool> = (0..4).map(|_| room.keep(sample(100)).is_some()).collect();
+        assert_eq!(kept, [true, true, false, false]);
+        assert_eq!(room, Room { rows: 1, bytes: 10 });
+        let mut room = Room {
+            rows: 1,
+            bytes: usize::MAX,
+        };
+        assert!(room.keep(sample(100)).is_some() && room.keep(sample(0)).is_none());
+    }
+}

@@ -16,6 +16,7 @@
 
 pub mod builtin;
 mod claim;
+mod content;
 mod dataset;
 mod encoder;
 mod error;

@@ -2,18 +2,16 @@
 //! a bad one shows at once and not in the third epoch, unless it is to be decoded when it is needed. What fits is kept in memory.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sensorium_core::{Modality, Source, quietly, seed};
 use sensorium_data::{BadRow, OnError, Place, Row, in_order};
-use sha2::{Digest, Sha256};
 
+use crate::content::{content_of, inputs_of};
 use crate::how::{How, Room, Wanted, When};
 use crate::labels::Label;
 use crate::lazily::{Later, place_of};
-use crate::modalities::{KNOWN, Processors, Samples};
+use crate::modalities::{Processors, Samples};
 use crate::registry::Refusal;
 use crate::{Error, Observer};
 
@@ -212,56 +210,6 @@ fn bad_row(place: &Place, error: Error) -> Result<BadRow, Error> {
 
 /// What is wrong with a row that has no content.
 pub(crate) const NOTHING: &str = "the row has nothing of the modalities that are asked about";
-
-/// A row's inputs by modality; columns of no known modality are not inputs.
-pub(crate) fn inputs_of(row: &Row) -> Inputs {
-    KNOWN
-        .iter()
-        .filter_map(|m| Some((*m, row.inputs.get(m.name())?.clone())))
-        .collect()
-}
-
-/// A number for the content of a row's inputs. What is in memory came with the program: its name and size tell it.
-fn content_of(inputs: &BTreeMap<Modality, Source>) -> u64 {
-    inputs.iter().fold(0, |number, (modality, source)| {
-        let content = match source {
-            Source::Text(text) => [seed::of_name(text), text.len() as u64],
-            Source::Bytes { name, data } => [seed::of_name(name), data.len() as u64],
-            Source::Path(path) => file_content(path).unwrap_or_default(),
-            Source::Stored { .. } => match source.read(u64::MAX) {
-                Ok(bytes) => [first_of(&Sha256::digest(&bytes[..])), bytes.len() as u64],
-                Err(_) => [0; 2],
-            },
-        };
-        seed::derive(
-            number,
-            &[seed::of_name(modality.name()), content[0], content[1]],
-        )
-    })
-}
-
-/// A number for a file's content, and its size.
-pub(crate) fn file_content(path: &Path) -> std::io::Result<[u64; 2]> {
-    let mut file = std::fs::File::open(path)?;
-    let (mut hash, mut size) = (Sha256::new(), 0);
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            n => {
-                hash.update(&buffer[..n]);
-                size += n as u64;
-            }
-        }
-    }
-    Ok([first_of(&hash.finalize()), size])
-}
-
-/// The first eight bytes of a digest.
-fn first_of(digest: &[u8]) -> u64 {
-    let first = digest.iter().take(8);
-    first.fold(0, |n, byte| n << 8 | u64::from(*byte))
-}
 
 impl Prepared {
     /// How many rows there are.
@@ -487,37 +435,5 @@ mod tests {
         let empty = format!("data.csv:5: {NOTHING}");
         let refused = "data.csv:3, column text: three is refused";
         assert_eq!(bad, [expected, refused, empty.as_str()]);
-    }
-
-    #[test]
-    fn memory_is_bounded_by_rows_and_by_bytes() {
-        let size = sample(100).host_bytes();
-        assert_eq!(size, sample(0).host_bytes() + 400);
-        let mut room = Room {
-            rows: 3,
-            bytes: 2 * size + 10,
-        };
-        let kept: Vec<bool> = (0..4).map(|_| room.keep(sample(100)).is_some()).collect();
-        assert_eq!(kept, [true, true, false, false]);
-        assert_eq!(room, Room { rows: 1, bytes: 10 });
-        let mut room = Room {
-            rows: 1,
-            bytes: usize::MAX,
-        };
-        assert!(room.keep(sample(100)).is_some() && room.keep(sample(0)).is_none());
-    }
-
-    #[test]
-    fn a_number_tells_other_content() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a");
-        let of = |source: Source| content_of(&BTreeMap::from([(sensorium_text::TEXT, source)]));
-        let file = |content: &str| {
-            std::fs::write(&path, content).unwrap();
-            of(Source::path(&path))
-        };
-        assert_eq!(file("one"), file("one"));
-        assert_ne!(file("one"), file("two"));
-        assert_ne!(of(Source::text("one")), of(Source::text("two")));
     }
 }

@@ -9,13 +9,14 @@ use sensorium_data::{BadRow, OnError, Row};
 use sensorium_train::{Together, Weights};
 
 use super::Run;
+use crate::content::file_content;
 use crate::dataset::Dataset;
 use crate::folder::RunFolder;
 use crate::how::{How, Wanted, When};
 use crate::labels::LabelSet;
 use crate::modalities::Processors;
 use crate::objective::Task;
-use crate::prepare::{Prepared, file_content, prepare};
+use crate::prepare::{Prepared, prepare};
 use crate::{Error, Observer, Recipe, report};
 
 /// The parts of a data set, prepared.

@@ -14,9 +14,9 @@ use sensorium_core::Modality;
 use sensorium_data::{BadRow, Columns, Row, Split, in_order};
 use serde::Serialize;
 
+use crate::content::inputs_of;
 use crate::dataset::columns_of;
 use crate::modalities::{KNOWN, Processors};
-use crate::prepare::inputs_of;
 use crate::{Error, Observer, Recipe};
 
 use alike::{near_pictures, near_texts};
