@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
-use sensorium_recipe::Rehearsed;
+use sensorium_recipe::{Options, Recipe, Rehearsed, rehearse};
 use sensorium_train::{ParameterPlan, Rehearsal};
 
+use crate::args::Common;
+use crate::progress::Progress;
 use crate::screen;
 
 /// Parameters that lie together and are trained alike.
@@ -17,8 +19,22 @@ struct Part {
     bytes: usize,
 }
 
+/// Tries a recipe out, and prints what came of it.
+pub fn run(
+    recipe: Recipe,
+    options: &Options<'_>,
+    progress: &mut Progress,
+    common: &Common,
+) -> anyhow::Result<()> {
+    let tried = rehearse(recipe, options, progress)?;
+    match common.json {
+        true => screen::json(&tried),
+        false => screen::text(&describe(&tried)),
+    }
+}
+
 /// What a person reads.
-pub fn describe(tried: &Rehearsed) -> String {
+fn describe(tried: &Rehearsed) -> String {
     let training = &tried.training;
     let mut text = table(&parts(training));
     let all = training.sum(ParameterPlan::numbers);

@@ -6,7 +6,7 @@ use std::path::Path;
 use sensorium_data::OnError;
 use sensorium_eval::{Metric, group_table};
 use sensorium_recipe::{
-    Finished, LeftOut, Options, Recipe, RunMetrics, holds_left_out, leave_out, rehearse, resume,
+    Finished, LeftOut, Options, Recipe, RunMetrics, holds_left_out, leave_out, resume,
     resume_left_out,
 };
 
@@ -53,16 +53,9 @@ fn train(args: &TrainArgs, common: &Common, others: &Others) -> anyhow::Result<(
         let message = "--leave-out trains one run after another, each by one process: start it without mpirun";
         return Err(Misuse(message.to_owned()).into());
     }
-    let recipe = match recipe {
-        Some(recipe) if args.dry_run => {
-            let tried = rehearse(recipe, &options, &mut progress)?;
-            return match common.json {
-                true => screen::json(&tried),
-                false => screen::text(&dry_run::describe(&tried)),
-            };
-        }
-        recipe => recipe,
-    };
+    if let (Some(recipe), true) = (&recipe, args.dry_run) {
+        return dry_run::run(recipe.clone(), &options, &mut progress, common);
+    }
     let done = match (recipe, &args.leave_out, &args.resume) {
         (Some(recipe), Some(column), _) => {
             let out = args.out.as_deref();

@@ -116,13 +116,16 @@ pub fn sweep(
         plan.runs.sort_by(SweptRun::better_first);
         sensorium_train::write_file(&root.join(PLAN), &plan.text()?)?;
     }
-    let done = Sweep {
-        root,
-        runs: plan.runs,
-    };
-    let table = done.table();
-    sensorium_train::write_file(&done.root.join("table.txt"), table.as_bytes())?;
+    let runs = plan.runs;
+    let done = told(Sweep { root, runs });
     drop(lock);
+    done
+}
+
+/// The sweep, with its table written.
+fn told(done: Sweep) -> Result<Sweep, Error> {
+    let path = done.root.join("table.txt");
+    sensorium_train::write_file(&path, done.table().as_bytes())?;
     Ok(done)
 }
 
