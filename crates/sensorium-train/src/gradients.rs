@@ -57,8 +57,10 @@ impl GradientSum {
     /// # Errors
     /// If a rank is lost.
     pub(crate) fn add_up<M: Module>(&mut self, module: &M, ranks: &Together) -> Result<(), Error> {
-        let mut flat = Flat::default();
-        flat.sums = std::mem::take(&mut self.sums);
+        let mut flat = Flat {
+            sums: std::mem::take(&mut self.sums),
+            ..Flat::default()
+        };
         module.visit(&mut flat);
         ranks.sum(&mut flat.there)?;
         flat.place = 0;

@@ -4,15 +4,16 @@ use std::time::Instant;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Bool, Device, Int, Tensor};
-use sensorium_core::seed;
 use serde::Serialize;
 
-use crate::gradients::{GradientSum, clip_scale};
+use crate::gradients::clip_scale;
 use crate::groups::{Groups, shown};
 use crate::optimizer::Optimizer;
 use crate::parameters::Path;
+use crate::step::global_norm;
+use crate::sums::{At, gather};
 use crate::trainer::{place, start_of};
-use crate::{Error, Fed, Feed, Learner, Schedule, TrainConfig};
+use crate::{Error, Fed, Feed, Learner, Schedule, Together, TrainConfig};
 
 /// What a run would do and take, found out without it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -98,26 +99,24 @@ pub fn rehearse<L: Learner, F: Feed<Batch = L::Batch>>(
     let lr = Schedule::new(config, total_steps).lr(0);
     let (mut loss, mut step_seconds) = (None, 0.0);
     let parameters = plans(&snapshot.optimizer, &snapshot.learner, &groups);
+    let at = At {
+        seed: config.seed,
+        epoch: 0,
+        step: 0,
+        device,
+        ranks: &Together::default(),
+    };
     for _ in 0..2 {
         let clock = Instant::now();
-        let mut grads = GradientSum::default();
         let learner = snapshot.learner.before_step(0);
-        let mut mean = 0.0;
-        for (at, fed) in batches.iter().enumerate() {
-            let seed = seed::derive(config.seed, &[0, 0, at as u64]);
-            let learned = seed::drawn(device, seed, || learner.learn(fed.batch.clone()));
-            let total = learned.loss.total.div_scalar(count as f64);
-            if !total.is_tracked() {
-                return Err(Error::Untracked { step: 1 });
-            }
-            mean += f64::from(total.clone().inner().into_scalar::<f32>());
-            grads.add(&learner, &total.backward());
-        }
-        loss.get_or_insert(mean);
-        let squared = grads.squared_norm(&learner);
-        let norm = squared.ok_or(Error::Untracked { step: 1 })?;
-        let norm = f64::from(norm.into_scalar::<f32>()).sqrt();
-        let scale = clip_scale(norm, config.clip_norm);
+        let mut next = batches.iter().cloned();
+        let mut sums = gather(&at, &learner, count, || {
+            Ok(next.next().expect("as many batches were read"))
+        })?;
+        loss.get_or_insert(sums.loss());
+        let norm = global_norm(&sums, &learner, 1)?;
+        let scale = clip_scale(norm, config.clip_norm) / sums.over();
+        let grads = std::mem::take(&mut sums.grads);
         snapshot.learner = snapshot.optimizer.step(lr, learner, grads, scale);
         snapshot.ema = snapshot.ema.map(|ema| ema.update(&snapshot.learner));
         step_seconds = clock.elapsed().as_secs_f64();

@@ -7,8 +7,8 @@ use burn::tensor::Tensor;
 use crate::checkpoint::{Snapshot, State};
 use crate::gradients::{GradientSum, clip_scale};
 use crate::run::Run;
-use crate::sums::{Sums, gather, numbers, spelled};
-use crate::{Batches, Error, Learner, NonFinite, StepLog, Warning, Watch};
+use crate::sums::{At, Sums, gather, numbers, spelled};
+use crate::{Batches, Error, Fed, Learner, NonFinite, StepLog, Warning, Watch};
 
 /// A step about to be taken.
 pub(crate) struct Step<'a> {
@@ -32,7 +32,16 @@ impl Step<'_> {
             learner: snapshot.optimizer.before_step(learner, state.step),
             ..snapshot
         };
-        let mut sums = gather(run, state, &snapshot.learner, batches)?;
+        let at = At {
+            seed: run.config.seed,
+            epoch: state.epoch,
+            step: state.step,
+            device: &run.device,
+            ranks: &run.ranks,
+        };
+        let left = state.batches_per_epoch - state.batch;
+        let count = run.config.accumulate.min(left);
+        let mut sums = gather(&at, &snapshot.learner, count, || next(state, batches))?;
         sums.join(&run.ranks, &snapshot.learner)?;
         state.step += 1;
 
@@ -70,8 +79,29 @@ impl Step<'_> {
     }
 }
 
+/// The next batch of the feed. The position in the state is moved on.
+fn next<B>(state: &mut State, batches: &mut Batches<'_, B>) -> Result<Fed<B>, Error> {
+    let epoch = state.epoch + 1;
+    match batches.next() {
+        Some(Ok(fed)) => {
+            state.batch += 1;
+            Ok(fed)
+        }
+        Some(Err(source)) => Err(Error::Feed {
+            epoch,
+            batch: state.batch + 1,
+            source,
+        }),
+        None => Err(Error::FeedEnded {
+            epoch,
+            found: state.batch,
+            expected: state.batches_per_epoch,
+        }),
+    }
+}
+
 /// The global norm of the step's gradient, before clipping.
-fn global_norm<L: Learner>(sums: &Sums, learner: &L, step: usize) -> Result<f64, Error> {
+pub(crate) fn global_norm<L: Learner>(sums: &Sums, learner: &L, step: usize) -> Result<f64, Error> {
     let squared: Option<Tensor<1>> = sums.grads.squared_norm(learner);
     let squared = squared.ok_or(Error::Untracked { step })?;
     Ok(numbers(step, squared)?[0].sqrt() / sums.over())

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use burn::tensor::{FloatDType, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use sensorium_core::seed;
 use serde::{Deserialize, Serialize};
 
 use crate::among::{Others, Told};
-use crate::checkpoint::State;
 use crate::gradients::GradientSum;
-use crate::run::Run;
-use crate::{Batches, Error, Fed, Learned, Learner, Together};
+use crate::{Error, Fed, Learned, Learner, Together};
 
 /// What the batches of a step came to.
 #[derive(Default)]
@@ -53,36 +51,54 @@ enum Weight {
     Part(f64),
 }
 
-/// Runs forward and backward over the batches of the step. After a loss that is not finite the rest of them is only
+/// Which step of a run it is, and where it is taken.
+pub(crate) struct At<'a> {
+    pub(crate) seed: u64,
+    pub(crate) epoch: usize,
+    /// How many steps came before.
+    pub(crate) step: usize,
+    pub(crate) device: &'a Device,
+    pub(crate) ranks: &'a Together,
+}
+
+impl At<'_> {
+    /// Seeds the device for a batch: by the same place, the same is drawn again.
+    fn seeded<R>(&self, micro: usize, draw: impl FnOnce() -> R) -> R {
+        let place = [self.epoch as u64, self.step as u64, micro as u64];
+        let mut seed = seed::derive(self.seed, &place);
+        if self.ranks.rank() > 0 {
+            seed = seed::derive(seed, &[self.ranks.rank() as u64]);
+        }
+        seed::drawn(self.device, seed, draw)
+    }
+}
+
+/// Runs forward and backward over so many batches, those of the step. After a loss that is not finite the rest of them is only
 /// taken off the feed.
 pub(crate) fn gather<L: Learner>(
-    run: &Run,
-    state: &mut State,
+    at: &At<'_>,
     learner: &L,
-    batches: &mut Batches<'_, L::Batch>,
+    count: usize,
+    mut batches: impl FnMut() -> Result<Fed<L::Batch>, Error>,
 ) -> Result<Sums, Error> {
-    let left = state.batches_per_epoch - state.batch;
-    let count = run.config.accumulate.min(left);
     let mut sums = Sums::default();
-    let in_parts = count > 1 || !run.ranks.is_alone();
-    let first = sums.next(state, batches)?;
-    if in_parts
-        && let Some(compared) = seeded(run, state, 0, || learner.compared(first.batch.clone()))
-    {
+    let in_parts = count > 1 || !at.ranks.is_alone();
+    let first = sums.next(&mut batches)?;
+    if in_parts && let Some(compared) = at.seeded(0, || learner.compared(first.batch.clone())) {
         let mut parts = vec![(first, compared.told()?)];
         for micro in 1..count {
-            let fed = sums.next(state, batches)?;
-            let compared = seeded(run, state, micro, || learner.compared(fed.batch.clone()));
+            let fed = sums.next(&mut batches)?;
+            let compared = at.seeded(micro, || learner.compared(fed.batch.clone()));
             let compared = compared.expect("what compares one batch of a step compares all");
             parts.push((fed, compared.told()?));
         }
-        return sums.learn_among(run, state, learner, parts);
+        return sums.learn_among(at, learner, parts);
     }
     let mut next = Some(first);
     for micro in 0..count {
         let Fed { ids, batch } = match next.take() {
             Some(first) => first,
-            None => sums.next(state, batches)?,
+            None => sums.next(&mut batches)?,
         };
         let weight = match in_parts {
             true => Weight::Samples(ids.len()),
@@ -90,50 +106,21 @@ pub(crate) fn gather<L: Learner>(
         };
         sums.took(ids);
         if sums.fault.is_none() {
-            let learned = seeded(run, state, micro, || learner.learn(batch));
-            sums.add(learned, weight, state.step + 1, learner)?;
+            let learned = at.seeded(micro, || learner.learn(batch));
+            sums.add(learned, weight, at.step + 1, learner)?;
         }
     }
     Ok(sums)
-}
-
-/// Seeds the device for a batch: by the same place, the same is drawn again.
-fn seeded<R>(run: &Run, state: &State, micro: usize, draw: impl FnOnce() -> R) -> R {
-    let place = [state.epoch as u64, state.step as u64, micro as u64];
-    let mut seed = seed::derive(run.config.seed, &place);
-    if run.ranks.rank() > 0 {
-        seed = seed::derive(seed, &[run.ranks.rank() as u64]);
-    }
-    seed::drawn(&run.device, seed, draw)
 }
 
 impl Sums {
     /// The next batch of the feed.
     fn next<B>(
         &mut self,
-        state: &mut State,
-        batches: &mut Batches<'_, B>,
+        mut batches: impl FnMut() -> Result<Fed<B>, Error>,
     ) -> Result<Fed<B>, Error> {
         let clock = Instant::now();
-        let epoch = state.epoch + 1;
-        let fed = match batches.next() {
-            Some(Ok(fed)) => fed,
-            Some(Err(source)) => {
-                return Err(Error::Feed {
-                    epoch,
-                    batch: state.batch + 1,
-                    source,
-                });
-            }
-            None => {
-                return Err(Error::FeedEnded {
-                    epoch,
-                    found: state.batch,
-                    expected: state.batches_per_epoch,
-                });
-            }
-        };
-        state.batch += 1;
+        let fed = batches()?;
         self.data_s += clock.elapsed().as_secs_f64();
         Ok(fed)
     }
@@ -147,8 +134,7 @@ impl Sums {
     /// the whole batch: one batch after the other, of each the ranks' shares.
     fn learn_among<L: Learner>(
         mut self,
-        run: &Run,
-        state: &State,
+        at: &At<'_>,
         learner: &L,
         parts: Vec<(Fed<L::Batch>, Told)>,
     ) -> Result<Self, Error> {
@@ -159,14 +145,14 @@ impl Sums {
             .zip(told)
             .map(|(fed, told)| (!fed.ids.is_empty()).then_some(told))
             .collect();
-        let (clock, told) = (Instant::now(), run.ranks.told());
-        let all: Vec<Vec<Option<Told>>> = run.ranks.gather(own)?;
-        self.ranks_bytes += run.ranks.told() - told;
+        let (clock, told) = (Instant::now(), at.ranks.told());
+        let all: Vec<Vec<Option<Told>>> = at.ranks.gather(own)?;
+        self.ranks_bytes += at.ranks.told() - told;
         self.ranks_s += clock.elapsed().as_secs_f64();
         let of = |micro: usize, rank: usize| all[rank].get(micro).and_then(Option::as_ref);
-        let ranks = run.ranks.size();
+        let ranks = at.ranks.size();
         for (micro, Fed { ids, batch }) in feds.into_iter().enumerate() {
-            let here = micro * ranks + run.ranks.rank();
+            let here = micro * ranks + at.ranks.rank();
             let told = |places: std::ops::Range<usize>| -> Vec<Told> {
                 let told = places.filter_map(|place| of(place / ranks, place % ranks));
                 told.cloned().collect()
@@ -178,8 +164,8 @@ impl Sums {
             let weight = Weight::Part(if ids.is_empty() { 0.0 } else { 1.0 });
             self.took(ids);
             if self.fault.is_none() {
-                let learned = seeded(run, state, micro, || learner.learn_among(batch, &others));
-                self.add(learned, weight, state.step + 1, learner)?;
+                let learned = at.seeded(micro, || learner.learn_among(batch, &others));
+                self.add(learned, weight, at.step + 1, learner)?;
             }
         }
         Ok(self)
