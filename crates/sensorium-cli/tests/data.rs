@@ -297,3 +297,62 @@ fn tone(path: &Path, hertz: f32) {
     }
     writer.finalize().unwrap();
 }
+
+#[test]
+fn a_data_set_is_written_anew_and_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let convert = |from: &str, out: &str, more: &[&str]| {
+        let done = sensorium(dir)
+            .args(["data", "convert", from, out])
+            .args(more)
+            .assert();
+        let output = done.get_output();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let (code, told, _) = convert("riddles", "shards", &["--to", "shards", "--quiet"]);
+    assert_eq!(
+        (code, told.as_str()),
+        (Some(0), "shards: 4080 rows in 3 files\n")
+    );
+    let (code, _, error) = convert("shards", "other", &[]);
+    assert!(
+        code == Some(2)
+            && error.starts_with("error: other: say what the folder is to hold, with --to"),
+        "{error}"
+    );
+    let (code, _, error) = convert("shards", "a.csv", &["--to", "shards"]);
+    let expected = "error: a.csv: its name ends like a file of another kind than --to says\n";
+    assert_eq!((code, error.as_str()), (Some(2), expected));
+    let (code, ..) = convert("shards/{train,test}-000000.tar", "two.parquet", &[]);
+    assert_eq!(code, Some(0));
+
+    let check = |data: &str| {
+        let done = sensorium(dir)
+            .args(["data", "check", data, "--json"])
+            .assert();
+        let output = done.get_output();
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), found)
+    };
+    let (code, found) = check("two.parquet");
+    assert_eq!((code, &found["rows"]), (Some(0), &json!(3840)));
+    assert_eq!(found["parts"][0]["name"], "train");
+    assert_eq!(found["broken"], json!([]));
+    let whole = std::fs::read(dir.join("shards/test-000000.tar")).unwrap();
+    std::fs::write(dir.join("cut.tar"), &whole[..5000]).unwrap();
+    let (code, found) = check("cut.tar");
+    assert_eq!((code, &found["rows"]), (Some(1), &json!(2)));
+    let reason = found["broken"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("is cut off"), "{reason}");
+    // Nothing is trained on what is cut off, even where bad rows are skipped.
+    let done = sensorium(dir)
+        .args(["train", "mlm", "--data", "cut.tar", "--on-error", "skip"])
+        .assert();
+    done.code(1).stderr(predicates::str::contains("cut.tar: "));
+}

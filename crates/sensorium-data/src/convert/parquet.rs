@@ -31,14 +31,12 @@ pub(super) fn write(mut job: Job<'_>) -> Result<Converted, Error> {
         false => Aside::folder(out)?,
     };
     let most = if one { u64::MAX } else { job.shard_size };
-    let mut open = BTreeMap::<&str, (Writer, Vec<PathBuf>)>::new();
+    let mut open = BTreeMap::<&str, Writer>::new();
     let mut done = BTreeMap::<&str, Vec<PathBuf>>::new();
     job.each(|row, name| {
         let part = if one { "data" } else { part(row) };
-        if open
-            .get(part)
-            .is_some_and(|(writer, _)| writer.size >= most)
-            && let Some((writer, _)) = open.remove(part)
+        if open.get(part).is_some_and(|writer| writer.size >= most)
+            && let Some(writer) = open.remove(part)
         {
             writer.finish()?;
         }
@@ -49,14 +47,14 @@ pub(super) fn write(mut job: Job<'_>) -> Result<Converted, Error> {
                 false => aside.path().join(format!("{part}-{:05}", own.len())),
             };
             own.push(path.clone());
-            open.insert(part, (Writer::create(path, &layout)?, Vec::new()));
+            open.insert(part, Writer::create(path, &layout)?);
         }
-        let (writer, _) = open
+        let writer = open
             .get_mut(part)
             .expect("one was opened where there was none");
         writer.put(row, name)
     })?;
-    for (writer, _) in open.into_values() {
+    for writer in open.into_values() {
         writer.finish()?;
     }
     let files = done.values().map(Vec::len).sum();

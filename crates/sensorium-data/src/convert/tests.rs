@@ -14,7 +14,7 @@ fn row(i: u64, id: &str, inputs: &[(&str, Source)], meta: &[(&str, &str)]) -> Ro
         id: id.to_owned(),
         label: (i != 3).then(|| format!("class {}", i % 2)),
         split: Some([Split::Train, Split::Valid, Split::Test][i as usize % 3]),
-        group: (i % 2 == 0).then(|| format!("g{i}")),
+        group: i.is_multiple_of(2).then(|| format!("g{i}")),
         inputs: inputs
             .iter()
             .map(|(k, v)| ((*k).to_owned(), v.clone()))

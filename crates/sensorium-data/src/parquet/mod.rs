@@ -53,7 +53,7 @@ fn rows(part: &PartFile, columns: &Columns, cache: &Arc<Cache>) -> Result<Found,
         cells: Vec::new(),
         count: 0,
     };
-    drafts.fill(&*reader).map_err(|reason| broken(reason))?;
+    drafts.fill(&*reader).map_err(broken)?;
     Ok(drafts.finish(part, columns))
 }
 

@@ -188,11 +188,11 @@ fn long_names_of_both_kinds_are_read() {
     // GNU: the crate writes a name of its own before the header.
     let gnu = archive(&[(&long, b"content")]);
     let expected = format!("{} - image=content []", long.strip_suffix(".png").unwrap());
-    assert_eq!(opened(&gnu).unwrap(), [expected.clone()]);
+    assert_eq!(opened(&gnu).unwrap(), std::slice::from_ref(&expected));
     // POSIX: extended values, of which the size counts too.
     let mut tar = ::tar::Builder::new(Vec::new());
     let values = [("path", long.as_bytes()), ("size", b"7"), ("mtime", b"1.5")];
-    tar.append_pax_extensions(values.into_iter()).unwrap();
+    tar.append_pax_extensions(values).unwrap();
     let mut header = ::tar::Header::new_ustar();
     header.set_path("short.png").unwrap();
     header.set_size(7);
@@ -213,7 +213,7 @@ fn rich() -> Vec<u8> {
     add(&long, b"content");
     add("b.txt", &[b'x'; 700]);
     add("b.json", br#"{"label": "cat"}"#);
-    tar.append_pax_extensions([("path", &b"c.cls"[..])].into_iter())
+    tar.append_pax_extensions([("path", &b"c.cls"[..])])
         .unwrap();
     let mut header = ::tar::Header::new_ustar();
     header.set_path("short").unwrap();

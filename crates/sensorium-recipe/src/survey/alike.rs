@@ -18,6 +18,9 @@ const FEWEST_WORDS: usize = 8;
 const NUMBERS: usize = 32;
 const BAND: usize = 4;
 
+/// What stands for a text.
+pub(super) type Numbers = Box<[u32; NUMBERS]>;
+
 /// The most candidates that one is held against: where very many look alike, not all pairs are looked at.
 const MOST: usize = 64;
 
@@ -67,7 +70,7 @@ pub(super) fn picture_bits(picture: &Picture) -> Option<u128> {
 
 /// Numbers of a text: MinHash over runs of three words, whatever their case and punctuation. Of two texts, as many of these
 /// are the same as of their runs occur in both.
-pub(super) fn text_numbers(text: &str) -> Option<Box<[u32; NUMBERS]>> {
+pub(super) fn text_numbers(text: &str) -> Option<Numbers> {
     let lower = text.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric());
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
@@ -99,14 +102,14 @@ pub(super) fn near_pictures(bits: &[(usize, u128)]) -> Vec<(usize, usize)> {
 }
 
 /// Pairs of texts that are nearly the same.
-pub(super) fn near_texts(numbers: &[(usize, Box<[u32; NUMBERS]>)]) -> Vec<(usize, usize)> {
-    let bands = |numbers: &Box<[u32; NUMBERS]>| {
+pub(super) fn near_texts(numbers: &[(usize, Numbers)]) -> Vec<(usize, usize)> {
+    let bands = |numbers: &Numbers| {
         let bands = numbers.chunks(BAND).enumerate();
         let number =
             |band: &[u32]| seed::derive(0, &band.iter().map(|n| u64::from(*n)).collect::<Vec<_>>());
         bands.map(|(i, band)| (i as u32, number(band))).collect()
     };
-    let near = |a: &Box<[u32; NUMBERS]>, b: &Box<[u32; NUMBERS]>| {
+    let near = |a: &Numbers, b: &Numbers| {
         let same = a.iter().zip(b.iter()).filter(|(a, b)| a == b).count();
         same as f64 >= SHARED * NUMBERS as f64
     };

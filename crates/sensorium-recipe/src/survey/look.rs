@@ -4,7 +4,7 @@ use sensorium_core::{Modality, Source};
 use sensorium_vision::Limits;
 use sha2::{Digest, Sha256};
 
-use super::alike::{picture_bits, text_numbers};
+use super::alike::{Numbers, picture_bits, text_numbers};
 
 /// The largest input that is read, in bytes: the most that any decoder takes.
 const LARGEST: u64 = sensorium_audio::LARGEST;
@@ -30,7 +30,7 @@ pub(super) enum Measure {
     },
     Text {
         characters: usize,
-        numbers: Option<Box<[u32; 32]>>,
+        numbers: Option<Numbers>,
     },
     Other,
 }
