@@ -94,12 +94,10 @@ pub(super) fn same_parts(
     let encoders = ours.encoders.modalities() == before.encoders.modalities();
     let mut parts = Vec::new();
     match fuse {
-        [true, true] => {
-            if same("fusion") && encoders {
-                parts.push("fusion.");
-                if same("head") && theirs.labels == labels {
-                    parts.push("head.");
-                }
+        [true, true] if same("fusion") && encoders => {
+            parts.push("fusion.");
+            if same("head") && theirs.labels == labels {
+                parts.push("head.");
             }
         }
         [false, false] if same("objective") && encoders => parts.push("head."),
