@@ -347,7 +347,8 @@ fn a_data_set_is_written_anew_and_looked_at() {
     let whole = std::fs::read(dir.join("shards/test-000000.tar")).unwrap();
     std::fs::write(dir.join("cut.tar"), &whole[..5000]).unwrap();
     let (code, found) = check("cut.tar");
-    assert_eq!((code, &found["rows"]), (Some(1), &json!(2)));
+    // Two are whole, and of a third the text: what is behind it nobody knows.
+    assert_eq!((code, &found["rows"]), (Some(1), &json!(3)));
     let reason = found["broken"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("is cut off"), "{reason}");
     // Nothing is trained on what is cut off, even where bad rows are skipped.
