@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::backend::Backend;
 use crate::cargo::{self, Workspace};
+use crate::run::built_with;
 use crate::setup;
 
 /// Where the table goes.
@@ -44,7 +45,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         bail!("training by several processes needs an MPI: run `cargo xtask setup mpi`");
     }
     let workspace = Workspace::here()?;
-    let sensorium = built(&workspace)?;
+    let sensorium = built_with(&workspace, Some(Backend::Flex), &["mpi"])?;
+    let sensorium = PathBuf::from(sensorium.get_program());
     let folder = workspace.target.join("ranks");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -78,24 +80,6 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     fs::remove_dir_all(&bench.folder)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The release binary with MPI.
-fn built(workspace: &Workspace) -> Result<PathBuf> {
-    let mut build = workspace.cargo("build", Backend::Flex)?;
-    build.args([
-        "--release",
-        "--package",
-        "sensorium-cli",
-        "--bin",
-        "sensorium",
-    ]);
-    build.args(["--features", "mpi"]);
-    cargo::must(&mut build)?;
-    let target = Backend::Flex.target_dir(&workspace.target);
-    Ok(target
-        .join("release")
-        .join(format!("sensorium{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// A step as its line of the log has it.

@@ -43,11 +43,24 @@ fn sensorium(
 
 /// The release binary, built with the backend.
 pub(crate) fn built(workspace: &Workspace, backend: Option<Backend>) -> Result<Command> {
+    built_with(workspace, backend, &[])
+}
+
+/// The same with more features of `sensorium-cli`.
+pub(crate) fn built_with(
+    workspace: &Workspace,
+    backend: Option<Backend>,
+    more: &[&str],
+) -> Result<Command> {
     let set = backend.unwrap_or(Backend::Flex).build_set();
     let mut build = workspace.cargo("build", set)?;
     build.args(["--release", "--package", "sensorium-cli"]);
     build.args(["--bin", "sensorium"]);
     let mut features = set.features("sensorium-cli");
+    features.extend(
+        more.iter()
+            .map(|feature| format!("sensorium-cli/{feature}")),
+    );
     if set == Backend::Wgpu && setup::wgpu::has_gpu() {
         // Tuning pays on a real GPU; on a software one it costs minutes.
         features.push("sensorium-cli/wgpu-autotune".to_owned());

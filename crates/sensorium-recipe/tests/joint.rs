@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use sensorium_recipe::{Finished, Options, Recipe, SavedModel, Silent, train};
-use sensorium_train::{Together, threads};
+use sensorium_train::in_threads;
 
 const RECIPE: &str = r#"
 name = "joint"
@@ -209,22 +209,15 @@ fn what_cannot_be_joined_is_refused_before_any_data_is_read() {
 
 /// So many processes train into one folder; what each of them comes to.
 fn together(size: usize, manifest: &Path, out: &Path, sets: &[&str]) -> Vec<Finished> {
-    let trained = |member| {
+    in_threads(size, |ranks| {
         let mut recipe = parsed(sets).expect("a recipe");
         recipe.data.path = Some(manifest.to_owned());
         let device = Device::flex();
         let options = Options {
-            ranks: Together::new(member),
+            ranks,
             ..Options::new(&device, "flex")
         };
         train(recipe, Some(out), &options, &mut Silent).expect("a run")
-    };
-    std::thread::scope(|scope| {
-        let working: Vec<_> = threads(size)
-            .into_iter()
-            .map(|member| scope.spawn(|| trained(member)))
-            .collect();
-        working.into_iter().map(|one| one.join().unwrap()).collect()
     })
 }
 
@@ -303,27 +296,20 @@ fn what_several_processes_cannot_do_is_refused_by_all() {
             "keeps a status of each sample",
         ),
     ] {
-        let refused = |member| {
+        let refused = in_threads(2, |ranks| {
             let mut recipe = parsed(&[set]).expect("a recipe");
             recipe.data.path = Some(manifest.clone());
             let device = Device::flex();
             let options = Options {
-                ranks: Together::new(member),
+                ranks,
                 ..Options::new(&device, "flex")
             };
             let out = dir.path().join("refused");
             let refused = train(recipe, Some(&out), &options, &mut Silent);
             (refused.unwrap_err().to_string(), out.exists())
-        };
-        std::thread::scope(|scope| {
-            let working: Vec<_> = threads(2)
-                .into_iter()
-                .map(|member| scope.spawn(|| refused(member)))
-                .collect();
-            for one in working {
-                let (error, left) = one.join().unwrap();
-                assert!(error.contains(said) && !left, "{error}");
-            }
         });
+        for (error, left) in refused {
+            assert!(error.contains(said) && !left, "{error}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use burn::tensor::{Bool, Tensor, TensorData};
 use sensorium_core::assert_shape;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::objective::constant;
 
 /// What the samples of a batch are compared by: one vector of each, for each side that there is, such as a modality.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl Compared {
     }
 
     /// As plain numbers, to be kept or told to others.
-    pub(crate) fn told(self) -> Result<Told, Error> {
+    pub(crate) fn told(self) -> Told {
         let sides = self.sides.into_iter();
         let sides = sides.map(|(name, side)| {
             let [rows, width] = side.vectors.dims();
@@ -59,10 +59,10 @@ impl Compared {
             };
             (name, told)
         });
-        Ok(Told {
+        Told {
             rows: self.rows,
             sides: sides.collect(),
-        })
+        }
     }
 }
 
@@ -174,6 +174,6 @@ fn steeper(x: Tensor<2>, times: f64) -> Tensor<2> {
     if !x.is_tracked() {
         return x;
     }
-    let fixed = x.clone().detach().set_require_grad(false);
+    let fixed = constant(x.clone());
     fixed.clone() + (x - fixed).mul_scalar(times)
 }

@@ -96,7 +96,7 @@ pub use objective::{
     class_balanced_weights, patches, ramp_up,
 };
 pub use parameters::{Parameter, ParameterCount, count_parameters, parameter_table};
-pub use ranks::{Alone, Member, Ranks, Together, threads};
+pub use ranks::{Alone, Member, Ranks, Together, in_threads, share, threads};
 pub use rehearsal::{ParameterPlan, Rehearsal, rehearse};
 pub use schedule::Schedule;
 pub use trainer::{Best, Ended, Outcome, Trainer};

@@ -116,21 +116,10 @@ mod tests {
 
     fn step(step: usize) -> StepLog {
         StepLog {
-            step,
-            epoch: 1,
             loss: f64::NAN,
             terms: BTreeMap::from([("a".to_owned(), 0.5)]),
-            lr: 0.1,
-            grad_norm: 2.0,
-            accuracy: Some(0.75),
-            samples: 4,
-            samples_per_s: 100.0,
-            step_s: 0.04,
-            data_s: 0.0,
-            ranks_s: 0.0,
-            ranks_bytes: 0,
-            seconds: 0.25,
             skipped: Some("the loss is NaN".to_owned()),
+            ..StepLog::example(step)
         }
     }
 

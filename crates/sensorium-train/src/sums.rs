@@ -85,12 +85,12 @@ pub(crate) fn gather<L: Learner>(
     let in_parts = count > 1 || !at.ranks.is_alone();
     let first = sums.next(&mut batches)?;
     if in_parts && let Some(compared) = at.seeded(0, || learner.compared(first.batch.clone())) {
-        let mut parts = vec![(first, compared.told()?)];
+        let mut parts = vec![(first, compared.told())];
         for micro in 1..count {
             let fed = sums.next(&mut batches)?;
             let compared = at.seeded(micro, || learner.compared(fed.batch.clone()));
             let compared = compared.expect("what compares one batch of a step compares all");
-            parts.push((fed, compared.told()?));
+            parts.push((fed, compared.told()));
         }
         return sums.learn_among(at, learner, parts);
     }

@@ -133,6 +133,30 @@ pub struct StepLog {
     pub skipped: Option<String>,
 }
 
+#[cfg(test)]
+impl StepLog {
+    /// A step of which nothing is special.
+    pub(crate) fn example(step: usize) -> Self {
+        Self {
+            step,
+            epoch: 1,
+            loss: 1.0 / step as f64,
+            terms: BTreeMap::new(),
+            lr: 0.1,
+            grad_norm: 2.0,
+            accuracy: Some(0.75),
+            samples: 4,
+            samples_per_s: 100.0,
+            step_s: 0.04,
+            data_s: 0.0,
+            ranks_s: 0.0,
+            ranks_bytes: 0,
+            seconds: 0.25,
+            skipped: None,
+        }
+    }
+}
+
 /// One validation: a line of `metrics.jsonl` with `"kind": "validation"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ValidationLog {

@@ -28,7 +28,7 @@ pub(super) fn install(purpose: &str, packages: &[&str], otherwise: &str) -> Resu
 }
 
 /// Whether this is root's process.
-pub(crate) fn is_root() -> bool {
+fn is_root() -> bool {
     cargo::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
 

@@ -48,11 +48,7 @@ fn train(args: &TrainArgs, common: &Common, others: &Others) -> anyhow::Result<(
         opened.found.backend,
         opened.found.name
     ));
-    let folds = args.leave_out.is_some() || args.resume.as_deref().is_some_and(holds_left_out);
-    if folds && !options.ranks.is_alone() {
-        let message = "--leave-out trains one run after another, each by one process: start it without mpirun";
-        return Err(Misuse(message.to_owned()).into());
-    }
+    refuse_folds(args, &options)?;
     if let (Some(recipe), true) = (&recipe, args.dry_run) {
         return dry_run::run(recipe.clone(), &options, &mut progress, common);
     }
@@ -89,6 +85,16 @@ fn train(args: &TrainArgs, common: &Common, others: &Others) -> anyhow::Result<(
         }
         (Done::Many(left_out), false) => screen::text(&describe_all(&left_out)),
     }
+}
+
+/// Refuses several processes where there are several runs.
+fn refuse_folds(args: &TrainArgs, options: &Options<'_>) -> anyhow::Result<()> {
+    let folds = args.leave_out.is_some() || args.resume.as_deref().is_some_and(holds_left_out);
+    if folds && !options.ranks.is_alone() {
+        let message = "--leave-out trains one run after another, each by one process: start it without mpirun";
+        return Err(Misuse(message.to_owned()).into());
+    }
+    Ok(())
 }
 
 /// What a command ends in: a run, or one for each group that was left out.

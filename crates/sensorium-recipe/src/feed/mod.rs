@@ -16,7 +16,7 @@ use std::time::Duration;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use sensorium_core::Modality;
 use sensorium_data::{DEADLINE, in_order};
-use sensorium_train::{Batches, BoxError, Fed, Feed, Together};
+use sensorium_train::{Batches, BoxError, Fed, Feed, Together, share};
 
 use crate::Error;
 use crate::labels::Label;
@@ -146,14 +146,10 @@ impl Plan {
         let (rank, size) = (ranks.rank(), ranks.size().min(fewest.unwrap_or(1)));
         let counts = rank < size;
         let rank = if counts { rank } else { 0 };
-        let share = |mut draws: Vec<Draw>| {
-            let (from, to) = (draws.len() * rank / size, draws.len() * (rank + 1) / size);
-            draws.truncate(to);
-            draws.split_off(from)
-        };
+        let own = |draws: Vec<Draw>| draws[share(draws.len(), rank, size)].to_vec();
         let shared = Self {
-            labelled: share(self.labelled),
-            others: share(self.others),
+            labelled: own(self.labelled),
+            others: own(self.others),
         };
         (shared, counts)
     }

@@ -115,10 +115,7 @@ pub fn train(
     // First, so that a folder that is taken or cannot be written is not found out after all data has been prepared.
     let mut claim = Begun::claim(out, &recipe.name, &options.ranks)?;
     let (starts, read) = if recipe.pretrain.is_empty() && recipe.stages.is_empty() {
-        let starts = Starts {
-            encoders: recipe.start.clone(),
-            last: recipe.after.clone(),
-        };
+        let starts = Starts::named(&recipe);
         let read = read(&recipe, &starts.encoders, observer)?;
         claim.begin(&recipe, &options.ranks)?;
         (starts, read)

@@ -40,6 +40,16 @@ pub(super) struct Starts {
     pub(super) last: Option<PathBuf>,
 }
 
+impl Starts {
+    /// What a recipe itself names.
+    pub(super) fn named(recipe: &Recipe) -> Self {
+        Self {
+            encoders: recipe.start.clone(),
+            last: recipe.after.clone(),
+        }
+    }
+}
+
 /// Runs what comes before: `[pretrain]`, then each of `[[stages]]`, or what is left of them.
 pub(super) fn all(
     recipe: &Recipe,

@@ -30,6 +30,7 @@ pub use matching::{HardNegatives, ImageTextMatching};
 pub use nt_xent::NtXent;
 pub use ordinal::Ordinal;
 pub use pairs::Pairs;
+pub(crate) use pairs::constant;
 pub use regression::Regression;
 pub use semi::{
     Collapse, CollapseDetector, Consistency, FixMatch, FlexMatch, FlexTarget, LearningStatus,

@@ -34,7 +34,7 @@ pub(super) fn unit(x: Tensor<2>) -> Tensor<2> {
 }
 
 /// The tensor as a constant: a leaf that is merely detached would still take part in the graph.
-pub(super) fn constant<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+pub(crate) fn constant<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     x.detach().set_require_grad(false)
 }
 

@@ -25,9 +25,7 @@ impl Rule for Lion {
         memory: Option<Memory<D>>,
     ) -> (Tensor<D>, Memory<D>) {
         let [in_step, stays] = self.betas;
-        let steps = memory.as_ref().map_or(0, |memory| memory.steps);
-        let momentum = memory.and_then(|mut memory| memory.tensors.pop());
-        let momentum = momentum.unwrap_or_else(|| grad.zeros_like());
+        let (steps, momentum) = Memory::momentum(memory, &grad);
         let direction =
             momentum.clone().mul_scalar(in_step) + grad.clone().mul_scalar(1.0 - in_step);
         let value = value.mul_scalar(pace.kept()) - direction.sign().mul_scalar(pace.lr);

@@ -43,9 +43,7 @@ impl Rule for Muon {
         let mixed = |old: Tensor<D>, new: Tensor<D>| {
             old.mul_scalar(self.momentum) + new.mul_scalar(1.0 - self.momentum)
         };
-        let steps = memory.as_ref().map_or(0, |memory| memory.steps);
-        let momentum = memory.and_then(|mut memory| memory.tensors.pop());
-        let momentum = momentum.unwrap_or_else(|| grad.zeros_like());
+        let (steps, momentum) = Memory::momentum(memory, &grad);
         let momentum = mixed(momentum, grad.clone());
         let ahead = mixed(momentum.clone(), grad);
 

@@ -32,6 +32,15 @@ pub(crate) struct Memory<const D: usize> {
     pub(crate) tensors: Vec<Tensor<D>>,
 }
 
+impl<const D: usize> Memory<D> {
+    /// The one tensor that is remembered, as zeros at first, and the steps so far.
+    pub(crate) fn momentum(memory: Option<Self>, grad: &Tensor<D>) -> (usize, Tensor<D>) {
+        let steps = memory.as_ref().map_or(0, |memory| memory.steps);
+        let momentum = memory.and_then(|mut memory| memory.tensors.pop());
+        (steps, momentum.unwrap_or_else(|| grad.zeros_like()))
+    }
+}
+
 /// A way to change a tensor by its gradient. A rule keeps no tensors of its own.
 pub(crate) trait Rule {
     /// What it remembers of a tensor of this shape: names and shapes, of as many dimensions. The names are keys of

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Error;
 
-pub use threads::{Member, threads};
+pub use threads::{Member, in_threads, threads};
 
 /// One of the processes that train together, and its way to the others.
 ///
@@ -229,9 +229,13 @@ impl Together {
 
     /// This one's part of so many things, of which each rank has as many as another or one more.
     pub fn share(&self, of: usize) -> std::ops::Range<usize> {
-        let (rank, size) = (self.rank(), self.size());
-        of * rank / size..of * (rank + 1) / size
+        share(of, self.rank(), self.size())
     }
+}
+
+/// The part of so many things that one of so many has: each has as many as another or one more.
+pub fn share(of: usize, rank: usize, size: usize) -> std::ops::Range<usize> {
+    of * rank / size..of * (rank + 1) / size
 }
 
 fn packed(value: &impl Serialize) -> Vec<u8> {
@@ -254,22 +258,10 @@ fn unread(error: impl std::fmt::Display) -> Error {
 mod tests {
     use super::*;
 
-    /// What each of so many ranks comes to.
-    fn each<T: Send>(size: usize, work: impl Fn(Together) -> T + Sync) -> Vec<T> {
-        let work = &work;
-        std::thread::scope(|scope| {
-            let members = threads(size).into_iter();
-            let working: Vec<_> = members
-                .map(|member| scope.spawn(move || work(Together::new(member))))
-                .collect();
-            working.into_iter().map(|one| one.join().unwrap()).collect()
-        })
-    }
-
     #[test]
     fn sums_and_what_is_told_are_the_same_everywhere() {
         for size in [1, 2, 5] {
-            let sums = each(size, |ranks| {
+            let sums = in_threads(size, |ranks| {
                 let mut numbers = [0.1 * (1.0 + ranks.rank() as f32), 1.0];
                 ranks.sum(&mut numbers).unwrap();
                 let all = ranks.gather(ranks.rank()).unwrap();
@@ -288,7 +280,7 @@ mod tests {
     #[test]
     fn shares_cover_all_and_overlap_nowhere() {
         for (size, of) in [(1, 7), (2, 7), (4, 3), (3, 0), (5, 64)] {
-            let shares = each(size, |ranks| ranks.share(of));
+            let shares = in_threads(size, |ranks| ranks.share(of));
             let all: Vec<usize> = shares.iter().cloned().flatten().collect();
             assert_eq!(all, (0..of).collect::<Vec<_>>());
             let lengths = shares.iter().map(ExactSizeIterator::len);
@@ -298,9 +290,9 @@ mod tests {
 
     #[test]
     fn what_rank_0_makes_or_meets_everybody_is_told() {
-        let made = each(3, |ranks| ranks.once(|| Ok::<_, Error>(ranks.rank() + 10)));
+        let made = in_threads(3, |ranks| ranks.once(|| Ok::<_, Error>(ranks.rank() + 10)));
         assert!(made.into_iter().all(|made| made.unwrap() == 10));
-        let met = each(3, |ranks| {
+        let met = in_threads(3, |ranks| {
             ranks
                 .once(|| Err::<(), _>(Error::NothingToTrain))
                 .unwrap_err()
@@ -315,7 +307,7 @@ mod tests {
             met[1],
             "rank 0 ended: no parameter is trainable: unfreeze a part of the model"
         );
-        let apart = each(3, |ranks| {
+        let apart = in_threads(3, |ranks| {
             let own = if ranks.rank() == 1 { "b" } else { "a" };
             ranks.agree("data", own).unwrap_err().to_string()
         });
@@ -329,7 +321,7 @@ mod tests {
 
     #[test]
     fn who_is_lost_is_nobodys_endless_wait() {
-        let ends = each(3, |ranks| match ranks.rank() {
+        let ends = in_threads(3, |ranks| match ranks.rank() {
             1 => None,
             _ => Some(ranks.sum(&mut [1.0]).unwrap_err().to_string()),
         });

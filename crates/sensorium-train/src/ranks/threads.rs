@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use super::Ranks;
+use super::{Ranks, Together};
 use crate::Error;
 
 /// A thread among those that train together. Dropped, it is lost to the others.
@@ -44,6 +44,23 @@ pub fn threads(size: usize) -> Vec<Member> {
         hub: Arc::clone(&hub),
     };
     (0..size).map(member).collect()
+}
+
+/// What each of so many ranks comes to, a thread each.
+///
+/// # Panics
+/// If there are none, or one of them panics.
+pub fn in_threads<T: Send>(size: usize, work: impl Fn(Together) -> T + Sync) -> Vec<T> {
+    let work = &work;
+    std::thread::scope(|scope| {
+        let working: Vec<_> = threads(size)
+            .into_iter()
+            .map(|member| scope.spawn(move || work(Together::new(member))))
+            .collect();
+        let ends = working.into_iter().map(|one| one.join());
+        ends.map(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
 }
 
 /// Where all leave what they have, and take what all have left.

@@ -111,21 +111,9 @@ mod tests {
 
     fn step(step: usize) -> StepLog {
         StepLog {
-            step,
-            epoch: 1,
-            loss: 1.0 / step as f64,
             terms: BTreeMap::from([("size".to_owned(), 0.5)]),
-            lr: 0.1,
             grad_norm: f64::NAN,
-            accuracy: Some(0.75),
-            samples: 4,
-            samples_per_s: 100.0,
-            step_s: 0.04,
-            data_s: 0.0,
-            ranks_s: 0.0,
-            ranks_bytes: 0,
-            seconds: 0.25,
-            skipped: None,
+            ..StepLog::example(step)
         }
     }
 

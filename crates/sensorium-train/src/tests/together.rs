@@ -28,18 +28,6 @@ fn shares(ranks: &Together, device: &Device) -> impl Feed<Batch = Batch> + use<>
     })
 }
 
-/// What each of so many ranks comes to that train in one folder.
-fn together<T: Send>(size: usize, work: impl Fn(Together) -> T + Sync) -> Vec<T> {
-    let work = &work;
-    std::thread::scope(|scope| {
-        let working: Vec<_> = threads(size)
-            .into_iter()
-            .map(|member| scope.spawn(move || work(Together::new(member))))
-            .collect();
-        working.into_iter().map(|one| one.join().unwrap()).collect()
-    })
-}
-
 fn train(ranks: Together, folder: &Path, config: TrainConfig, watch: &mut Notes) -> Outcome<Net> {
     let device = Device::flex();
     let feed = shares(&ranks, &device);
@@ -77,7 +65,7 @@ fn ranks_take_the_steps_of_one_process_alone() {
     );
     for size in [2, 3, 4] {
         let folder = tempfile::tempdir().unwrap();
-        let ends = together(size, |ranks| {
+        let ends = in_threads(size, |ranks| {
             let mut notes = Notes::default();
             let writes = ranks.writes();
             let outcome = train(ranks, folder.path(), config(), &mut notes);
@@ -112,7 +100,7 @@ fn a_run_goes_on_with_another_number_of_ranks() {
     );
     let folder = tempfile::tempdir().unwrap();
     for (size, stop_after) in [(2, Some(3)), (1, Some(6)), (3, None)] {
-        together(size, |ranks| {
+        in_threads(size, |ranks| {
             // It is enough that one of them wishes it.
             let wishes = ranks.rank() + 1 == ranks.size();
             let mut notes = Notes {
@@ -129,7 +117,7 @@ fn a_run_goes_on_with_another_number_of_ranks() {
 #[test]
 fn a_fault_of_one_rank_is_a_fault_of_all() {
     let folder = tempfile::tempdir().unwrap();
-    let errors = together(2, |ranks| {
+    let errors = in_threads(2, |ranks| {
         let device = Device::flex();
         let on = ranks.clone();
         let feed = FnFeed::new(4, move |_, batch| {
@@ -159,7 +147,7 @@ fn a_fault_of_one_rank_is_a_fault_of_all() {
 #[test]
 fn a_lost_rank_ends_the_run_and_its_checkpoint_stays() {
     let folder = tempfile::tempdir().unwrap();
-    let ends = together(3, |ranks| {
+    let ends = in_threads(3, |ranks| {
         let device = Device::flex();
         let lost = ranks.rank() == 2;
         let feed = shares(&ranks, &device);
@@ -195,7 +183,7 @@ fn a_lost_rank_ends_the_run_and_its_checkpoint_stays() {
 #[test]
 fn ranks_that_would_train_something_else_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let errors = together(2, |ranks| {
+    let errors = in_threads(2, |ranks| {
         let device = Device::flex();
         let config = TrainConfig {
             lr: 0.05 + ranks.rank() as f64,
@@ -304,7 +292,7 @@ fn what_is_compared_within_a_batch_is_compared_over_all_its_parts() {
     let expected = compare(Together::default(), 1, alone.path());
     for (size, accumulate) in [(1, 3), (1, 12), (2, 1), (3, 2), (4, 3)] {
         let folder = tempfile::tempdir().unwrap();
-        let found = together(size, |ranks| compare(ranks, accumulate, folder.path()));
+        let found = in_threads(size, |ranks| compare(ranks, accumulate, folder.path()));
         assert_alike(&losses(folder.path()), &losses(alone.path()));
         for (found, expected) in found[0].iter().zip(&expected) {
             assert!(
