@@ -52,16 +52,19 @@ WINDOW = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
 
 
 def sound(path):
-    """Log-mel features, mean 0 and deviation 1: [frames, mels]."""
     with wave.open(str(path)) as file:
-        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16) / 32768
+        return features(np.frombuffer(file.readframes(file.getnframes()), np.int16) / 32768)
+
+
+def features(samples):
+    """Log-mel features, mean 0 and deviation 1: [frames, mels]."""
     most = math.ceil(SECONDS * RATE) // HOP + 1
     frames = min(len(samples) // HOP + 1, most)
     padded = np.pad(samples, N_FFT // 2, mode="reflect")
     view = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP][:frames]
     power = np.abs(np.fft.rfft(view * WINDOW)) ** 2
-    features = np.log(np.maximum(power @ BANK.T, 1e-10))
-    return ((features - features.mean()) / features.std()).astype(np.float32)
+    loud = np.log(np.maximum(power @ BANK.T, 1e-10))
+    return ((loud - loud.mean()) / loud.std()).astype(np.float32)
 
 
 def picture(path):
@@ -199,7 +202,8 @@ class Sound(nn.Module):
     def __init__(self):
         super().__init__()
         self.patch = nn.Linear(PATCH_FRAMES * N_MELS, D)
-        self.position = nn.Parameter(torch.randn(25, 1, D) * 0.02)
+        patches = math.ceil((math.ceil(SECONDS * RATE) // HOP + 1) / PATCH_FRAMES)
+        self.position = nn.Parameter(torch.randn(patches, 1, D) * 0.02)
         self.transformer = Transformer(2, True, 1e-5)
 
     def forward(self, batch):
@@ -287,41 +291,51 @@ def accuracy(model, rows, keep=(True, True, True)):
     return right / len(rows)
 
 
-def train(model, rows, valid, epochs):
-    """Trains; gives the averaged model and the seconds of each step."""
-    decays = [p for name, p in model.named_parameters() if p.dim() == 2 and "embedding" not in name and "position" not in name]
-    rest = [p for p in model.parameters() if all(p is not d for d in decays)]
-    groups = [{"params": decays, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=LR, betas=(0.9, 0.999), eps=1e-8, fused=True)
-    averaged = [p.detach().clone() for p in model.parameters()]
-    per_epoch = math.ceil(len(rows) / BATCH)
-    total, warmup, step, times = epochs * per_epoch, int(WARMUP * epochs * per_epoch), 0, []
-    live = list(model.parameters())
-    for epoch in range(epochs):
-        order = torch.randperm(len(rows))
-        for chosen in order.split(BATCH):
-            clock = time.perf_counter()
-            done = (step - warmup) / max(total - warmup, 1)
-            share = (step + 1) / warmup if step < warmup else FINAL + (1 - FINAL) * 0.5 * (1 + math.cos(math.pi * done))
-            for group in optimizer.param_groups:
-                group["lr"] = LR * share
-            loss = F.cross_entropy(model(augment(rows.batch(chosen))), rows.labels[chosen], label_smoothing=SMOOTHING)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(live, 1.0)
-            assert math.isfinite(loss.item()) and math.isfinite(norm.item())
-            optimizer.step()
-            with torch.no_grad():
-                torch._foreach_lerp_(averaged, live, 1 - min(EMA, (1 + step) / (10 + step)))
-            step += 1
-            times.append(time.perf_counter() - clock)
-        kept = [p.detach().clone() for p in live]
+class Learning:
+    """What a step of training is: AdamW on a warmed-up cosine, clipped, and the averaged weights."""
+
+    def __init__(self, model, total):
+        decays = [p for name, p in model.named_parameters() if p.dim() == 2 and "embedding" not in name and "position" not in name]
+        rest = [p for p in model.parameters() if all(p is not d for d in decays)]
+        groups = [{"params": decays, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
+        self.model, self.total, self.warmup, self.done = model, total, int(WARMUP * total), 0
+        self.optimizer = torch.optim.AdamW(groups, lr=LR, betas=(0.9, 0.999), eps=1e-8, fused=True)
+        self.live = list(model.parameters())
+        self.averaged = [p.detach().clone() for p in self.live]
+
+    def step(self, batch, labels):
+        """Learns from a batch; gives its loss."""
+        done = (self.done - self.warmup) / max(self.total - self.warmup, 1)
+        cosine = FINAL + (1 - FINAL) * 0.5 * (1 + math.cos(math.pi * done))
+        for group in self.optimizer.param_groups:
+            group["lr"] = LR * ((self.done + 1) / self.warmup if self.done < self.warmup else cosine)
+        loss = F.cross_entropy(self.model(augment(batch)), labels, label_smoothing=SMOOTHING)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.live, 1.0)
+        assert math.isfinite(loss.item()) and math.isfinite(norm.item())
+        self.optimizer.step()
         with torch.no_grad():
-            torch._foreach_copy_(live, averaged)
+            torch._foreach_lerp_(self.averaged, self.live, 1 - min(EMA, (1 + self.done) / (10 + self.done)))
+        self.done += 1
+        return loss.item()
+
+
+def train(model, rows, valid, epochs):
+    """Trains; the model ends with the averaged weights. Gives the seconds of each step."""
+    learning, times = Learning(model, epochs * math.ceil(len(rows) / BATCH)), []
+    for epoch in range(epochs):
+        for chosen in torch.randperm(len(rows)).split(BATCH):
+            clock = time.perf_counter()
+            loss = learning.step(rows.batch(chosen), rows.labels[chosen])
+            times.append(time.perf_counter() - clock)
+        kept = [p.detach().clone() for p in learning.live]
+        with torch.no_grad():
+            torch._foreach_copy_(learning.live, learning.averaged)
             score = accuracy(model, valid)
             if epoch + 1 < epochs:
-                torch._foreach_copy_(live, kept)
-        print(f"epoch {epoch + 1}: loss {loss.item():.3f}, validation accuracy {score:.1%}", flush=True)
+                torch._foreach_copy_(learning.live, kept)
+        print(f"epoch {epoch + 1}: loss {loss:.3f}, validation accuracy {score:.1%}", flush=True)
     return times
 
 

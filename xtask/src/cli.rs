@@ -101,6 +101,8 @@ pub(crate) enum Task {
     Suite(crate::suite::Options),
     /// Train one recipe by one, two and four processes, compare, kill one of them, and write what telling each other costs
     Ranks(crate::ranks::Options),
+    /// Kill a run at many moments, go on with each, and hold the results against an undisturbed one: bit for bit
+    Kills(crate::kills::Options),
     /// Run the benchmarks
     #[command(
         after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --backend libtorch -- train_step"

@@ -9,6 +9,7 @@ mod cargo;
 mod check;
 mod cli;
 mod examples;
+mod kills;
 mod modality;
 mod parity;
 mod prove;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         cli::Task::Test { backend, args } => test::run(backend, &args),
         cli::Task::Prove => prove::run(),
         cli::Task::Ranks(options) => ranks::run(&options),
+        cli::Task::Kills(options) => kills::run(&options),
         cli::Task::Check { steps } => check::run(&steps),
         cli::Task::Setup { what, cuda } => setup::run(what, cuda),
         cli::Task::NewModality(args) => modality::run(&args),

@@ -33,7 +33,7 @@ pub(crate) fn export(
         labels: labels.map_or(&[][..], LabelSet::names).to_vec(),
         targets: labels.map_or(&[][..], LabelSet::scales).to_vec(),
         parameters: model.num_params(),
-        recipe: recipe.clone(),
+        recipe: recipe.resolved(),
     };
     let text = serde_json::to_vec_pretty(&config).map_err(|error| Error::folder(&path, error))?;
     sensorium_train::write_file(&aside.join("config.json"), &text)?;
