@@ -169,7 +169,7 @@ mod tests {
                 count += 1;
             }
         }
-        assert_eq!(count, 33, "update the number with the examples");
+        assert_eq!(count, 35, "update the number with the examples");
     }
 
     #[test]
