@@ -14,7 +14,7 @@
 mod world;
 
 #[cfg(feature = "mpi")]
-pub use world::World;
+pub use world::{PATIENCE, World};
 
 /// What launchers tell a process: how many there are, and how many on its machine. Open MPI, then MPICH and Intel MPI.
 const HOW_MANY: [[&str; 2]; 2] = [

@@ -2,9 +2,10 @@
 //!
 //! MPI is talked to by one thread alone, which also begins and ends it, so that it need not be told of any other.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use mpi::collective::{CommunicatorCollectives, Root, SystemOperation};
 use mpi::datatype::PartitionMut;
@@ -17,11 +18,18 @@ use crate::Error;
 /// The most bytes that are told in one message: MPI counts in 31 bits.
 const MOST: usize = 1 << 30;
 
+/// How long the others may be silent, in seconds; see [`World::start`].
+pub const PATIENCE: &str = "SENSORIUM_RANKS_PATIENCE_S";
+
+/// As PyTorch's processes on CPUs wait: longer than anything that one does alone, such as writing a large checkpoint.
+const PATIENCE_S: u64 = 30 * 60;
+
 /// This process among those that were started with it. Cheap to clone; MPI ends with the last clone.
 #[derive(Clone, Debug)]
 pub struct World {
     rank: usize,
     size: usize,
+    patience: Duration,
     line: Arc<Line>,
 }
 
@@ -41,11 +49,13 @@ enum Asked {
 }
 
 impl World {
-    /// Begins MPI.
+    /// Begins MPI. Whoever has asked the others something and is not answered within half an hour, or so many seconds as the variable
+    /// [`PATIENCE`] says, takes them for lost: MPI itself may wait for ever for one that hangs, or that a cut network hides.
     ///
     /// # Errors
-    /// If it has been begun already, or its thread cannot be made.
+    /// If it has been begun already, its thread cannot be made, or the variable is no number of seconds.
     pub fn start() -> Result<Self, Error> {
+        let patience = patience(std::env::var(PATIENCE).ok().as_deref())?;
         let (asked, questions) = channel();
         let (begun, beginning) = channel();
         let serve = move || {
@@ -69,6 +79,7 @@ impl World {
         Ok(Self {
             rank,
             size,
+            patience,
             line: Arc::new(Line {
                 asked: Mutex::new(Some(asked)),
                 thread: Mutex::new(Some(thread)),
@@ -90,15 +101,24 @@ impl World {
     pub fn abort(&self, code: i32) {
         let (_never, end) = channel::<()>();
         self.line.ask(Asked::Abort(code));
-        // It does not come back.
-        let _ = end.recv_timeout(std::time::Duration::from_secs(10));
+        // It does not come back, unless the thread still waits for those who are lost. The launcher ends all when one ends so.
+        let _ = end.recv_timeout(Duration::from_secs(10));
+        std::process::exit(code);
     }
 
     fn asked<T>(&self, ask: impl FnOnce(Sender<T>) -> Asked) -> Result<T, TrainError> {
         let (answer, answered) = channel();
         self.line.ask(ask(answer));
-        answered.recv().map_err(|_| TrainError::RankLost {
-            reason: "MPI has ended".to_owned(),
+        answered.recv_timeout(self.patience).map_err(|silence| {
+            let seconds = self.patience.as_secs();
+            TrainError::RankLost {
+                reason: match silence {
+                    RecvTimeoutError::Disconnected => "MPI has ended".to_owned(),
+                    RecvTimeoutError::Timeout => format!(
+                        "nothing was heard of the others for {seconds} s ({PATIENCE}): one of them hangs, or the network is cut"
+                    ),
+                },
+            }
         })
     }
 }
@@ -150,6 +170,21 @@ impl Drop for Line {
             let _ = thread.join();
         }
     }
+}
+
+/// The patience that a variable of this value asks for.
+fn patience(value: Option<&str>) -> Result<Duration, Error> {
+    let seconds = match value {
+        None => Some(PATIENCE_S),
+        Some(value) => value.parse().ok().filter(|seconds| *seconds > 0),
+    };
+    let seconds = seconds.ok_or_else(|| Error::NotBegun {
+        reason: format!(
+            "{PATIENCE} is {:?}, which is no number of seconds above 0",
+            value.unwrap_or_default()
+        ),
+    })?;
+    Ok(Duration::from_secs(seconds))
 }
 
 /// Does what is asked until nobody is left to ask.
@@ -219,4 +254,22 @@ fn spread(world: &SimpleCommunicator, own: Vec<u8>) -> Vec<u8> {
         first.broadcast_into(part);
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_half_an_hour_unless_told_otherwise() {
+        assert_eq!(patience(None).unwrap(), Duration::from_secs(1800));
+        assert_eq!(patience(Some("5")).unwrap(), Duration::from_secs(5));
+        for wrong in ["0", "-1", "1.5", "soon", ""] {
+            let error = patience(Some(wrong)).unwrap_err().to_string();
+            assert!(
+                error.contains(PATIENCE) && error.contains("seconds"),
+                "{error}"
+            );
+        }
+    }
 }

@@ -1,6 +1,9 @@
-//! `ranks`: one recipe on one, two and four processes: the same losses, a killed process, and what telling each other costs.
+//! `ranks`: one recipe on one, two and four processes, and on two hosts: the same losses, a killed process, a cut cable, and what telling
+//! each other costs.
 
-use std::fmt::Write as _;
+mod hosts;
+mod page;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -26,10 +29,6 @@ const CALM: [&str; 4] = [
     "encoders.audio.dropout=0",
     "head.dropout=0",
 ];
-/// Seconds from one node to the next, of however short a message.
-const LATENCY: f64 = 30e-6;
-/// The first steps warm up, and are not timed.
-const WARM: usize = 10;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  cargo xtask ranks --short\n  cargo xtask ranks")]
@@ -73,9 +72,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     println!(
         "ranks: a killed process ends all, and the run is gone on with by another number of them"
     );
+    hosts::run(&bench, &rows[0].1)?;
     if !options.short {
         let page = workspace.root.join(PAGE);
-        fs::write(&page, markdown(&rows)).with_context(|| format!("cannot write {PAGE}"))?;
+        fs::write(&page, page::markdown(&rows)).with_context(|| format!("cannot write {PAGE}"))?;
         println!("ranks: {PAGE} is written");
     }
     fs::remove_dir_all(&bench.folder)?;
@@ -125,23 +125,7 @@ impl Bench {
 
     fn begun(&self, size: usize, out: &str, steps: usize) -> Command {
         let mut command = self.started(size);
-        command.args([
-            "train",
-            "av-digits",
-            "--backend",
-            "flex",
-            "--quiet",
-            "--out",
-            out,
-        ]);
-        let steps = [
-            format!("train.steps={steps}"),
-            "train.checkpoint_every=4".to_owned(),
-        ];
-        for set in CALM.iter().map(|set| (*set).to_owned()).chain(steps) {
-            command.arg("--set").arg(set);
-        }
-        command.stdout(Stdio::null());
+        command.args(training(out, steps)).stdout(Stdio::null());
         command
     }
 
@@ -191,6 +175,26 @@ impl Bench {
     }
 }
 
+/// What `sensorium` is asked for.
+fn training(out: &str, steps: usize) -> Vec<String> {
+    let words = [
+        "train",
+        "av-digits",
+        "--backend",
+        "flex",
+        "--quiet",
+        "--out",
+        out,
+    ];
+    let steps = [
+        format!("train.steps={steps}"),
+        "train.checkpoint_every=4".to_owned(),
+    ];
+    let sets = CALM.iter().map(|set| (*set).to_owned()).chain(steps);
+    let sets = sets.flat_map(|set| ["--set".to_owned(), set]);
+    words.map(str::to_owned).into_iter().chain(sets).collect()
+}
+
 fn steps_of(log: &Path) -> usize {
     let text = fs::read_to_string(log).unwrap_or_default();
     text.lines()
@@ -236,78 +240,4 @@ fn same(found: &[Step], expected: &[Step]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn median(steps: &[Step], of: impl Fn(&Step) -> f64) -> f64 {
-    let mut values: Vec<f64> = steps.iter().skip(WARM).map(of).collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn markdown(rows: &[(usize, Vec<Step>)]) -> String {
-    let mut text = String::from(
-        "# What telling each other costs\n\n\
-         Written by `cargo xtask ranks`: the recipe av-digits (batches of 48 samples, flex) by one process, and the same batches \
-         shared by two and four of them on one machine. Medians of the steps after the first ten; what is told is what a process hands \
-         in, whatever MPI makes of it. All have the machine's cores together.\n\n",
-    );
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let _ = writeln!(
-        text,
-        "| processes, on {cores} cores | a step | of it waiting for data | of it telling and waiting for each other | each tells |\n|---|---|---|---|---|"
-    );
-    for (size, steps) in rows {
-        let step = median(steps, |s| s.step_s);
-        let share = |of: fn(&Step) -> f64| 100.0 * median(steps, of) / step;
-        let _ = writeln!(
-            text,
-            "| {size} | {:.1} ms | {:.0} % | {:.0} % | {:.2} MB |",
-            1e3 * step,
-            share(|s| s.data_s),
-            share(|s| s.ranks_s),
-            median(steps, |s| s.bytes) / 1e6
-        );
-    }
-    let (alone, told) = (
-        &rows[0].1,
-        rows.last()
-            .map_or(0.0, |(_, steps)| median(steps, |s| s.bytes)),
-    );
-    text.push_str(&expected(median(alone, |s| s.step_s), told));
-    text
-}
-
-/// What many nodes would come to, by arithmetic.
-fn expected(step: f64, bytes: f64) -> String {
-    let mut text = format!(
-        "\n## Many nodes, by arithmetic\n\n\
-         Not measured. Assumed: a node computes as fast as this machine ({:.1} ms a step of 48 samples), each tells {:.2} MB a step, \
-         sums go round a ring (2 (n - 1) / n of the bytes pass each node, in 2 (n - 1) messages of {:.0} µs each at least), nothing of it \
-         is hidden behind computing, and no node waits for a slower one. *The same batch*: 48 samples shared by all. *A batch each*: 48 \
-         samples a node. In brackets, the share of the time that is spent computing.\n\n\
-         | nodes | the same batch, 10 Gbit/s | a batch each, 10 Gbit/s | a batch each, 100 Gbit/s |\n|---|---|---|---|\n",
-        1e3 * step,
-        bytes / 1e6,
-        1e6 * LATENCY
-    );
-    for nodes in [1.0, 2.0, 4.0, 16.0, 64.0] {
-        let cell = |compute: f64, gigabits: f64| {
-            let around = 2.0 * (nodes - 1.0);
-            let telling = around / nodes * bytes * 8.0 / (gigabits * 1e9) + around * LATENCY;
-            let whole = compute + telling;
-            format!("{:.1} ms ({:.0} %)", 1e3 * whole, 100.0 * compute / whole)
-        };
-        let _ = writeln!(
-            text,
-            "| {nodes} | {} | {} | {} |",
-            cell(step / nodes, 10.0),
-            cell(step, 10.0),
-            cell(step, 100.0)
-        );
-    }
-    text.push_str(
-        "\nSo small a model gains nothing from more than a few nodes with one batch; with a batch each it does, and the larger the model's \
-         computing beside its weights, the more. What is told grows with the weights that are trained alone, not with the batch.\n",
-    );
-    text
 }
