@@ -155,9 +155,11 @@ fn draw(x: &Embedded, y: &Embedded, wrong: WrongPairs, scale: Option<Tensor<1>>)
 
 /// Numbers of the plain device on another.
 fn on(numbers: Tensor<1, Int>, device: &Device) -> Tensor<1, Int> {
-    match device.is_autodiff() {
-        true => Tensor::from_inner(numbers),
-        false => numbers,
+    match device.gradient_checkpointing_strategy() {
+        Some(strategy) => {
+            Tensor::from_inner(numbers).with_gradient_checkpointing_strategy(strategy)
+        }
+        None => numbers,
     }
 }
 

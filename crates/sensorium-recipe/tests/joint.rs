@@ -313,3 +313,39 @@ fn what_several_processes_cannot_do_is_refused_by_all() {
         }
     }
 }
+
+#[test]
+fn what_is_recomputed_comes_to_the_same_bits() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = manifest(dir.path());
+    const SKIP: &str = "data.on_error=\"skip\"";
+    let wet = "encoders.image.dropout=0.2";
+    for (kind, sets) in [
+        (
+            "cross-entropy",
+            vec![wet, "train.accumulate=2", "train.ema_decay=0.9"],
+        ),
+        ("contrastive", vec![wet, "train.accumulate=2"]),
+        ("sigmoid-contrastive", vec![]),
+        ("matching", vec![wet]),
+        ("masked-modalities", vec![wet, "encoders.text.dropout=0.1"]),
+        ("masked-language", vec!["encoders.image=", SKIP]),
+        ("sim-clr", vec!["encoders.text=", SKIP]),
+        ("fix-match", vec![wet, "data.labels_per_class=4"]),
+        ("mean-teacher", vec![wet, "data.labels_per_class=4"]),
+    ] {
+        println!("{kind}");
+        let kind_is = format!("objective.kind=\"{kind}\"");
+        let sets = [vec![kind_is.as_str(), "train.epochs=1"], sets].concat();
+        let model = |name: &str, more: &[&str]| {
+            let out = dir.path().join(format!("{kind}-{name}"));
+            run(&manifest, &out, &[&sets, more].concat());
+            std::fs::read(out.join("model/model.safetensors")).expect("a model")
+        };
+        let kept = model("kept", &[]);
+        assert!(
+            model("again", &["train.recompute=true"]) == kept,
+            "{kind}: other weights"
+        );
+    }
+}

@@ -6,9 +6,11 @@ mod optimizer;
 #[cfg(test)]
 mod tests;
 
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::recompute::training_device;
 pub use groups::{Group, Moment};
 pub use kinds::{EarlyStop, NonFinite, ScheduleKind, Weights};
 pub use optimizer::OptimizerKind;
@@ -75,6 +77,10 @@ pub struct TrainConfig {
     pub clip_norm: f64,
     /// Batches averaged into one step.
     pub accumulate: usize,
+    /// Whether what the backward pass needs is for the most part computed once more instead of being kept: less memory, more time,
+    /// the same numbers.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recompute: bool,
     /// Decay of the exponential moving average of the weights, such as 0.999. The average is what is validated and
     /// returned. It warms up: after t steps the decay is at most (1 + t) / (10 + t).
     pub ema_decay: Option<f64>,
@@ -128,6 +134,7 @@ impl Default for TrainConfig {
             scale_parameter: None,
             clip_norm: 1.0,
             accumulate: 1,
+            recompute: false,
             ema_decay: None,
             validate_every: 0,
             metric: None,
@@ -255,6 +262,11 @@ impl TrainConfig {
             self.log_every > 0,
             "it must be at least 1",
         )
+    }
+
+    /// The device on which the learner's batches must lie, for a learner on this device.
+    pub fn training_device(&self, device: &Device) -> Device {
+        training_device(device, self.recompute)
     }
 
     /// How many optimizer steps the run has, for data of so many batches an epoch.

@@ -95,9 +95,11 @@ impl ModuleMapper for Average {
         };
         let decay = self.decay;
         param.map(|average| {
-            let value = match average.is_autodiff() {
-                true => Tensor::from_inner(value),
-                false => value,
+            let value = match average.gradient_checkpointing_strategy() {
+                Some(strategy) => {
+                    Tensor::from_inner(value).with_gradient_checkpointing_strategy(strategy)
+                }
+                None => value,
             };
             match trains {
                 true => average.mul_scalar(decay) + value.mul_scalar(1.0 - decay),

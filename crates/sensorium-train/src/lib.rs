@@ -64,6 +64,7 @@ mod objective;
 mod optimizer;
 mod parameters;
 mod ranks;
+mod recompute;
 mod rehearsal;
 mod run;
 mod schedule;

@@ -10,6 +10,7 @@ use crate::gradients::clip_scale;
 use crate::groups::{Groups, shown};
 use crate::optimizer::Optimizer;
 use crate::parameters::Path;
+use crate::recompute::recomputing;
 use crate::step::global_norm;
 use crate::sums::{At, gather};
 use crate::trainer::{place, start_of};
@@ -93,6 +94,7 @@ pub fn rehearse<L: Learner, F: Feed<Batch = L::Batch>>(
     }
     let learner = place(config, learner, device);
     let (mut snapshot, groups) = start_of(config, learner, batches_per_epoch)?;
+    snapshot.learner = recomputing(snapshot.learner, config.recompute);
     let count = config.accumulate.min(batches_per_epoch);
     let batches = read(feed, count)?;
     let total_steps = config.total_steps(batches_per_epoch);

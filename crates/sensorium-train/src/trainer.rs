@@ -12,6 +12,7 @@ use crate::checkpoint::{Snapshot, State, Store};
 use crate::groups::Groups;
 use crate::log::Log;
 use crate::parameters::draw_all;
+use crate::recompute::recomputing;
 use crate::run::{Run, Start};
 use crate::tensors::{Layout, collect, decode, encode, restore, settle};
 use crate::{
@@ -95,8 +96,8 @@ impl Trainer {
 
     /// Trains to the end, or until `watch` wants to stop.
     ///
-    /// `device` is where the learner goes; it is put into training mode there. The feed's batches must lie on
-    /// `device.autodiff()`.
+    /// `device` is where the learner goes; it is put into training mode there. The feed's batches must lie on the settings'
+    /// [`training_device`](TrainConfig::training_device).
     ///
     /// # Errors
     /// Any [`Error`]. What was reached up to the last checkpoint can be resumed.
@@ -128,6 +129,7 @@ impl Trainer {
         let learner = place(&self.config, learner, device);
         let learner = self.spread(learner)?;
         let mut start = self.start(learner, feed)?;
+        start.snapshot.learner = recomputing(start.snapshot.learner, self.config.recompute);
         let mut log = Log::new(&self.folder, self.files.clone());
         if self.config.tensorboard {
             log = log.with_events(&self.folder);

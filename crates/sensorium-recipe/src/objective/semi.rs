@@ -112,10 +112,13 @@ impl SemiLearner {
         self.teacher.as_ref().unwrap_or(&self.model)
     }
 
-    /// Answers to samples without a label, as the model or its teacher gives them when nothing is learned.
-    fn calm(&self, batch: Batch) -> Logits {
-        let logits = self.judged().clone().valid().run(batch);
-        Tensor::from_inner(logits)
+    /// Answers to samples without a label, as the model or its teacher gives them when nothing is learned; on the device of others.
+    fn calm(&self, batch: Batch, others: &Logits) -> Logits {
+        let logits = Tensor::from_inner(self.judged().clone().valid().run(batch));
+        match others.gradient_checkpointing_strategy() {
+            Some(strategy) => logits.with_gradient_checkpointing_strategy(strategy),
+            None => logits,
+        }
     }
 }
 
@@ -188,8 +191,8 @@ impl Learner for SemiLearner {
         let labelled = self.model.run_with(batch.labelled, &mut losses);
         let tally = Tally::of_classes(labelled.clone(), batch.classes.clone());
         let output = SemiLogits {
+            weak: self.calm(batch.weak, &labelled),
             labelled,
-            weak: self.calm(batch.weak),
             strong: self.model.run_with(batch.other, &mut Losses::default()),
         };
         let weight = self.weight * ramp_up(self.step, self.ramp_steps);

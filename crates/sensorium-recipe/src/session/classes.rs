@@ -220,7 +220,7 @@ impl Ready {
         TrainFeed {
             batching,
             threads: self.recipe.batch.n_threads(),
-            device: device.clone().autodiff(),
+            device: self.recipe.train.training_device(device),
             ranks: self.ranks.clone(),
         }
     }

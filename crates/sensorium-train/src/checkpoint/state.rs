@@ -21,10 +21,11 @@ const EMA: &str = "ema.safetensors";
 const STATE: &str = "state.json";
 
 /// Settings that change nothing about the weights, and may change when a run is resumed.
-const FREE: [&str; 4] = [
+const FREE: [&str; 5] = [
     "checkpoint_every",
     "keep_checkpoints",
     "log_every",
+    "recompute",
     "tensorboard",
 ];
 
