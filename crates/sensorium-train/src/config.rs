@@ -9,6 +9,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+pub(crate) use groups::one_or_many;
 pub use groups::{Group, Moment};
 pub use kinds::{EarlyStop, NonFinite, ScheduleKind, Weights};
 pub use optimizer::OptimizerKind;
