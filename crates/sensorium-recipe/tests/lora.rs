@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
-use sensorium_recipe::{Error, Options, Recipe, Silent, rehearse};
+use sensorium_recipe::{Error, Options, Recipe, SavedModel, Silent, merge, rehearse};
 use toy::{RECIPE, Seen, manifest, recipe, run};
 
 const LORA: &str = "lora={ rank = 1, alpha = 2.0, on = [\"encoders.*blocks.*\", \"fusion.*\"] }";
@@ -243,4 +243,74 @@ fn what_cannot_be_is_refused_and_named() {
     );
     let found = told(&["after=nowhere", "lora.rank=1"]);
     assert!(found.contains("nowhere: is not a folder"), "{found}");
+}
+
+#[test]
+fn an_adapter_merged_into_the_base_is_the_runs_own_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let [base, out] = two_runs(dir.path(), &[]);
+    let (device, merged) = (Device::flex(), dir.path().join("merged"));
+    merge(&base, &out.join("adapter"), &merged, &device).unwrap();
+    let (found, expected) = (model(&merged), model(&out));
+    assert!(found.keys().eq(expected.keys()));
+    for (name, (shape, numbers)) in &expected {
+        assert_eq!(&found[name].0, shape);
+        for (found, expected) in found[name].1.iter().zip(numbers) {
+            assert!((found - expected).abs() < 1e-5, "{name}");
+        }
+    }
+    let answers = |run: &Path| {
+        let model = SavedModel::open(run, &device).unwrap();
+        model
+            .measure(None, None, &[], None, &mut Silent)
+            .unwrap()
+            .test
+            .unwrap()
+            .accuracy
+    };
+    assert_eq!(answers(&merged), answers(&out));
+    let again = merge(&base, &out.join("adapter"), &merged, &device).unwrap_err();
+    assert!(again.to_string().contains("merged: exists"), "{again}");
+}
+
+#[test]
+fn an_adapter_of_another_model_is_refused_and_nothing_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let [_, out] = two_runs(dir.path(), &[]);
+    let other = dir.path().join("other");
+    let data = dir.path().join("m.csv");
+    run(
+        recipe(&data, &["encoders.text.d_ff=16"]),
+        &other,
+        &mut Silent,
+    )
+    .unwrap();
+    let merged = dir.path().join("merged");
+    let refused = |adapter: &Path| {
+        let told = merge(&other, adapter, &merged, &Device::flex())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            !told.contains('\n') && !merged.exists() && !dir.path().join("merged.part").exists(),
+            "{told}"
+        );
+        told
+    };
+    let told = refused(&out.join("adapter"));
+    assert!(
+        told.contains("does not fit the model: missing: encoders.text"),
+        "{told}"
+    );
+    // Without the word of what it becomes, it is held against the base as it is.
+    let bare = dir.path().join("bare");
+    std::fs::create_dir(&bare).unwrap();
+    for file in ["adapter_config.json", "adapter_model.safetensors"] {
+        std::fs::copy(out.join("adapter").join(file), bare.join(file)).unwrap();
+    }
+    let told = refused(&bare);
+    assert!(
+        told.contains("lora_B has shape [32, 1] instead of [16, 1]"),
+        "{told}"
+    );
+    assert!(refused(&dir.path().join("nowhere")).contains("adapter_config.json: cannot be read"));
 }

@@ -88,7 +88,9 @@ pub use error::{BoxError, Error};
 pub use feed::{Batches, Fed, Feed, FnFeed};
 pub use learner::{Learned, Learner, Supervised, Tally};
 pub use lock::RunLock;
-pub use lora::{Adapter, Addition, Additions, LoraConfig, add_lora, with_adapter};
+pub use lora::{
+    Adapter, Addition, Additions, LoraConfig, add_lora, import_with_adapter, with_adapter,
+};
 pub use objective::{
     BinaryCrossEntropy, BinaryFocal, Collapse, CollapseDetector, Consistency, Contrastive,
     CrossEntropy, Distillation, FixMatch, FlexMatch, FlexTarget, Focal, HardNegatives,

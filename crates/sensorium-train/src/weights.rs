@@ -71,6 +71,27 @@ pub fn import_part<M: Module>(module: &M, path: &Path, part: &str) -> Result<M, 
     restore(module, all, Layout::Saved).map_err(|misfit| misfit.in_file(path))
 }
 
+/// The module with those of its parameters read from such a file that the file has in their shape, and the names of all others.
+pub(crate) fn import_what_fits<M: Module>(
+    module: &M,
+    path: &Path,
+) -> Result<(M, Vec<String>), Error> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let mut tensors = decode(&bytes).map_err(|reason| Error::Broken {
+        path: path.to_owned(),
+        reason,
+    })?;
+    let (mut all, mut absent) = (collect(&module.valid(), Layout::Saved), Vec::new());
+    for (name, data) in &mut all {
+        match tensors.remove(name) {
+            Some(held) if held.shape() == data.shape() => *data = held,
+            _ => absent.push(name.clone()),
+        }
+    }
+    let module = restore(module, all, Layout::Saved).map_err(|misfit| misfit.in_file(path))?;
+    Ok((module, absent))
+}
+
 /// Whether such a file holds all parameters of a module as they are, but for low-rank additions and what learned whole beside
 /// them: whether the module's adapter can be put onto it.
 ///

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and how `--help` explains it.
 
 pub mod data;
+mod merge;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use sensorium_runtime::Backend;
 
 use data::DataCommand;
+pub use merge::MergeArgs;
 
 /// Multimodal models: train, evaluate and use them, on any GPU or none.
 #[derive(Debug, Parser)]
@@ -105,6 +107,13 @@ The same command again goes on where it was stopped; with more --runs it goes on
   sensorium transcribe --model my-whisper --format srt --out subtitles videos/*.mp4 --on-error skip
   sensorium transcribe --model facebook/wav2vec2-base-960h --beam 16 --times talk.wav")]
     Transcribe(TranscribeArgs),
+    /// Merge a LoRA adapter into the model that it was made for: a published one, or a run's.
+    #[command(after_help = "Examples:
+  sensorium merge --model runs/av-digits --adapter runs/lora/adapter --out runs/merged
+  sensorium merge --model openai/clip-vit-base-patch32 --adapter my-adapter --out my-clip
+
+An adapter is a folder as PEFT saves it, with adapter_config.json and adapter_model.safetensors.")]
+    Merge(MergeArgs),
     /// Show what a checkpoint holds, which family it is, and what would not load.
     #[command(after_help = "Examples:
   sensorium inspect openai/clip-vit-base-patch32

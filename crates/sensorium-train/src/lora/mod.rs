@@ -10,7 +10,7 @@ mod tests;
 pub use adapter::Adapter;
 pub use attach::add_lora;
 pub use config::LoraConfig;
-pub use onto::{Addition, Additions, with_adapter};
+pub use onto::{Addition, Additions, import_with_adapter, with_adapter};
 
 /// What stands between a matrix's path and those of its factors.
 pub(crate) const BETWEEN: &str = ".lora.";

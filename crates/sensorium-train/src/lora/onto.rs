@@ -11,6 +11,7 @@ use super::attach::Seen;
 use super::is_matrix;
 use crate::Error;
 use crate::tensors::Misfit;
+use crate::weights::import_what_fits;
 
 /// What an adapter adds to one linear layer, in PyTorch's orientation.
 #[derive(Clone, Debug)]
@@ -69,6 +70,36 @@ pub fn with_adapter<M: Module>(
         names,
         matrices,
     }))
+}
+
+/// The same of a module that is read from a file of weights, in its own layout, where the file has a parameter in its shape: what the
+/// adapter replaces need not be there.
+///
+/// # Errors
+/// As [`with_adapter`] and [`import_weights`](crate::import_weights).
+pub fn import_with_adapter<M: Module>(
+    module: &M,
+    base: &FilePath,
+    additions: Additions,
+    file: &FilePath,
+) -> Result<M, Error> {
+    let (module, absent) = import_what_fits(module, base)?;
+    let parameters = Seen::of(&module);
+    let holder = |path: &str| {
+        let seen = parameters.iter().find(|seen| seen.path == path);
+        seen.map_or("", |seen| &seen.holder)
+    };
+    let misfit = Misfit {
+        missing: absent
+            .into_iter()
+            .filter(|path| !additions.whole.contains_key(&published(path, holder(path))))
+            .collect(),
+        ..Misfit::default()
+    };
+    if !misfit.is_none() {
+        return Err(misfit.in_file(base));
+    }
+    with_adapter(module, additions, file)
 }
 
 /// All of an adapter that has no place in a module.
