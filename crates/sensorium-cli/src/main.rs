@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         Command::Embed(args) => commands::embed::run(&args, common),
         Command::Classify(args) => commands::classify::run(&args, common),
         Command::Transcribe(args) => commands::transcribe::run(&args, common),
+        Command::Merge(args) => commands::merge::run(&args, common),
         Command::Inspect(args) => commands::inspect::run(&args, common),
         Command::Data(DataCommand::Make(MakeCommand::AvDigits(args))) => {
             commands::data::make_av_digits(&args, common)

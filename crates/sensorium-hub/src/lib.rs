@@ -23,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod adapter;
 mod checkpoint;
 mod constant;
 mod dtype;
@@ -40,6 +41,7 @@ mod wanted;
 mod weights;
 mod whole;
 
+pub use adapter::{Adapter, Factors, Merged, merge};
 pub use checkpoint::Checkpoint;
 pub use constant::Constant;
 pub use dtype::Dtype;

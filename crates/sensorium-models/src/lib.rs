@@ -30,7 +30,7 @@ pub use config::ModelConfig;
 pub use error::Error;
 pub use family::Family;
 pub use fit::fit;
-pub use published::{Loaded, Published, described};
+pub use published::{Loaded, Published, described, merge_adapter};
 
 /// The README's example is run too.
 #[cfg(doctest)]

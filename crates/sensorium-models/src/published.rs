@@ -1,10 +1,11 @@
 //! From a checkpoint to a model of its family, and back.
 
+use std::io;
 use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use sensorium_hub::{Allow, Checkpoint, KeyMap, LoadReport, Weights};
+use sensorium_hub::{Adapter, Allow, Checkpoint, KeyMap, LoadReport, Merged, Weights};
 use serde_json::Value;
 
 use crate::Error;
@@ -128,6 +129,44 @@ impl<M: Published> Loaded<M> {
         let map = M::key_map(&self.config).prefixes([self.report.prefix.as_str()]);
         Ok(sensorium_hub::save(&self.model, &map, path)?)
     }
+}
+
+/// Writes a checkpoint with an adapter of PEFT's merged into it, as a folder in the hub's layout, which must not be there yet, with the files
+/// beside it that the checkpoint has. Weights are in single precision.
+///
+/// # Errors
+/// If the adapter does not fit the checkpoint, or a file cannot be read or written.
+pub fn merge_adapter(
+    checkpoint: &Checkpoint,
+    adapter: &Adapter,
+    folder: &Path,
+) -> Result<Merged, Error> {
+    let written = |source| {
+        let path = folder.to_owned();
+        sensorium_hub::Error::Write { path, source }
+    };
+    if folder.exists() {
+        let there = io::Error::other("it exists: name a folder that is not there yet");
+        return Err(written(there).into());
+    }
+    let weights = checkpoint.weights()?;
+    let mut aside = folder.as_os_str().to_owned();
+    aside.push(".part");
+    let aside = Path::new(&aside);
+    std::fs::create_dir_all(aside).map_err(written)?;
+    let path = aside.join("model.safetensors");
+    let merged = sensorium_hub::merge(&weights, adapter, &path)
+        .map_err(Error::from)
+        .and_then(|merged| copy_files(checkpoint, aside).map(|()| merged))
+        .and_then(|merged| {
+            std::fs::rename(aside, folder).map_err(written)?;
+            Ok(merged)
+        });
+    if merged.is_err() {
+        // What was written so far is of no use; the first error is the one to tell.
+        let _ = std::fs::remove_dir_all(aside);
+    }
+    merged
 }
 
 /// Copies the files of a checkpoint that are no weights into a folder, those of its modules included.

@@ -7,6 +7,7 @@ const RECIPES: &[(&str, &str)] = &[
     ("clip-digits", include_str!("../recipes/clip-digits.toml")),
     ("contrastive", include_str!("../recipes/contrastive.toml")),
     ("joint", include_str!("../recipes/joint.toml")),
+    ("lora", include_str!("../recipes/lora.toml")),
     ("mae", include_str!("../recipes/mae.toml")),
     ("mlm", include_str!("../recipes/mlm.toml")),
     ("semi", include_str!("../recipes/semi.toml")),

@@ -30,6 +30,7 @@ mod how;
 mod labels;
 mod lazily;
 mod listing;
+mod merged;
 pub mod modalities;
 mod model;
 mod objective;
@@ -61,6 +62,7 @@ pub use folds::{LeftOut, LeftOutRun, holds_left_out, leave_out, resume_left_out}
 pub use how::{How, Room, Wanted, When};
 pub use labels::{Answer, Distance, Label, LabelSet, Numbers, Scale};
 pub use listing::{RunGlance, RunState, Score, runs_below};
+pub use merged::merge;
 pub use modalities::Samples;
 pub use model::{RecipeModel, build};
 pub use objective::{Negatives, ObjectiveConfig, ObjectiveKind, RegressionLoss};

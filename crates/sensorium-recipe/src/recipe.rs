@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use sensorium_core::Modality;
 use sensorium_data::{Columns, OnError, SplitConfig};
 use sensorium_fusion::{FusionConfig, HeadConfig};
-use sensorium_train::TrainConfig;
+use sensorium_train::{LoraConfig, TrainConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::maker;
@@ -53,6 +53,9 @@ pub struct Recipe {
     /// How the model learns.
     #[serde(default)]
     pub train: TrainConfig,
+    /// Low-rank additions to what stays as it begins, instead of training all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraConfig>,
     /// Which classes are told by their descriptions, for what brings words and others into one space.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zero_shot: Option<ZeroShotConfig>,
@@ -224,7 +227,8 @@ impl Recipe {
             )),
             _ => {
                 self.train.validate().map_err(|e| e.to_string())?;
-                self.validate_groups()
+                self.validate_groups()?;
+                self.validate_lora()
             }
         }
     }
@@ -233,9 +237,38 @@ impl Recipe {
 impl Recipe {
     /// Refuses groups of an encoder that there is none of, before any data is read; the trainer knows all paths.
     fn validate_groups(&self) -> Result<(), String> {
+        let patterns = self.train.groups.iter().flat_map(|group| &group.parameters);
+        self.validate_patterns("train.groups.parameters", patterns)
+    }
+
+    /// The same of `[lora]`, and what cannot stand beside it.
+    fn validate_lora(&self) -> Result<(), String> {
+        let Some(lora) = &self.lora else {
+            return Ok(());
+        };
+        lora.validate().map_err(|e| e.to_string())?;
+        self.validate_patterns("lora.on", &lora.on)?;
+        self.validate_patterns("lora.also", &lora.also)?;
+        let tables = serde_json::to_value(&self.encoders).unwrap_or_default();
+        for modality in self.encoders.modalities() {
+            let name = modality.name();
+            if tables[name]["tune"] == "lora" {
+                return Err(format!(
+                    "encoders.{name}.tune = \"lora\" and [lora] both add to its matrices: use tune = \"whole\" beside [lora], or remove [lora]"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_patterns<'a>(
+        &self,
+        key: &str,
+        patterns: impl IntoIterator<Item = &'a String>,
+    ) -> Result<(), String> {
         let modalities = self.encoders.modalities();
         let known: Vec<&str> = modalities.iter().map(|m| m.name()).collect();
-        for pattern in self.train.groups.iter().flat_map(|group| &group.parameters) {
+        for pattern in patterns {
             let mut names = pattern.split('.');
             let (Some("encoders"), Some(name)) = (names.next(), names.next()) else {
                 continue;
@@ -245,7 +278,7 @@ impl Recipe {
             }
             let near = nearest(name, &known).map(|near| format!("; did you mean {near:?}?"));
             return Err(format!(
-                "train.groups.parameters = {pattern:?} names no encoder of the recipe: it has {}{}",
+                "{key} = {pattern:?} names no encoder of the recipe: it has {}{}",
                 known.join(", "),
                 near.unwrap_or_default()
             ));

@@ -42,7 +42,7 @@ pub struct NamedStage {
 }
 
 /// Tables that say what comes before, after or beside.
-const OTHERS: [&str; 5] = ["frozen", "start", "pretrain", "stages", "beside"];
+const OTHERS: [&str; 6] = ["frozen", "start", "pretrain", "stages", "beside", "lora"];
 
 impl Recipe {
     /// Refuses what `frozen`, `start`, `pretrain` and `beside` cannot mean.

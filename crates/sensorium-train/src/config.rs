@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::recompute::training_device;
+pub(crate) use groups::one_or_many;
 pub use groups::{Group, Moment};
 pub use kinds::{EarlyStop, NonFinite, ScheduleKind, Weights};
 pub use optimizer::OptimizerKind;

@@ -41,6 +41,24 @@ pub enum Error {
         /// A pattern that would match.
         nearest: String,
     },
+    /// A pattern of `[lora]` names nothing that could learn.
+    #[error("{key} is {pattern:?}, {why}")]
+    NoMatrix {
+        /// The key, such as `lora.on`.
+        key: &'static str,
+        /// What was written.
+        pattern: String,
+        /// What is wrong with it, and what would be right.
+        why: String,
+    },
+    /// A model that is to get low-rank additions has some.
+    #[error(
+        "{path} is an addition that is there already: additions are not added to; merge them first, or leave one of the two out"
+    )]
+    AddedTo {
+        /// Path of the first.
+        path: String,
+    },
     /// A file or folder could not be read or written.
     #[error("{}: cannot {action}: {error}", path.display())]
     Io {

@@ -4,6 +4,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::container::TensorContainer;
 use burn::tensor::{FloatDType, Gradients, Tensor, TensorData};
 
+use crate::lora::FIRST_FACTOR;
 use crate::parameters::Path;
 use crate::{Error, Together};
 
@@ -138,6 +139,8 @@ impl GradientSum {
                 }
                 let reason = match grad {
                     None => "it has no gradient, so it takes no part in the loss",
+                    // The second factor of an addition begins at zero, and until it has moved the first waits.
+                    Some(_) if self.path.dotted().ends_with(FIRST_FACTOR) => return,
                     Some(grad) if grad.clone().abs().max().into_scalar::<f32>() == 0.0 => {
                         "its gradient is zero everywhere"
                     }

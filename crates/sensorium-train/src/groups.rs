@@ -178,7 +178,7 @@ pub(crate) fn shown(path: &str) -> &str {
 }
 
 /// Whether a path is what a pattern says; `*` stands for anything.
-fn matches(pattern: &str, path: &str) -> bool {
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| path.strip_prefix(first)) else {
         return false;
@@ -197,7 +197,7 @@ fn matches(pattern: &str, path: &str) -> bool {
 }
 
 /// The pattern most like one that matches nothing: a path, or all below one.
-fn nearest(pattern: &str, paths: &[&str]) -> String {
+pub(crate) fn nearest(pattern: &str, paths: &[&str]) -> String {
     let ends = |path: &&str| -> Vec<String> {
         let dots = path.match_indices('.').map(|(at, _)| at);
         let mut ends: Vec<String> = dots.map(|at| format!("{}.*", &path[..at])).collect();

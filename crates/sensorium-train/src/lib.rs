@@ -60,6 +60,7 @@ mod groups;
 mod learner;
 mod lock;
 mod log;
+mod lora;
 mod objective;
 mod optimizer;
 mod parameters;
@@ -88,6 +89,9 @@ pub use error::{BoxError, Error};
 pub use feed::{Batches, Fed, Feed, FnFeed};
 pub use learner::{Learned, Learner, Supervised, Tally};
 pub use lock::RunLock;
+pub use lora::{
+    Adapter, Addition, Additions, LoraConfig, add_lora, import_with_adapter, with_adapter,
+};
 pub use objective::{
     BinaryCrossEntropy, BinaryFocal, Collapse, CollapseDetector, Consistency, Contrastive,
     CrossEntropy, Distillation, FixMatch, FlexMatch, FlexTarget, Focal, HardNegatives,
@@ -103,4 +107,4 @@ pub use schedule::Schedule;
 pub use trainer::{Best, Ended, Outcome, Trainer};
 pub use validate::{Better, NoValidation, Score, Scores, Validate};
 pub use watch::{NoWatch, Plan, StepLog, ValidationLog, Warning, Watch};
-pub use weights::{export_weights, import_part, import_weights};
+pub use weights::{export_weights, import_part, import_weights, is_base_of};

@@ -27,6 +27,11 @@ pub(crate) enum Layout {
 /// # Errors
 /// [`Error::Unsaveable`] for number formats it does not have.
 pub(crate) fn encode(tensors: &Tensors) -> Result<Vec<u8>, Error> {
+    encode_for(tensors, None)
+}
+
+/// The same for who asks in whose layout it is, such as `pt`.
+pub(crate) fn encode_for(tensors: &Tensors, layout: Option<&str>) -> Result<Vec<u8>, Error> {
     struct Shown<'a> {
         dtype: Dtype,
         data: &'a TensorData,
@@ -57,7 +62,8 @@ pub(crate) fn encode(tensors: &Tensors) -> Result<Vec<u8>, Error> {
             Ok((name, Shown { dtype, data }))
         })
         .collect::<Result<Vec<_>, Error>>()?;
-    safetensors::serialize(shown, None).map_err(|error| unsaveable("(all)", error.to_string()))
+    let metadata = layout.map(|layout| [("format".to_owned(), layout.to_owned())].into());
+    safetensors::serialize(shown, metadata).map_err(|error| unsaveable("(all)", error.to_string()))
 }
 
 /// Reads safetensors.

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use burn::module::Module;
 
-use crate::Error;
 use crate::checkpoint::files::{Disk, write_atomically};
+use crate::lora::BETWEEN;
 use crate::tensors::{Layout, collect, decode, encode, restore};
+use crate::{Error, LoraConfig};
 
 /// Writes a module's parameters as safetensors, keyed by path in the module's own layout. The file appears whole or
 /// not at all.
@@ -68,6 +69,48 @@ pub fn import_part<M: Module>(module: &M, path: &Path, part: &str) -> Result<M, 
             .filter(|(name, _)| name.starts_with(part)),
     );
     restore(module, all, Layout::Saved).map_err(|misfit| misfit.in_file(path))
+}
+
+/// The module with those of its parameters read from such a file that the file has in their shape, and the names of all others.
+pub(crate) fn import_what_fits<M: Module>(
+    module: &M,
+    path: &Path,
+) -> Result<(M, Vec<String>), Error> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let mut tensors = decode(&bytes).map_err(|reason| Error::Broken {
+        path: path.to_owned(),
+        reason,
+    })?;
+    let (mut all, mut absent) = (collect(&module.valid(), Layout::Saved), Vec::new());
+    for (name, data) in &mut all {
+        match tensors.remove(name) {
+            Some(held) if held.shape() == data.shape() => *data = held,
+            _ => absent.push(name.clone()),
+        }
+    }
+    let module = restore(module, all, Layout::Saved).map_err(|misfit| misfit.in_file(path))?;
+    Ok((module, absent))
+}
+
+/// Whether such a file holds all parameters of a module as they are, but for low-rank additions and what learned whole beside
+/// them: whether the module's adapter can be put onto it.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read, [`Error::Broken`] if it is not safetensors.
+pub fn is_base_of<M: Module>(path: &Path, module: &M, lora: &LoraConfig) -> Result<bool, Error> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let held = decode(&bytes).map_err(|reason| Error::Broken {
+        path: path.to_owned(),
+        reason,
+    })?;
+    let all = collect(&module.valid(), Layout::Saved);
+    let mut base = all
+        .iter()
+        .filter(|(name, _)| !name.contains(BETWEEN) && !lora.learns_whole(name));
+    Ok(base.all(|(name, data)| {
+        held.get(name)
+            .is_some_and(|held| held.shape() == data.shape() && held.as_bytes() == data.as_bytes())
+    }))
 }
 
 #[cfg(test)]

@@ -48,11 +48,12 @@ const FULL: &str = "tools/parity/models/full.py";
 /// The real weights among the cases of `--full`.
 const MINILM: &str = "minilm";
 /// Crates with comparisons, all of which have `parity` in their names.
-const COMPARED: [&str; 9] = [
+const COMPARED: [&str; 10] = [
     "sensorium",
     "sensorium-audio",
     "sensorium-eval",
     "sensorium-fusion",
+    "sensorium-hub",
     "sensorium-models",
     "sensorium-pretrain",
     "sensorium-text",

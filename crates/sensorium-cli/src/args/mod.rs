@@ -1,6 +1,8 @@
 //! The command line: what can be asked, and how `--help` explains it.
 
 pub mod data;
+mod merge;
+mod sweep;
 
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use clap::{Args, Parser, Subcommand};
 use sensorium_runtime::Backend;
 
 use data::DataCommand;
+pub use merge::MergeArgs;
+pub use sweep::SweepArgs;
 
 /// Multimodal models: train, evaluate and use them, on any GPU or none.
 #[derive(Debug, Parser)]
@@ -105,6 +109,13 @@ The same command again goes on where it was stopped; with more --runs it goes on
   sensorium transcribe --model my-whisper --format srt --out subtitles videos/*.mp4 --on-error skip
   sensorium transcribe --model facebook/wav2vec2-base-960h --beam 16 --times talk.wav")]
     Transcribe(TranscribeArgs),
+    /// Merge a LoRA adapter into the model that it was made for: a published one, or a run's.
+    #[command(after_help = "Examples:
+  sensorium merge --model runs/av-digits --adapter runs/lora/adapter --out runs/merged
+  sensorium merge --model openai/clip-vit-base-patch32 --adapter my-adapter --out my-clip
+
+An adapter is a folder as PEFT saves it, with adapter_config.json and adapter_model.safetensors.")]
+    Merge(MergeArgs),
     /// Show what a checkpoint holds, which family it is, and what would not load.
     #[command(after_help = "Examples:
   sensorium inspect openai/clip-vit-base-patch32
@@ -151,38 +162,6 @@ pub struct TrainArgs {
     /// Only try it out: read the data, take two steps in memory, and say what would train, and what the run would take.
     #[arg(long, conflicts_with_all = ["resume", "leave_out", "out"])]
     pub dry_run: bool,
-}
-
-/// `sensorium sweep`
-#[derive(Clone, Debug, Args)]
-pub struct SweepArgs {
-    /// A built-in recipe's name, or a TOML file.
-    pub recipe: String,
-    /// A key of the recipe and the values it is tried with, every one with those of every other --grid.
-    #[arg(long, value_name = "KEY=V1,V2,..")]
-    pub grid: Vec<String>,
-    /// A key whose value is drawn for each run: LOW..HIGH, whole numbers if both are; log:LOW..HIGH, as likely in each power of
-    /// ten; or V1,V2,..
-    #[arg(long, value_name = "KEY=RANGE")]
-    pub random: Vec<String>,
-    /// How many runs; needed with --random. Of a grid alone, so many of its settings, spread by --seed.
-    #[arg(long, value_name = "N")]
-    pub runs: Option<usize>,
-    /// What is drawn by. It is not the seed of the runs, which is train.seed.
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub seed: u64,
-    /// The sweep's folder, which holds a folder for each run [default: runs/NAME-sweep].
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// A manifest, or a folder of one or of classes, instead of the recipe's data.
-    #[arg(long, value_name = "MANIFEST|DIR")]
-    pub data: Option<PathBuf>,
-    /// Change a key of the recipe for all runs, such as train.epochs=3.
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-    /// Whether a bad row ends the sweep (fail) or is left out and listed (skip).
-    #[arg(long, value_name = "fail|skip")]
-    pub on_error: Option<OnErrorArg>,
 }
 
 /// `--on-error`

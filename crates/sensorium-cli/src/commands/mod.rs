@@ -9,6 +9,7 @@ pub mod dry_run;
 pub mod embed;
 pub mod eval;
 pub mod inspect;
+pub mod merge;
 pub mod predict;
 pub mod runs;
 pub mod sweep;

@@ -24,8 +24,9 @@ use crate::prepare::{NOTHING, Prepared};
 use crate::{Error, Observer};
 
 pub use embedder::{Described, RunEmbedder};
+pub(crate) use part::Exported;
 pub use part::Part;
-use part::{Exported, Opened, prepared};
+use part::{Opened, prepared};
 pub use unlabelled::MeasuredUnlabelled;
 
 /// A trained model with all it needs to answer.

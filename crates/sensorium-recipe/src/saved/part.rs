@@ -117,20 +117,20 @@ pub(super) fn prepared(
 }
 
 /// A run's exported model.
-pub(super) struct Exported {
+pub(crate) struct Exported {
     /// What it was built from.
-    pub(super) config: ModelConfig,
+    pub(crate) config: ModelConfig,
     /// What it answers with; nothing, if it learned without labels.
-    pub(super) labels: Option<LabelSet>,
+    pub(crate) labels: Option<LabelSet>,
     /// What prepares its inputs.
-    pub(super) processors: Processors,
+    pub(crate) processors: Processors,
     /// Where its weights are.
-    pub(super) weights: PathBuf,
+    pub(crate) weights: PathBuf,
 }
 
 impl Exported {
     /// Of a run that has got so far.
-    pub(super) fn open(run: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(run: &Path) -> Result<Self, Error> {
         let dir = RunFolder::open(run)?.model_path();
         if !dir.is_dir() {
             return Err(Error::folder(

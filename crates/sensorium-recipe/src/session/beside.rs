@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use sensorium_eval::Metric;
 use serde::{Deserialize, Serialize};
 
-use super::{Options, RunMetrics, run_within, stages};
+use super::{Options, Ready, RunMetrics, run_within, stages};
 use crate::folder::RunFolder;
-use crate::{Error, Observer, Recipe};
+use crate::{Error, Observer};
 
 /// Where a run keeps its variations.
 pub(crate) const FOLDER: &str = "beside";
@@ -38,13 +38,13 @@ pub struct Beside {
 
 /// Trains each variation of a recipe, whose own run took so many steps.
 pub(super) fn run(
-    recipe: &Recipe,
+    ready: &Ready,
     folder: &RunFolder,
     steps: usize,
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Beside>, Error> {
-    let mut done = Vec::new();
+    let (recipe, mut done) = (&ready.recipe, Vec::new());
     // A variation is there to be held against, and needs nothing beside itself.
     if is_variation(folder.path()) {
         return Ok(done);
@@ -53,6 +53,11 @@ pub(super) fn run(
         observer.note(&format!("beside: {name}"));
         let run = PathBuf::from(FOLDER).join(&name);
         // What was learned before is not learned twice.
+        if recipe.shares_stages(&variation)? {
+            variation.stages.clear();
+            variation.pretrain.clear();
+            variation.goes_on(&ready.starts);
+        }
         let made = stages::made(recipe, folder);
         let shared: Vec<String> = variation
             .pretrain

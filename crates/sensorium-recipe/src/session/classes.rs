@@ -43,7 +43,8 @@ pub(super) fn finish(
         seconds,
     } = learn(&run.ready, &labels, options.device, observer, &run)?;
     let (recipe, test_rows) = (&run.ready.recipe, &run.ready.parts.test);
-    // What was added to a tower's weights is now part of them.
+    let apart = run.apart(&model)?;
+    // What was added to weights is now part of them.
     let model = model.materialize();
     let measure = Measure {
         labels: &labels,
@@ -62,7 +63,7 @@ pub(super) fn finish(
         ablation: Some(ablation),
         ..run.metrics(&model, steps, seconds, options).of(test)
     };
-    run.conclude(&model, &answers, metrics, options, observer)
+    run.conclude((&model, apart), &answers, metrics, options, observer)
 }
 
 /// What is done with what is ready to learn: it learns, or is tried out.
@@ -92,6 +93,7 @@ pub(super) fn learn<T: Lesson>(
     let model = build(recipe, &run.processors, labels.width(), device)?;
     let mut model = run.begun(model)?;
     model.encoders = model.encoders.frozen(&recipe.frozen);
+    let model = run.lora(model)?;
     let rows = &run.parts.train;
     let learning = run.learning();
     match recipe.objective.kind.task() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::module::Module;
 
+use super::adapted::Apart;
 use super::read::note_lost;
 use super::{Finished, Options, Run, RunMetrics, beside};
 use crate::export::export;
@@ -38,10 +39,10 @@ impl Run {
         }
     }
 
-    /// Exports the model, trains what stands beside, and writes the report and the numbers.
+    /// Exports the model and what was learned apart from it, trains what stands beside, and writes the report and the numbers.
     pub(super) fn conclude(
         mut self,
-        model: &impl Module,
+        (model, apart): (&impl Module, Option<Apart>),
         answers: &[Answer],
         mut metrics: RunMetrics,
         options: &Options<'_>,
@@ -49,8 +50,12 @@ impl Run {
     ) -> Result<Finished, Error> {
         let (ready, folder) = (&mut self.ready, &self.folder);
         let labels = ready.data.labels.as_ref();
-        let save = || export(folder, &ready.recipe, model, &ready.processors, labels);
-        ready.ranks.once(save)?;
+        ready.ranks.once(|| {
+            export(folder, &ready.recipe, model, &ready.processors, labels)?;
+            apart.as_ref().map_or(Ok(()), |apart| apart.save(folder))
+        })?;
+        let notes = apart.iter().flat_map(Apart::notes);
+        notes.for_each(|line| observer.note(&line));
         note_lost(
             &ready.parts,
             &mut ready.data,
@@ -60,7 +65,7 @@ impl Run {
         )?;
         let (recipe, data) = (&ready.recipe, &ready.data);
         metrics.skipped_rows = data.bad.len();
-        metrics.beside = beside::run(recipe, folder, metrics.steps, options, observer)?;
+        metrics.beside = beside::run(ready, folder, metrics.steps, options, observer)?;
         metrics.total_seconds = self.started.elapsed().as_secs_f64();
         let test = &ready.parts.test;
         ready.ranks.once(|| {

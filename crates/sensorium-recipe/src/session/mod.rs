@@ -1,6 +1,7 @@
 //! A whole run: data, model, training, evaluation, export and report, in that order. The run's folder is
 //! locked from the first moment to the last, and holds nothing else until the data has been found good.
 
+mod adapted;
 mod beside;
 mod classes;
 mod conclude;
@@ -115,7 +116,7 @@ pub fn train(
     // First, so that a folder that is taken or cannot be written is not found out after all data has been prepared.
     let mut claim = Begun::claim(out, &recipe.name, &options.ranks)?;
     let (starts, read) = if recipe.pretrain.is_empty() && recipe.stages.is_empty() {
-        let starts = Starts::named(&recipe);
+        let starts = Starts::named(&recipe)?;
         let read = read(&recipe, &starts.encoders, observer)?;
         claim.begin(&recipe, &options.ranks)?;
         (starts, read)

@@ -18,6 +18,7 @@ pub(super) fn finish(
 ) -> Result<Finished, Error> {
     let device = options.device;
     let outcome = learn(&run, device, observer)?;
+    let apart = run.apart(&outcome.learner)?;
     let model = outcome.learner.materialize();
     let ready = &run.ready;
     let (rows, test) = (&ready.parts.test, ready.data.part(&ready.data.splits.test));
@@ -33,7 +34,7 @@ pub(super) fn finish(
         told,
         ..run.metrics(&model, outcome.steps, outcome.seconds, options)
     };
-    run.conclude(&model, &[], metrics, options, observer)
+    run.conclude((&model, apart), &[], metrics, options, observer)
 }
 
 /// What learns without labels, and what it learns from.
@@ -45,6 +46,7 @@ pub(super) fn ready_to_learn(
     let model = PretextModel::build(recipe, &run.processors, device)?;
     let mut model = run.begun(model)?;
     model.encoders = model.encoders.frozen(&recipe.frozen);
+    let model = run.lora(model)?;
     let feed = Unlabelled::new(run.learning(), &recipe.objective)?;
     feed.check()?;
     Ok((model, run.feed(feed, device)))

@@ -46,7 +46,7 @@ pub fn rehearse(
     stages::check_starts(&recipe)?;
     taught::check(&recipe)?;
     let clock = Instant::now();
-    let starts = Starts::named(&recipe);
+    let starts = Starts::named(&recipe)?;
     let read = read(&recipe, &starts.encoders, observer)?;
     let prepare_seconds = clock.elapsed().as_secs_f64();
     let ready = Ready::of(recipe, starts, read, &options.ranks);

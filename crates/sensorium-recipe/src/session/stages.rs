@@ -21,7 +21,7 @@ fn run(
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<BTreeMap<String, PathBuf>, Error> {
-    let mut starts = recipe.start.clone();
+    let mut starts = BTreeMap::new();
     for name in recipe.pretrain.keys() {
         let path = folder.path().join(FOLDER).join(name);
         observer.note(&format!("before: encoders.{name} learns without labels"));
@@ -41,12 +41,24 @@ pub(super) struct Starts {
 }
 
 impl Starts {
-    /// What a recipe itself names.
-    pub(super) fn named(recipe: &Recipe) -> Self {
-        Self {
-            encoders: recipe.start.clone(),
-            last: recipe.after.clone(),
+    /// What a recipe itself names: encoders of the run that it comes after, but for those that begin elsewhere.
+    pub(super) fn named(recipe: &Recipe) -> Result<Self, Error> {
+        let mut encoders = recipe.start.clone();
+        if let Some(path) = &recipe.after {
+            let theirs = saved(path, "after")?.recipe.encoders.modalities();
+            let both = theirs
+                .intersection(&recipe.encoders.modalities())
+                .copied()
+                .collect::<Vec<_>>();
+            for modality in both {
+                let name = modality.name().to_owned();
+                encoders.entry(name).or_insert_with(|| path.clone());
+            }
         }
+        Ok(Self {
+            encoders,
+            last: recipe.after.clone(),
+        })
     }
 }
 
@@ -57,10 +69,10 @@ pub(super) fn all(
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Starts, Error> {
-    let mut starts = Starts {
-        encoders: run(recipe, folder, options, observer)?,
-        last: recipe.after.clone(),
-    };
+    let mut starts = Starts::named(recipe)?;
+    starts
+        .encoders
+        .extend(run(recipe, folder, options, observer)?);
     for NamedStage { name, set } in &recipe.stages {
         let path = folder.path().join(STAGES).join(name);
         observer.note(&format!("before: stage {name}"));
@@ -80,8 +92,33 @@ pub(super) fn all(
 }
 
 impl Recipe {
+    /// Whether all that comes before a variation is what came before the recipe itself.
+    pub(super) fn shares_stages(&self, variation: &Self) -> Result<bool, Error> {
+        if self.stages.is_empty() || self.stages.len() != variation.stages.len() {
+            return Ok(false);
+        }
+        let before = |recipe: &Self, stage: &NamedStage| {
+            let mut stage = recipe.before(&stage.name, &stage.set)?;
+            stage.name.clear();
+            Ok::<String, Error>(stage.to_toml())
+        };
+        for (ours, theirs) in self.stages.iter().zip(&variation.stages) {
+            if ours.name != theirs.name || before(self, ours)? != before(variation, theirs)? {
+                return Ok(false);
+            }
+        }
+        let begin = |recipe: &Self| {
+            (
+                recipe.pretrain.clone(),
+                recipe.start.clone(),
+                recipe.after.clone(),
+            )
+        };
+        Ok(begin(self) == begin(variation))
+    }
+
     /// Makes a stage begin where what was before it has come to.
-    fn goes_on(&mut self, starts: &Starts) {
+    pub(super) fn goes_on(&mut self, starts: &Starts) {
         let has = self.encoders.modalities();
         let encoders = starts.encoders.clone().into_iter();
         self.start = encoders
@@ -97,7 +134,7 @@ pub(super) fn same_parts(
     labels: &[String],
     path: &Path,
 ) -> Result<Vec<&'static str>, Error> {
-    let theirs = saved(path, "stages")?;
+    let theirs = saved(path, "after")?;
     let (ours, before) = (recipe.resolved(), theirs.recipe.resolved());
     let same = |key: &str| ours.table().get(key) == before.table().get(key);
     let fuse = [&ours, &before].map(|recipe| recipe.objective.kind.fuses());
@@ -128,18 +165,24 @@ pub(super) fn made(recipe: &Recipe, folder: &RunFolder) -> BTreeMap<String, Path
 
 /// Refuses a start that is no run, or whose encoder is another.
 pub(super) fn check_starts(recipe: &Recipe) -> Result<(), Error> {
-    for (name, path) in &recipe.start {
-        check(recipe, name, path)?;
+    let starts = Starts::named(recipe)?;
+    for (name, path) in &starts.encoders {
+        // What has its own word is told by it.
+        let place = match recipe.start.contains_key(name) {
+            true => format!("start.{name}"),
+            false => "after".to_owned(),
+        };
+        check(recipe, name, path, &place)?;
     }
     Ok(())
 }
 
-fn check(recipe: &Recipe, name: &str, path: &Path) -> Result<(), Error> {
+fn check(recipe: &Recipe, name: &str, path: &Path, place: &str) -> Result<(), Error> {
     let refuse = |message: String| Error::Recipe {
-        place: format!("start.{name}"),
+        place: place.to_owned(),
         message,
     };
-    let config = saved(path, &format!("start.{name}"))?;
+    let config = saved(path, place)?;
     let (theirs, ours) = (table(&config.recipe, name)?, table(recipe, name)?);
     if !theirs.is_object() {
         let message = format!("{} has no encoder of that name", path.display());
