@@ -325,6 +325,10 @@ fn what_is_recomputed_comes_to_the_same_bits() {
             "cross-entropy",
             vec![wet, "train.accumulate=2", "train.ema_decay=0.9"],
         ),
+        (
+            "ordinal",
+            vec![wet, "lora={ rank = 1, on = \"encoders.*\" }"],
+        ),
         ("contrastive", vec![wet, "train.accumulate=2"]),
         ("sigmoid-contrastive", vec![]),
         ("matching", vec![wet]),

@@ -1,10 +1,10 @@
 //! Which parameters are trained in another way than the rest: `[[train.groups]]`, held against a module.
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
 
 use crate::config::Group;
-use crate::parameters::Path;
+use crate::parameters::Seen;
 use crate::{Error, TrainConfig};
 
 /// How a parameter is trained.
@@ -61,9 +61,8 @@ impl Groups {
         module: &M,
         total_steps: usize,
     ) -> Result<Self, Error> {
-        let mut look = Look::default();
-        module.visit(&mut look);
-        let paths: Vec<&str> = look.paths.iter().map(|path| shown(path)).collect();
+        let parameters = Seen::of(module);
+        let paths: Vec<&str> = parameters.iter().map(|seen| shown(&seen.path)).collect();
         for pattern in config.groups.iter().flat_map(|group| &group.parameters) {
             if !paths.iter().any(|path| matches(pattern, path)) {
                 return Err(Error::NoSuchParameters {
@@ -81,8 +80,8 @@ impl Groups {
                 settings[place] = setting(index, group, depth, total_steps)?;
             }
         }
-        for (setting, trainable) in settings.iter_mut().zip(&look.trainable) {
-            setting.trainable = *trainable;
+        for (setting, seen) in settings.iter_mut().zip(&parameters) {
+            setting.trainable = seen.trains;
         }
         match settings.iter().any(|s| s.trainable && s.from == 0) {
             true => Ok(Self { settings }),
@@ -209,28 +208,6 @@ pub(crate) fn nearest(pattern: &str, paths: &[&str]) -> String {
         .min()
         .map(|(_, known)| known)
         .unwrap_or_default()
-}
-
-#[derive(Default)]
-struct Look {
-    path: Path,
-    paths: Vec<String>,
-    trainable: Vec<bool>,
-}
-
-impl ModuleVisitor for Look {
-    fn enter_module(&mut self, name: &str, holder: &str) {
-        self.path.enter(name, holder);
-    }
-
-    fn exit_module(&mut self, _name: &str, _holder: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.paths.push(self.path.dotted());
-        self.trainable.push(param.is_require_grad());
-    }
 }
 
 struct Thaw<'a> {

@@ -150,6 +150,49 @@ pub(crate) fn draw_all<M: Module>(module: &M) {
     module.visit(&mut Draw);
 }
 
+/// A parameter of floats, as it stands in a module.
+pub(crate) struct Seen {
+    pub(crate) path: String,
+    /// The type that holds it.
+    pub(crate) holder: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) trains: bool,
+}
+
+impl Seen {
+    /// All of a module, in their order.
+    pub(crate) fn of<M: Module>(module: &M) -> Vec<Self> {
+        let mut look = Look::default();
+        module.visit(&mut look);
+        look.seen
+    }
+}
+
+#[derive(Default)]
+struct Look {
+    path: Path,
+    seen: Vec<Seen>,
+}
+
+impl ModuleVisitor for Look {
+    fn enter_module(&mut self, name: &str, holder: &str) {
+        self.path.enter(name, holder);
+    }
+
+    fn exit_module(&mut self, _name: &str, _holder: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.seen.push(Seen {
+            path: self.path.dotted(),
+            holder: self.path.name_and_holder().1.to_owned(),
+            shape: param.base().dims().to_vec(),
+            trains: param.is_require_grad(),
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

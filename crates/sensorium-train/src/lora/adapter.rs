@@ -7,11 +7,10 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use serde_json::{Value, json};
 
-use super::attach::Seen;
 use super::{BETWEEN, LoraConfig, is_matrix};
 use crate::Error;
 use crate::checkpoint::files::write_file;
-use crate::parameters::Path;
+use crate::parameters::{Path, Seen};
 use crate::tensors::{Tensors, encode_for};
 
 /// What a model has learned beside the one that it began as: its additions, and what learned whole.
@@ -26,7 +25,7 @@ impl Adapter {
     /// Of a module that [`add_lora`](super::add_lora) gave additions to, in PyTorch's names and orientation: a linear layer's
     /// matrix is `[out, in]`, and a norm has a `weight` and a `bias`.
     pub fn of<M: Module>(module: &M, config: &LoraConfig) -> Self {
-        let parameters = Seen::of(module);
+        let parameters = Seen::in_training(module);
         let learned: BTreeSet<&str> = parameters
             .iter()
             .filter(|seen| !seen.is_factor() && config.learns_whole(&seen.path))

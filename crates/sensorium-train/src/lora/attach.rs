@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use burn::module::{
-    Flag, LoraAdapter, Module, ModuleMapper, ModuleVisitor, Param, Reparameterizer,
-};
+use burn::module::{Flag, LoraAdapter, Module, ModuleMapper, Param, Reparameterizer};
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
 use sensorium_core::seed;
@@ -12,7 +10,7 @@ use sensorium_core::seed;
 use super::{BETWEEN, LoraConfig, is_matrix};
 use crate::Error;
 use crate::groups::{matches, nearest};
-use crate::parameters::Path;
+use crate::parameters::{Path, Seen};
 
 /// The module with an addition to each matrix that is named, and all else frozen but what is to learn whole. It answers as it
 /// did: additions begin at zero. What is frozen already gets none, and stays so.
@@ -24,7 +22,7 @@ use crate::parameters::Path;
 /// has additions already.
 pub fn add_lora<M: Module>(module: M, config: &LoraConfig, seed: u64) -> Result<M, Error> {
     config.validate()?;
-    let parameters = Seen::of(&module);
+    let parameters = Seen::in_training(&module);
     if let Some(seen) = parameters.iter().find(|seen| seen.is_factor()) {
         return Err(Error::AddedTo {
             path: seen.path.clone(),
@@ -44,21 +42,10 @@ pub fn add_lora<M: Module>(module: M, config: &LoraConfig, seed: u64) -> Result<
     }))
 }
 
-/// A parameter of floats, as it stands in a module.
-pub(super) struct Seen {
-    pub(super) path: String,
-    pub(super) holder: String,
-    pub(super) shape: Vec<usize>,
-    pub(super) trains: bool,
-}
-
 impl Seen {
-    /// All of a module, in their order.
-    pub(super) fn of<M: Module>(module: &M) -> Vec<Self> {
-        let mut look = Look::default();
-        // Only in training mode do parameters tell whether they are trainable.
-        module.clone().train().visit(&mut look);
-        look.seen
+    /// All parameters of floats of a module that may stand in `valid()` mode, where none tells whether it is trainable.
+    pub(super) fn in_training<M: Module>(module: &M) -> Vec<Self> {
+        Self::of(&module.clone().train())
     }
 
     /// Whether it belongs to an addition.
@@ -68,31 +55,6 @@ impl Seen {
 
     fn is_matrix(&self) -> bool {
         is_matrix(&self.path, &self.holder, &self.shape)
-    }
-}
-
-#[derive(Default)]
-struct Look {
-    path: Path,
-    seen: Vec<Seen>,
-}
-
-impl ModuleVisitor for Look {
-    fn enter_module(&mut self, name: &str, holder: &str) {
-        self.path.enter(name, holder);
-    }
-
-    fn exit_module(&mut self, _name: &str, _holder: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.seen.push(Seen {
-            path: self.path.dotted(),
-            holder: self.path.name_and_holder().1.to_owned(),
-            shape: param.base().dims().to_vec(),
-            trains: param.is_require_grad(),
-        });
     }
 }
 

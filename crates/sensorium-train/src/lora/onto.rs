@@ -7,9 +7,9 @@ use burn::module::{LoraAdapter, Module, Param, ParamId, Reparameterizer};
 use burn::tensor::{Tensor, TensorData};
 
 use super::adapter::published;
-use super::attach::Seen;
 use super::is_matrix;
 use crate::Error;
+use crate::parameters::Seen;
 use crate::tensors::Misfit;
 use crate::weights::import_what_fits;
 
@@ -43,7 +43,7 @@ pub fn with_adapter<M: Module>(
     additions: Additions,
     file: &FilePath,
 ) -> Result<M, Error> {
-    let parameters = Seen::of(&module);
+    let parameters = Seen::in_training(&module);
     if let Some(seen) = parameters.iter().find(|seen| seen.is_factor()) {
         return Err(Error::AddedTo {
             path: seen.path.clone(),
@@ -84,7 +84,7 @@ pub fn import_with_adapter<M: Module>(
     file: &FilePath,
 ) -> Result<M, Error> {
     let (module, absent) = import_what_fits(module, base)?;
-    let parameters = Seen::of(&module);
+    let parameters = Seen::in_training(&module);
     let holder = |path: &str| {
         let seen = parameters.iter().find(|seen| seen.path == path);
         seen.map_or("", |seen| &seen.holder)
