@@ -169,7 +169,13 @@ fn av_digits(criterion: &mut Criterion) {
     }
     let processors = &bench.rows.processors;
     criterion.bench_function("av-digits/preparing a sample", |b| {
-        b.iter(|| black_box(processors.process(bench.rows.inputs(0)).expect("it can be")));
+        b.iter(|| {
+            black_box(
+                processors
+                    .process(&bench.rows.inputs(0))
+                    .expect("it can be"),
+            )
+        });
     });
 }
 

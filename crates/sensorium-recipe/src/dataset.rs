@@ -179,7 +179,7 @@ fn need_a_label(data: &str, rows: &[Row], column: &str) -> Result<(), Error> {
     }
     let others: BTreeSet<&str> = rows
         .iter()
-        .flat_map(|row| row.meta.keys().map(String::as_str))
+        .flat_map(|row| row.meta.keys().map(|key| &**key))
         .collect();
     let others: Vec<&str> = others.into_iter().collect();
     let instead = match (&others[..], nearest(column, &others)) {
@@ -271,11 +271,8 @@ mod tests {
             label: None,
             split: None,
             group: None,
-            inputs: BTreeMap::new(),
-            meta: meta
-                .iter()
-                .map(|key| ((*key).to_owned(), "x".to_owned()))
-                .collect(),
+            inputs: Default::default(),
+            meta: meta.iter().map(|key| (*key, "x")).collect(),
             place: Default::default(),
         };
         let told = |meta: &[&str]| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sensorium_core::{Modality, Source, quietly, seed};
-use sensorium_data::{BadRow, OnError, Place, Row, in_order};
+use sensorium_data::{BadRow, Few, OnError, Place, Row, in_order};
 
 use crate::content::{content_of, inputs_of};
 use crate::how::{How, Room, Wanted, When};
@@ -35,10 +35,17 @@ struct PreparedRow {
     place: Place,
     /// Its label; none in training rows that are learned from without.
     label: Option<Label>,
-    inputs: Inputs,
+    inputs: Few<Modality, Source>,
     /// A number for the content of its inputs.
     content: u64,
-    cached: Option<Samples>,
+    cached: Option<Box<Samples>>,
+}
+
+impl PreparedRow {
+    fn inputs(&self) -> Inputs {
+        let inputs = self.inputs.iter();
+        inputs.map(|(of, source)| (*of, source.clone())).collect()
+    }
 }
 
 /// What preparing a table gives.
@@ -106,7 +113,7 @@ fn lazily(
             (Ok(label), _) => ready.push(PreparedRow {
                 label,
                 content: place_of(&inputs),
-                inputs,
+                inputs: inputs.into_iter().collect(),
                 cached: None,
                 id: row.id,
                 place: row.place,
@@ -166,9 +173,9 @@ fn prepare_with(
                         id: row.id.clone(),
                         place: row.place.clone(),
                         label,
-                        inputs,
+                        inputs: inputs.into_iter().collect(),
                         content,
-                        cached: room.keep(samples),
+                        cached: room.keep(samples).map(Box::new),
                     });
                     continue;
                 }
@@ -308,8 +315,8 @@ impl Prepared {
     }
 
     /// A row's raw inputs, for showing them.
-    pub fn inputs(&self, row: usize) -> &BTreeMap<Modality, Source> {
-        &self.rows[row].inputs
+    pub fn inputs(&self, row: usize) -> BTreeMap<Modality, Source> {
+        self.rows[row].inputs()
     }
 
     /// A row's prepared samples, from memory or decoded anew; none if it can no longer be decoded and bad rows are
@@ -320,7 +327,7 @@ impl Prepared {
     pub fn samples(&self, row: usize) -> Result<Option<Samples>, Error> {
         let prepared = &self.rows[row];
         if let Some(samples) = &prepared.cached {
-            return Ok(Some(samples.clone()));
+            return Ok(Some(Samples::clone(samples)));
         }
         if let Some(samples) = self.later.as_ref().and_then(|later| later.get(row)) {
             return Ok(Some(samples));
@@ -343,7 +350,8 @@ impl Prepared {
 
     fn decoded(&self, row: &PreparedRow) -> Result<Samples, Error> {
         let place = row.place.to_string();
-        let process = || self.processors.process(&row.inputs);
+        let inputs = row.inputs();
+        let process = || self.processors.process(&inputs);
         let processed = match self.later {
             // It was tried before, and what panics now is a fault of ours.
             None => Ok(process()),
@@ -387,8 +395,8 @@ mod tests {
             label: Some("a".to_owned()),
             split: None,
             group: None,
-            inputs: [("text".to_owned(), Source::text(format!("text {n}")))].into(),
-            meta: BTreeMap::new(),
+            inputs: [("text", Source::text(format!("text {n}")))].into(),
+            meta: Default::default(),
             place: Place {
                 file: "data.csv".into(),
                 row: n,
