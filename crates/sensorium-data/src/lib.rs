@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod alike;
 #[cfg(feature = "av-digits")]
 pub mod av_digits;
 mod columns;
@@ -39,8 +40,10 @@ pub mod scenes;
 mod shards;
 mod split;
 mod table;
+mod turns;
 mod written;
 
+pub use alike::{alike, padding};
 pub use columns::{Columns, Holds, InputColumn};
 pub use convert::{Converted, Target, convert};
 pub use error::Error;
@@ -48,10 +51,11 @@ pub use few::{Few, Named};
 pub use labels::{Labels, SEPARATOR, numbers};
 pub use listing::{ListedColumn, Listing, NamePattern, Unfit, list};
 pub use open::{LONGEST_LINE, MOST_ROWS, Opened, open, survey};
-pub use order::order;
+pub use order::{order, order_within};
 pub use pipeline::{DEADLINE, InOrder, in_order};
 pub use split::{SplitConfig, Splits, Take};
 pub use table::{BadRow, OnError, Place, Row, Split, Table};
+pub use turns::turns;
 pub use written::write_table;
 
 /// Makes a data set.
