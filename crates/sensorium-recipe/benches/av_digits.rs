@@ -110,6 +110,7 @@ impl Bench {
                 size: self.recipe.batch.size,
                 modality_dropout: self.recipe.batch.modality_dropout,
                 seed: 0,
+                drawing: Default::default(),
             }),
             threads: 1,
             device: device.clone().autodiff(),

@@ -61,9 +61,11 @@ fn rows(part: &PartFile, columns: &Columns, cache: &Arc<Cache>) -> Result<Found,
 fn told(error: &parquet::errors::ParquetError) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
-    match line.contains("Disabled feature at compile time: zstd") || line.contains("brotli") {
-        true => "is compressed in a way that is not read here: write it with snappy, lz4 or none"
-            .to_owned(),
+    match line.contains("Disabled feature at compile time") {
+        true => {
+            "is compressed in a way that is not read here: write it with zstd, snappy, lz4 or none"
+                .to_owned()
+        }
         false => format!("cannot be read as Parquet: {line}"),
     }
 }

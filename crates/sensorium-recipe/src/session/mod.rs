@@ -4,6 +4,7 @@
 mod beside;
 mod classes;
 mod conclude;
+mod drawn;
 mod metrics;
 mod pretext;
 mod read;
@@ -27,6 +28,8 @@ use crate::objective::Task;
 use crate::{Error, Observer, Recipe, report};
 pub use beside::Beside;
 pub(crate) use beside::FOLDER as BESIDE;
+use drawn::Drawn;
+pub use drawn::{DrawnFrom, Padding};
 pub use metrics::{Finished, RunMetrics};
 use read::{Parts, read};
 pub use rehearse::{Rehearsed, rehearse};
@@ -62,6 +65,8 @@ struct Ready {
     data: Dataset,
     processors: Arc<Processors>,
     parts: Parts,
+    /// How rows are drawn.
+    drawn: Drawn,
     /// What it goes on from.
     starts: Starts,
     /// Which of several processes this is that train the model.
@@ -85,15 +90,19 @@ impl Ready {
         starts: Starts,
         (data, processors, parts): (Dataset, Arc<Processors>, Parts),
         ranks: &Together,
-    ) -> Self {
-        Self {
+        observer: &mut dyn Observer,
+    ) -> Result<Self, Error> {
+        let drawn = Drawn::of(&recipe, &data, &parts)?;
+        drawn.tell(observer);
+        Ok(Self {
+            drawn,
             recipe,
             data,
             processors,
             parts,
             starts,
             ranks: ranks.clone(),
-        }
+        })
     }
 }
 
@@ -127,7 +136,7 @@ pub fn train(
         (starts, read)
     };
     let Begun { folder, lock, .. } = claim;
-    let ready = Ready::of(recipe, starts, read, &options.ranks);
+    let ready = Ready::of(recipe, starts, read, &options.ranks, observer)?;
     report::write_skipped(&folder, &ready.data)?;
     let run = Run {
         ready,
@@ -182,7 +191,7 @@ pub fn resume(
     let starts = stages::all(&recipe, &folder, options, observer)?;
     let read = read(&recipe, &starts.encoders, observer)?;
     let run = Run {
-        ready: Ready::of(recipe, starts, read, &options.ranks),
+        ready: Ready::of(recipe, starts, read, &options.ranks, observer)?,
         folder,
         lock,
         resume: true,
