@@ -195,8 +195,8 @@ mod tests {
             label: label.map(str::to_owned),
             split: None,
             group: None,
-            inputs: BTreeMap::new(),
-            meta: BTreeMap::new(),
+            inputs: Default::default(),
+            meta: Default::default(),
             place: crate::Place {
                 file: "m.csv".into(),
                 row: 3,

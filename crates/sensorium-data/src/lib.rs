@@ -20,11 +20,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod alike;
 #[cfg(feature = "av-digits")]
 pub mod av_digits;
 mod columns;
 mod convert;
 mod error;
+mod few;
 mod labels;
 mod listing;
 mod open;
@@ -38,18 +40,22 @@ pub mod scenes;
 mod shards;
 mod split;
 mod table;
+mod turns;
 mod written;
 
+pub use alike::{alike, padding};
 pub use columns::{Columns, Holds, InputColumn};
 pub use convert::{Converted, Target, convert};
 pub use error::Error;
+pub use few::{Few, Named};
 pub use labels::{Labels, SEPARATOR, numbers};
 pub use listing::{ListedColumn, Listing, NamePattern, Unfit, list};
 pub use open::{LONGEST_LINE, MOST_ROWS, Opened, open, survey};
-pub use order::order;
+pub use order::{order, order_within};
 pub use pipeline::{DEADLINE, InOrder, in_order};
 pub use split::{SplitConfig, Splits, Take};
 pub use table::{BadRow, OnError, Place, Row, Split, Table};
+pub use turns::turns;
 pub use written::write_table;
 
 /// Makes a data set.

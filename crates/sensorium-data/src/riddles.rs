@@ -4,14 +4,12 @@
 //! told in the same words for several digits (the legs of a spider, of an ant, of a dog), so that a hidden word cannot be guessed
 //! from those around it alone, but from the other thing. Which two stand together in validation or testing is never met in training.
 
-use std::collections::BTreeMap;
-
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use sensorium_core::{SampleRng, Source, seed};
 
 use crate::scenes::DIGITS;
-use crate::{Error, Place, Row, Split, Table};
+use crate::{Error, Named, Place, Row, Split, Table};
 
 /// What everything drawn derives from: the data set is the same everywhere.
 const SEED: u64 = 0x51DD_1E00;
@@ -242,8 +240,8 @@ pub fn riddles() -> Result<Table, Error> {
                 label: Some(digit.to_owned()),
                 split: Some(split),
                 group: None,
-                inputs: BTreeMap::from([("text".to_owned(), Source::text(told))]),
-                meta: BTreeMap::new(),
+                inputs: [("text", Source::text(told))].into(),
+                meta: Named::default(),
                 place: Place {
                     file: NAME.into(),
                     row: i as u64 + 1,

@@ -191,10 +191,10 @@ impl SplitConfig {
         let Some(by) = &self.by else {
             return Ok(rows.iter().map(|row| row.group.as_deref()).collect());
         };
-        let group = |row: &'a Row| match row.meta.get(by) {
-            Some(name) => Ok(Some(name.as_str())),
+        let group = |row: &'a Row| match row.meta.get(by.as_str()) {
+            Some(name) => Ok(Some(&**name)),
             None => {
-                let known: Vec<&str> = row.meta.keys().map(String::as_str).collect();
+                let known: Vec<&str> = row.meta.keys().map(|key| &**key).collect();
                 let hint = hint(by, known.iter().copied());
                 let known = match known.is_empty() {
                     true => "no column to tell groups by".to_owned(),

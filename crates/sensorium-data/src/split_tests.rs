@@ -9,8 +9,8 @@ fn row(label: usize, group: Option<usize>) -> Row {
         label: Some(label.to_string()),
         split: None,
         group: group.map(|g| g.to_string()),
-        inputs: BTreeMap::new(),
-        meta: BTreeMap::new(),
+        inputs: Default::default(),
+        meta: Default::default(),
         place: crate::Place::default(),
     }
 }
@@ -57,9 +57,7 @@ fn recordings() -> Vec<Row> {
         let speaker = ["ann", "ben", "cy"][i % 3].to_owned();
         let take = (i / 3).to_string();
         row.place.row = i as u64 + 2;
-        row.meta = [("speaker", speaker), ("take", take)]
-            .map(|(column, value)| (column.to_owned(), value))
-            .into();
+        row.meta = [("speaker", speaker), ("take", take)].into();
     }
     rows
 }

@@ -1,11 +1,12 @@
 //! Rows as they stand in a manifest: what each sample has, and where it came from.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use sensorium_core::Source;
 use serde::{Deserialize, Serialize};
+
+use crate::Named;
 
 /// A data set's rows.
 #[derive(Clone, Debug, Default)]
@@ -28,9 +29,9 @@ pub struct Row {
     /// What it shares with others that must not stand on another side, such as its speaker.
     pub group: Option<String>,
     /// Content by column; a column it lacks is not there.
-    pub inputs: BTreeMap<String, Source>,
+    pub inputs: Named<Source>,
     /// Everything else the manifest says.
-    pub meta: BTreeMap<String, String>,
+    pub meta: Named<Arc<str>>,
     /// Where it stands.
     pub place: Place,
 }

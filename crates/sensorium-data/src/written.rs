@@ -96,12 +96,12 @@ fn line(row: &Row, dir: &Path) -> Result<Value, Error> {
             Source::Text(text) => text.to_string(),
             file => write_file(file, &row.id, column, dir)?,
         };
-        line.insert(column.clone(), cell.into());
+        line.insert(column.to_string(), cell.into());
     }
     let notes = row
         .meta
         .iter()
-        .map(|(key, value)| (key.clone(), value.clone().into()));
+        .map(|(key, value)| (key.to_string(), Value::from(&**value)));
     line.extend(notes);
     Ok(line.into())
 }

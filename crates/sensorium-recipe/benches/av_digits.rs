@@ -110,6 +110,7 @@ impl Bench {
                 size: self.recipe.batch.size,
                 modality_dropout: self.recipe.batch.modality_dropout,
                 seed: 0,
+                drawing: Default::default(),
             }),
             threads: 1,
             device: device.clone().autodiff(),
@@ -169,7 +170,13 @@ fn av_digits(criterion: &mut Criterion) {
     }
     let processors = &bench.rows.processors;
     criterion.bench_function("av-digits/preparing a sample", |b| {
-        b.iter(|| black_box(processors.process(bench.rows.inputs(0)).expect("it can be")));
+        b.iter(|| {
+            black_box(
+                processors
+                    .process(&bench.rows.inputs(0))
+                    .expect("it can be"),
+            )
+        });
     });
 }
 

@@ -21,6 +21,8 @@ pub struct Dataset {
     pub table: Table,
     /// Rows of other data sets that are learned from as well; none before [`learn_also`](Self::learn_also).
     pub also: Vec<Row>,
+    /// What these data sets are called, and how many rows are of each.
+    pub others: Vec<(String, usize)>,
     /// Rows left out.
     pub bad: Vec<BadRow>,
     /// What rows are labelled with; nothing where nothing is learned of it.
@@ -72,6 +74,7 @@ impl Dataset {
             name,
             table,
             also: Vec::new(),
+            others: Vec::new(),
             bad,
             labels,
             splits: Splits::default(),
@@ -100,6 +103,10 @@ impl Dataset {
             if rows.iter().any(|row| row.split.is_some()) {
                 rows.retain(|row| row.split == Some(Split::Train));
             }
+            if !recipe.data.weights.is_empty() {
+                alike((&self.name, &self.table.rows), (name, &rows))?;
+            }
+            self.others.push((name.clone(), rows.len()));
             self.notes.extend(opened.notes);
             self.notes.push(format!(
                 "{} rows of {name} are learned from too",
@@ -172,6 +179,37 @@ impl Dataset {
     }
 }
 
+/// Refuses to draw by weight from data sets of different columns, or from one without rows: what a weight says would not be so.
+fn alike(first: (&str, &[Row]), other: (&str, &[Row])) -> Result<(), Error> {
+    let refuse = |message: String| {
+        Err(Error::Recipe {
+            place: "data.weights".to_owned(),
+            message,
+        })
+    };
+    let columns = |rows: &[Row]| {
+        let names = rows.iter().flat_map(|row| row.inputs.keys().cloned());
+        names.collect::<BTreeSet<_>>()
+    };
+    let [own, theirs] = [first.1, other.1].map(columns);
+    if other.1.is_empty() {
+        return refuse(format!("{} has no rows to learn from", other.0));
+    }
+    let lacking = own.symmetric_difference(&theirs).next();
+    match lacking {
+        None => Ok(()),
+        Some(column) => {
+            let (has, lacks) = match own.contains(column) {
+                true => (first.0, other.0),
+                false => (other.0, first.0),
+            };
+            refuse(format!(
+                "{has} has a column {column} and {lacks} has none: data sets that are drawn by weight have the same"
+            ))
+        }
+    }
+}
+
 /// Refuses rows of which none has a label, with what else they have.
 fn need_a_label(data: &str, rows: &[Row], column: &str) -> Result<(), Error> {
     if rows.is_empty() || rows.iter().any(|row| row.label.is_some()) {
@@ -179,7 +217,7 @@ fn need_a_label(data: &str, rows: &[Row], column: &str) -> Result<(), Error> {
     }
     let others: BTreeSet<&str> = rows
         .iter()
-        .flat_map(|row| row.meta.keys().map(String::as_str))
+        .flat_map(|row| row.meta.keys().map(|key| &**key))
         .collect();
     let others: Vec<&str> = others.into_iter().collect();
     let instead = match (&others[..], nearest(column, &others)) {
@@ -271,11 +309,8 @@ mod tests {
             label: None,
             split: None,
             group: None,
-            inputs: BTreeMap::new(),
-            meta: meta
-                .iter()
-                .map(|key| ((*key).to_owned(), "x".to_owned()))
-                .collect(),
+            inputs: Default::default(),
+            meta: meta.iter().map(|key| (*key, "x")).collect(),
             place: Default::default(),
         };
         let told = |meta: &[&str]| {

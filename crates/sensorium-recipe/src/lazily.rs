@@ -11,7 +11,7 @@ use crate::modalities::Samples;
 /// Samples that were decoded and found room.
 #[derive(Debug)]
 pub(crate) struct Later {
-    kept: Vec<OnceLock<Samples>>,
+    kept: Vec<OnceLock<Box<Samples>>>,
     room: Mutex<Room>,
 }
 
@@ -37,7 +37,8 @@ impl Later {
     }
 
     pub(crate) fn get(&self, row: usize) -> Option<Samples> {
-        self.kept.get(row)?.get().cloned()
+        let kept = self.kept.get(row)?.get()?;
+        Some(Samples::clone(kept))
     }
 
     pub(crate) fn keep(&self, row: usize, samples: &Samples) {
@@ -49,7 +50,7 @@ impl Later {
         if place.get().is_none()
             && let Some(samples) = room.keep(samples.clone())
         {
-            let _ = place.set(samples);
+            let _ = place.set(Box::new(samples));
         }
     }
 }

@@ -55,7 +55,8 @@ pub use encoder::{EncoderOrTower, OrTower, OwnOrTower, Refused};
 pub use error::Error;
 pub use evaluate::Measure;
 pub use feed::{
-    Batching, Classes, HostBatch, Labelled, Learning, Plan, Teaching, TrainFeed, Values,
+    Batching, Classes, Drawing, HostBatch, Labelled, Learning, Mix, Plan, Teaching, TrainFeed,
+    Values,
 };
 pub use folder::{ModelConfig, RunFolder};
 pub use folds::{LeftOut, LeftOutRun, holds_left_out, leave_out, resume_left_out};
@@ -69,14 +70,16 @@ pub use objective::{Negatives, ObjectiveConfig, ObjectiveKind, RegressionLoss};
 pub use observer::{Observer, Silent};
 pub use prepare::{Prepared, Preparing, prepare};
 pub use pretext::ZeroShotConfig;
-pub use recipe::{BatchConfig, DataConfig, Recipe};
+pub use recipe::{BatchConfig, DataConfig, Recipe, ShuffleConfig};
 pub use registry::{Refusal, Width};
 pub use saved::{
     Described, Measured, MeasuredUnlabelled, Part, Prediction, RunEmbedder, SavedModel, Scored,
 };
 /// Raw content to ask a model about; re-exported so that users of this crate need no other.
 pub use sensorium_core::Source;
-pub use session::{Beside, Finished, Options, Rehearsed, RunMetrics, rehearse, resume, train};
+pub use session::{
+    Beside, DrawnFrom, Finished, Options, Padding, Rehearsed, RunMetrics, rehearse, resume, train,
+};
 pub use survey::{Alike, InputSummary, Leak, PartSummary, Spread, Survey, survey};
 pub use sweep::{Setting, Space, Sweep, SweptRun, sweep};
 pub use table::EncoderTable;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sensorium_core::{Modality, Source, quietly, seed};
-use sensorium_data::{BadRow, OnError, Place, Row, in_order};
+use sensorium_data::{BadRow, Few, OnError, Place, Row, in_order};
 
 use crate::content::{content_of, inputs_of};
 use crate::how::{How, Room, Wanted, When};
@@ -33,12 +33,21 @@ pub struct Prepared {
 struct PreparedRow {
     id: String,
     place: Place,
+    /// Which it is of the rows that were to be prepared.
+    nth: usize,
     /// Its label; none in training rows that are learned from without.
     label: Option<Label>,
-    inputs: Inputs,
+    inputs: Few<Modality, Source>,
     /// A number for the content of its inputs.
     content: u64,
-    cached: Option<Samples>,
+    cached: Option<Box<Samples>>,
+}
+
+impl PreparedRow {
+    fn inputs(&self) -> Inputs {
+        let inputs = self.inputs.iter();
+        inputs.map(|(of, source)| (*of, source.clone())).collect()
+    }
 }
 
 /// What preparing a table gives.
@@ -94,7 +103,7 @@ fn lazily(
 ) -> Result<Preparing, Error> {
     let of = processors.modalities();
     let (mut ready, mut bad) = (Vec::with_capacity(rows.len()), Vec::new());
-    for row in rows {
+    for (nth, row) in rows.into_iter().enumerate() {
         let mut inputs = inputs_of(&row);
         inputs.retain(|modality, _| of.contains(modality));
         let place = || row.place.to_string();
@@ -104,9 +113,10 @@ fn lazily(
         };
         match (label, how.on_error) {
             (Ok(label), _) => ready.push(PreparedRow {
+                nth,
                 label,
                 content: place_of(&inputs),
-                inputs,
+                inputs: inputs.into_iter().collect(),
                 cached: None,
                 id: row.id,
                 place: row.place,
@@ -163,12 +173,13 @@ fn prepare_with(
             Ok((inputs, Ok((samples, content)))) => match labels.of(row) {
                 Ok(label) => {
                     ready.push(PreparedRow {
+                        nth: i,
                         id: row.id.clone(),
                         place: row.place.clone(),
                         label,
-                        inputs,
+                        inputs: inputs.into_iter().collect(),
                         content,
-                        cached: room.keep(samples),
+                        cached: room.keep(samples).map(Box::new),
                     });
                     continue;
                 }
@@ -251,6 +262,11 @@ impl Prepared {
         &self.rows[row].place
     }
 
+    /// Which of the rows that were to be prepared a row is: some may have been left out.
+    pub(crate) fn nth(&self, row: usize) -> usize {
+        self.rows[row].nth
+    }
+
     /// The words of a row that stand in its table.
     pub(crate) fn words(&self, row: usize) -> Option<&str> {
         self.rows[row]
@@ -308,8 +324,8 @@ impl Prepared {
     }
 
     /// A row's raw inputs, for showing them.
-    pub fn inputs(&self, row: usize) -> &BTreeMap<Modality, Source> {
-        &self.rows[row].inputs
+    pub fn inputs(&self, row: usize) -> BTreeMap<Modality, Source> {
+        self.rows[row].inputs()
     }
 
     /// A row's prepared samples, from memory or decoded anew; none if it can no longer be decoded and bad rows are
@@ -320,7 +336,7 @@ impl Prepared {
     pub fn samples(&self, row: usize) -> Result<Option<Samples>, Error> {
         let prepared = &self.rows[row];
         if let Some(samples) = &prepared.cached {
-            return Ok(Some(samples.clone()));
+            return Ok(Some(Samples::clone(samples)));
         }
         if let Some(samples) = self.later.as_ref().and_then(|later| later.get(row)) {
             return Ok(Some(samples));
@@ -343,7 +359,8 @@ impl Prepared {
 
     fn decoded(&self, row: &PreparedRow) -> Result<Samples, Error> {
         let place = row.place.to_string();
-        let process = || self.processors.process(&row.inputs);
+        let inputs = row.inputs();
+        let process = || self.processors.process(&inputs);
         let processed = match self.later {
             // It was tried before, and what panics now is a fault of ours.
             None => Ok(process()),
@@ -374,66 +391,5 @@ impl Prepared {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Silent;
-    use crate::labels::LabelSet;
-    use sensorium_data::Labels;
-    use sensorium_text::TextSample;
-
-    fn row(n: u64) -> Row {
-        Row {
-            id: format!("row {n}"),
-            label: Some("a".to_owned()),
-            split: None,
-            group: None,
-            inputs: [("text".to_owned(), Source::text(format!("text {n}")))].into(),
-            meta: BTreeMap::new(),
-            place: Place {
-                file: "data.csv".into(),
-                row: n,
-            },
-        }
-    }
-
-    fn sample(ids: usize) -> Samples {
-        Samples {
-            text: Some(TextSample { ids: vec![0; ids] }),
-            ..Samples::default()
-        }
-    }
-
-    fn outcome(on_error: OnError) -> Result<Done, Error> {
-        let labels = LabelSet::Classes(Labels::given(vec!["a".to_owned()])?);
-        let how = How {
-            on_error,
-            when: Default::default(),
-            threads: 2,
-            room: Room::ENDLESS,
-        };
-        let rows = (1..=5).map(row).collect();
-        prepare_with(rows, Wanted::Label(&labels), how, &mut Silent, |inputs| {
-            let (modality, source) = inputs.first_key_value().expect("an input");
-            match source.describe().as_str() {
-                "text \"text 2\"" => panic!("two is bad"),
-                "text \"text 3\"" => Err((*modality, "three is refused".into())),
-                "text \"text 5\"" => Ok((Samples::default(), 0)),
-                _ => Ok((sample(1), 0)),
-            }
-        })
-    }
-
-    #[test]
-    fn a_row_that_panics_is_that_row_s_error() {
-        let error = outcome(OnError::Fail).expect_err("a bad row").to_string();
-        let expected = "data.csv:2: a worker panicked while preparing it: two is bad";
-        assert!(error.starts_with(expected), "{error}");
-        let (ready, bad, _) = outcome(OnError::Skip).expect("bad rows are skipped");
-        let ids: Vec<&str> = ready.iter().map(|row| row.id.as_str()).collect();
-        assert_eq!(ids, ["row 1", "row 4"]);
-        let bad: Vec<String> = bad.iter().map(ToString::to_string).collect();
-        let empty = format!("data.csv:5: {NOTHING}");
-        let refused = "data.csv:3, column text: three is refused";
-        assert_eq!(bad, [expected, refused, empty.as_str()]);
-    }
-}
+#[path = "prepare_tests.rs"]
+mod tests;

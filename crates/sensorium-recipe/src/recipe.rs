@@ -91,6 +91,16 @@ pub struct DataConfig {
     /// the same columns and classes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
+    /// How much is drawn of each data set: a weight for the data set itself, and then one for each of `also`. Without, every row
+    /// is drawn once an epoch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<f64>,
+    /// How many rows an epoch has; by default as many as there are to learn from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epoch_rows: Option<usize>,
+    /// How rows are shuffled; by default all of them together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shuffle: Option<ShuffleConfig>,
     /// Whether a bad row ends the run or is left out and listed.
     pub on_error: OnError,
     /// Whether every row is decoded before training begins, or each when it is needed.
@@ -108,6 +118,14 @@ pub struct DataConfig {
     pub split: SplitConfig,
 }
 
+/// `data.shuffle`: shards are read one after the other, and rows shuffled within a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShuffleConfig {
+    /// How many rows the window holds.
+    pub buffer: usize,
+}
+
 /// `[batch]`: how samples become batches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -116,6 +134,9 @@ pub struct BatchConfig {
     pub size: usize,
     /// Samples at once when nothing is learned.
     pub eval_size: usize,
+    /// The modality by whose length training rows are put together, so that less of a batch is padding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket_by: Option<String>,
     /// The chance that a training sample loses a modality it has; at least one always stays.
     pub modality_dropout: f64,
     /// Threads that decode and prepare; 0 = one per core.
@@ -131,6 +152,7 @@ impl Default for BatchConfig {
         Self {
             size: 32,
             eval_size: 128,
+            bucket_by: None,
             modality_dropout: 0.0,
             threads: 0,
             cache_rows: 20_000,
@@ -196,7 +218,7 @@ impl Recipe {
             return Err("no [encoders.NAME] table: a model needs at least one modality".to_owned());
         }
         self.data.validate(&self.encoders.modalities())?;
-        self.batch.validate()?;
+        self.batch.validate(&self.encoders.modalities())?;
         self.objective.validate()?;
         self.objective.validate_for(&self.encoders)?;
         self.validate_labels()?;
@@ -356,12 +378,53 @@ impl DataConfig {
                 "data.labels_per_class = 0 leaves nothing to learn from: use at least 1".to_owned(),
             );
         }
+        self.validate_drawing()?;
         self.split.validate().map_err(|e| e.to_string())
     }
 }
 
+impl DataConfig {
+    /// Refuses draws that cannot be made.
+    fn validate_drawing(&self) -> Result<(), String> {
+        let (weights, sets) = (&self.weights, 1 + self.also.len());
+        if !weights.is_empty() && (weights.len() != sets || sets == 1) {
+            return Err(format!(
+                "data.weights has {} for {sets} data set{}: one for the data set itself, and then one for each of data.also",
+                weights.len(),
+                if sets == 1 { "" } else { "s" }
+            ));
+        }
+        if let Some(weight) = weights.iter().find(|w| !(w.is_finite() && **w > 0.0)) {
+            return Err(format!(
+                "data.weights = {weights:?}: {weight} must be above 0 and finite; a data set that is not to be drawn from is left out of data.also"
+            ));
+        }
+        match (self.epoch_rows, self.shuffle) {
+            (Some(0), _) => Err("data.epoch_rows = 0 is no epoch: use at least 1".to_owned()),
+            (_, Some(ShuffleConfig { buffer: 0 })) => Err(
+                "data.shuffle.buffer = 0 holds nothing: use at least 1, or remove it to shuffle all rows together"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl BatchConfig {
-    fn validate(&self) -> Result<(), String> {
+    fn validate(&self, modalities: &BTreeSet<Modality>) -> Result<(), String> {
+        let known: Vec<&str> = modalities.iter().map(|m| m.name()).collect();
+        if let Some(name) = self
+            .bucket_by
+            .as_deref()
+            .filter(|name| !known.contains(name))
+        {
+            let near = nearest(name, &known).map(|near| format!("; did you mean {near:?}?"));
+            return Err(format!(
+                "batch.bucket_by = {name:?} is no modality of the recipe: it has {}{}",
+                known.join(", "),
+                near.unwrap_or_default()
+            ));
+        }
         for (key, value) in [("size", self.size), ("eval_size", self.eval_size)] {
             if value == 0 || value > 65_536 {
                 return Err(format!("batch.{key} = {value} must be between 1 and 65536"));

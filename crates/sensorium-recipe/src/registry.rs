@@ -254,6 +254,15 @@ macro_rules! modalities {
                 bytes
             }
 
+            /// How much memory they take of one modality.
+            pub fn host_bytes_of(&self, modality: Modality) -> usize {
+                let mut bytes = 0;
+                $(if modality == <$kit as ModalityKit>::MODALITY {
+                    bytes = self.$name.as_ref().map_or(0, HostBytes::host_bytes);
+                })+
+                bytes
+            }
+
             /// Keeps the named modalities only.
             pub fn keep(&mut self, modalities: &BTreeSet<Modality>) {
                 $(if !modalities.contains(&<$kit as ModalityKit>::MODALITY) {

@@ -57,8 +57,8 @@ fn off(labels: &LabelSet, test: &Prepared, answer: &Answer) -> (bool, f64) {
 
 fn example(labels: &LabelSet, test: &Prepared, answer: &Answer) -> Example {
     let names = labels.names();
-    let inputs = test.inputs(answer.row).iter();
-    let inputs = inputs.filter_map(|(modality, source)| {
+    let inputs = test.inputs(answer.row);
+    let inputs = inputs.iter().filter_map(|(modality, source)| {
         Some(ExampleInput {
             modality: modality.to_string(),
             content: media(source)?,

@@ -157,6 +157,12 @@ impl Recipe {
             let own = own.as_table_mut().expect("a recipe's tables are tables");
             own.extend(others.clone());
         };
+        // Rows are put together by what there is.
+        if let Some(Value::Table(batch)) = table.get_mut("batch")
+            && batch.get("bucket_by").and_then(Value::as_str) != Some(name)
+        {
+            batch.remove("bucket_by");
+        }
         // Labels have no say, and one way to say how long takes the place of the other.
         if let Some(Value::Table(data)) = table.get_mut("data") {
             data.remove("labels_per_class");

@@ -17,7 +17,7 @@ fn few_rows(dir: &Path) -> PathBuf {
         for row in table.rows.iter().filter(of).take(count) {
             let mut line = serde_json::json!({"id": row.id, "label": row.label, "split": split});
             for (modality, source) in &row.inputs {
-                line[modality] = match source {
+                line[&**modality] = match source {
                     Source::Text(text) => (**text).into(),
                     file => {
                         let bytes = file.read(1 << 20).expect("it is in memory");

@@ -101,10 +101,8 @@ impl Spec<'_> {
             label: Some(self.glyph.digit.to_string()),
             split: Some(self.split),
             group: Some(self.clip.voice.clone()),
-            inputs: inputs
-                .map(|(name, source)| (name.to_owned(), source))
-                .into(),
-            meta: meta.map(|(key, value)| (key.to_owned(), value)).into(),
+            inputs: inputs.into(),
+            meta: meta.into(),
             place: Place {
                 file: NAME.into(),
                 row: index as u64 + 1,

@@ -12,7 +12,7 @@ fn values(table: &Table, split: Split, key: &str) -> BTreeSet<String> {
         .rows
         .iter()
         .filter(of)
-        .map(|row| row.meta[key].clone())
+        .map(|row| row.meta[key].to_string())
         .collect()
 }
 
@@ -30,7 +30,7 @@ fn the_embedded_rows_are_balanced_and_apart() {
             .entry((row.label.clone().unwrap(), split))
             .or_default() += 1;
         assert_eq!(
-            row.inputs.keys().collect::<Vec<_>>(),
+            row.inputs.keys().map(|key| &**key).collect::<Vec<_>>(),
             ["audio", "image", "text"]
         );
     }

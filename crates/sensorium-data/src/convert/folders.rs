@@ -51,11 +51,10 @@ fn note_lost(row: &Row, lost: &mut std::collections::BTreeSet<String>) {
     for key in row
         .meta
         .keys()
-        .filter(|key| !lost.contains(*key))
-        .cloned()
+        .filter(|key| !lost.contains(&***key))
         .collect::<Vec<_>>()
     {
-        lost.insert(key);
+        lost.insert(key.to_string());
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn write(mut job: Job<'_>) -> Result<Converted, Error> {
             .map(|(k, v)| (k.to_owned(), v.into()))
             .collect();
         for (modality, source) in &row.inputs {
-            let cell = match (source, modality.as_str()) {
+            let cell = match (source, &**modality) {
                 (Source::Text(_), _) | (_, "text") => content::text(row, source)?,
                 _ => {
                     count += 1;
@@ -60,7 +60,7 @@ pub(super) fn write(mut job: Job<'_>) -> Result<Converted, Error> {
                     format!("{before}{path}")
                 }
             };
-            line.insert(modality.clone(), cell.into());
+            line.insert(modality.to_string(), cell.into());
         }
         lines.put(row, line)
     })?;
@@ -99,11 +99,11 @@ impl<'a> Lines<'a> {
             Some("tsv") => b'\t',
             _ => return Ok(Self::Objects(file, out)),
         };
-        let mut names = BTreeSet::new();
+        let mut names = BTreeSet::<String>::new();
         for row in rows {
             for key in row.inputs.keys().chain(row.meta.keys()) {
-                if !names.contains(key) {
-                    names.insert(key.clone());
+                if !names.contains(&**key) {
+                    names.insert(key.to_string());
                 }
             }
         }

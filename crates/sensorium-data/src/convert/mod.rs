@@ -164,7 +164,7 @@ fn cells(row: &Row) -> Result<Vec<(&str, &str)>, Error> {
         ("group", row.group.as_deref()),
     ];
     let taken =
-        |key: &String| own.iter().any(|(name, _)| name == key) || row.inputs.contains_key(key);
+        |key: &str| own.iter().any(|(name, _)| *name == key) || row.inputs.contains_key(key);
     if let Some(key) = row.meta.keys().find(|key| taken(key)) {
         return Err(Error::broken(
             Path::new(&row.place.to_string()),
@@ -175,10 +175,7 @@ fn cells(row: &Row) -> Result<Vec<(&str, &str)>, Error> {
     let own = own
         .into_iter()
         .filter_map(|(name, cell)| Some((name, cell?)));
-    let meta = row
-        .meta
-        .iter()
-        .map(|(name, cell)| (name.as_str(), cell.as_str()));
+    let meta = row.meta.iter().map(|(name, cell)| (&**name, &**cell));
     Ok(own.chain(meta).collect())
 }
 

@@ -80,23 +80,22 @@ struct Layout {
 
 impl Layout {
     fn of(rows: &[Row], split: bool) -> Self {
-        let (mut texts, mut contents) = (BTreeSet::new(), BTreeSet::new());
+        let (mut texts, mut contents) = (BTreeSet::<String>::new(), BTreeSet::<String>::new());
         for row in rows {
             for (modality, source) in &row.inputs {
-                let is_text = modality == "text" || matches!(source, Source::Text(_));
+                let is_text = &**modality == "text" || matches!(source, Source::Text(_));
                 let to = if is_text { &mut texts } else { &mut contents };
-                if !to.contains(modality) {
-                    to.insert(modality.clone());
+                if !to.contains(&**modality) {
+                    to.insert(modality.to_string());
                 }
             }
             for key in row
                 .meta
                 .keys()
-                .filter(|key| !texts.contains(*key))
-                .cloned()
+                .filter(|key| !texts.contains(&***key))
                 .collect::<Vec<_>>()
             {
-                texts.insert(key);
+                texts.insert(key.to_string());
             }
         }
         let mut own = vec!["id", "label", "group"];
@@ -200,13 +199,18 @@ impl Writer {
             .map(|(key, cell)| (key.to_owned(), cell.into()))
             .collect();
         for (modality, source) in &row.inputs {
-            if self.layout.contents.contains(modality) {
+            if self
+                .layout
+                .contents
+                .iter()
+                .any(|known| **known == **modality)
+            {
                 let bytes = content::read(row, source)?;
                 let path = format!("{name}.{}", content::extension(source, &bytes));
                 all.insert(format!("{modality}\0path"), path.into());
                 all.insert(format!("{modality}\0bytes"), bytes.to_vec());
             } else {
-                all.insert(modality.clone(), content::text(row, source)?.into());
+                all.insert(modality.to_string(), content::text(row, source)?.into());
             }
         }
         let size: usize = all.values().map(Vec::len).sum();

@@ -2,24 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use sensorium_core::Source;
 
 use super::{Target, convert};
-use crate::{Columns, OnError, Place, Row, Split, Table, open};
+use crate::{Columns, Named, OnError, Place, Row, Split, Table, open};
 
 fn row(i: u64, id: &str, inputs: &[(&str, Source)], meta: &[(&str, &str)]) -> Row {
-    let owned = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
     Row {
         id: id.to_owned(),
         label: (i != 3).then(|| format!("class {}", i % 2)),
         split: Some([Split::Train, Split::Valid, Split::Test][i as usize % 3]),
         group: i.is_multiple_of(2).then(|| format!("g{i}")),
-        inputs: inputs
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), v.clone()))
-            .collect(),
-        meta: meta.iter().map(owned).collect(),
+        inputs: inputs.iter().cloned().collect(),
+        meta: meta.iter().copied().collect(),
         place: Place {
             file: "made".into(),
             row: i,
@@ -78,8 +75,8 @@ type Told = (
     Option<String>,
     Option<Split>,
     Option<String>,
-    BTreeMap<String, Vec<u8>>,
-    BTreeMap<String, String>,
+    BTreeMap<Arc<str>, Vec<u8>>,
+    Named<Arc<str>>,
 );
 
 /// All that a row is, by id.
@@ -278,9 +275,7 @@ fn nothing_is_written_over_and_nothing_is_left_half_written() {
         );
     }
     let mut twice = table.clone();
-    twice.rows[0]
-        .meta
-        .insert("image".to_owned(), "x".to_owned());
+    twice.rows[0].meta.insert("image", "x");
     let error = convert(
         &twice,
         Target::Shards,

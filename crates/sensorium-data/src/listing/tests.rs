@@ -106,7 +106,7 @@ fn what_is_written_can_be_opened() {
                 (
                     row.id.as_str(),
                     row.label.as_deref().unwrap(),
-                    row.meta["speaker"].as_str(),
+                    &*row.meta["speaker"],
                 )
             })
             .collect();

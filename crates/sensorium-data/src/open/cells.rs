@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 use sensorium_core::Source;
 
+use super::Names;
 use crate::columns::Holds;
 use crate::error::hint;
-use crate::{BadRow, Columns, Error, Place, Row, Split};
+use crate::{BadRow, Columns, Error, Few, Place, Row, Split};
 
-/// Cells by column; one that is nothing is not there.
-pub(crate) type Cells = BTreeMap<String, Option<String>>;
+/// Cells by column; one that is nothing is none. Of two in one column the last counts.
+pub(crate) type Cells = Vec<(Arc<str>, Option<String>)>;
+
+/// Cells that are something, in the order of their columns.
+type There = Vec<(Arc<str>, String)>;
 
 /// What a row has besides its cells.
 pub(crate) struct Own {
@@ -20,7 +24,7 @@ pub(crate) struct Own {
     /// Its part, unless a cell names another.
     pub(crate) split: Option<Split>,
     /// Content that stands in no cell.
-    pub(crate) inputs: BTreeMap<String, Source>,
+    pub(crate) inputs: Vec<(Arc<str>, Source)>,
     /// Whether cells name files.
     pub(crate) paths: bool,
 }
@@ -48,7 +52,8 @@ pub(crate) struct Collector<'a> {
     /// What paths are relative to.
     base: PathBuf,
     file: Arc<str>,
-    ids: HashSet<String>,
+    names: Names,
+    values: Names,
     /// The columns seen, for hints.
     seen: BTreeSet<String>,
     unnamed: Vec<usize>,
@@ -65,7 +70,8 @@ impl<'a> Collector<'a> {
             columns,
             base: manifest.parent().unwrap_or(Path::new("")).to_owned(),
             file: manifest.display().to_string().into(),
-            ids: HashSet::new(),
+            names: Names::default(),
+            values: Names::default(),
             seen: BTreeSet::new(),
             unnamed: Vec::new(),
             rows: Vec::new(),
@@ -90,7 +96,7 @@ impl<'a> Collector<'a> {
         let own = Own {
             id: None,
             split: None,
-            inputs: BTreeMap::new(),
+            inputs: Vec::new(),
             paths: true,
         };
         self.take_with(line, cells, own);
@@ -98,14 +104,14 @@ impl<'a> Collector<'a> {
 
     /// The same of a row that has more than cells.
     pub(crate) fn take_with(&mut self, line: u64, cells: Cells, own: Own) {
-        for name in cells.keys() {
-            if !self.seen.contains(name) {
-                self.seen.insert(name.clone());
+        for (name, _) in &cells {
+            if !self.seen.contains(&**name) {
+                self.seen.insert(name.to_string());
             }
         }
         let columns = self.columns;
         let may_be_empty = |name: &str| columns.empty_labels && name == columns.label;
-        let cells: BTreeMap<String, String> = cells
+        let cells: There = Few::<Arc<str>, Option<String>>::from_iter(cells)
             .into_iter()
             .filter_map(|(name, cell)| Some((name, cell?)))
             .filter(|(name, cell)| !cell.trim().is_empty() || may_be_empty(name))
@@ -113,30 +119,27 @@ impl<'a> Collector<'a> {
         if cells.is_empty() && own.inputs.is_empty() {
             return self.bad(line, "", "the row is empty");
         }
-        let named = cells.contains_key(&columns.id);
+        let named = cells.iter().any(|(name, _)| **name == *columns.id);
         match self.row(line, cells, own) {
             Ok(row) => {
                 if !named {
                     self.unnamed.push(self.rows.len());
                 }
-                self.ids.insert(row.id.clone());
                 self.rows.push(row);
             }
             Err((column, reason)) => self.bad(line, &column, reason),
         }
     }
 
-    fn row(&self, line: u64, mut cells: BTreeMap<String, String>, own: Own) -> Result<Row, Fault> {
+    fn row(&mut self, line: u64, mut cells: There, own: Own) -> Result<Row, Fault> {
         let columns = self.columns;
-        let id = cells.remove(&columns.id).or(own.id);
+        let mut take = |column: &str| {
+            let at = cells.iter().position(|(name, _)| **name == *column)?;
+            Some(cells.remove(at).1)
+        };
+        let id = take(&columns.id).or(own.id);
         let id = id.unwrap_or_else(|| format!("row-{line}"));
-        if self.ids.contains(&id) {
-            return Err((
-                columns.id.clone(),
-                format!("{id:?} is the id of an earlier row too"),
-            ));
-        }
-        let split = match cells.remove(&columns.split) {
+        let split = match take(&columns.split) {
             None => own.split,
             Some(name) => Some(Split::named(&name).ok_or_else(|| {
                 (
@@ -145,15 +148,15 @@ impl<'a> Collector<'a> {
                 )
             })?),
         };
-        let label = cells.remove(&columns.label);
-        let group = cells.remove(&columns.group);
+        let label = take(&columns.label);
+        let group = take(&columns.group);
         let mut inputs = own.inputs;
         for (modality, input) in &columns.inputs {
             let asked = own.paths || input.holds == Holds::Text;
-            if inputs.contains_key(modality) || !asked {
+            if inputs.iter().any(|(known, _)| **known == **modality) || !asked {
                 continue;
             }
-            let Some(cell) = cells.remove(&input.column) else {
+            let Some(cell) = take(&input.column) else {
                 continue;
             };
             let source = match input.holds {
@@ -162,7 +165,7 @@ impl<'a> Collector<'a> {
                     .file(&cell)
                     .map_err(|reason| (input.column.clone(), reason))?,
             };
-            inputs.insert(modality.clone(), source);
+            inputs.push((self.names.share(modality), source));
         }
         if inputs.is_empty() {
             return Err((String::new(), self.nothing()));
@@ -172,8 +175,11 @@ impl<'a> Collector<'a> {
             label,
             split,
             group,
-            inputs,
-            meta: cells,
+            inputs: inputs.into_iter().collect(),
+            meta: cells
+                .into_iter()
+                .map(|(name, cell)| (name, self.values.share(&cell)))
+                .collect(),
             place: self.place(line),
         })
     }
@@ -206,13 +212,20 @@ impl<'a> Collector<'a> {
 
     /// What was taken.
     pub(crate) fn found(self) -> Found {
-        Found {
+        let mut found = Found {
             rows: self.rows,
             bad: self.bad,
             unnamed: self.unnamed,
             seen: self.seen,
             ..Found::default()
+        };
+        let bad = found.bad.len();
+        found.leave_out_twins(self.columns);
+        if found.bad.len() > bad {
+            found.bad.sort_by_key(|bad| bad.place.row);
         }
+        found.rows.shrink_to_fit();
+        found
     }
 
     /// The rows, once all are taken.
@@ -222,6 +235,31 @@ impl<'a> Collector<'a> {
             return Err(no_column(&self.file, self.columns, &self.seen));
         }
         Ok(self.found())
+    }
+}
+
+impl Found {
+    /// Leaves out rows whose id an earlier row has.
+    pub(super) fn leave_out_twins(&mut self, columns: &Columns) {
+        let mut known = HashSet::with_capacity(self.rows.len());
+        let first = self.rows.iter().map(|row| known.insert(row.id.as_str()));
+        let first: Vec<bool> = first.collect();
+        if first.iter().all(|first| *first) {
+            return;
+        }
+        let mut unnamed = std::mem::take(&mut self.unnamed).into_iter().peekable();
+        let rows = std::mem::take(&mut self.rows).into_iter().zip(first);
+        for (i, (row, first)) in rows.enumerate() {
+            let unnamed = unnamed.next_if_eq(&i).is_some();
+            if first {
+                self.unnamed.extend(unnamed.then_some(self.rows.len()));
+                self.rows.push(row);
+                continue;
+            }
+            let reason = format!("{:?} is the id of an earlier row too", row.id);
+            let bad = BadRow::new(row.place, columns.id.clone(), reason);
+            self.bad.push(bad);
+        }
     }
 }
 

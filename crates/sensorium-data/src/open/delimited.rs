@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::cells::{Cells, Collector, Found};
 use super::{LONGEST_LINE, MOST_ROWS};
@@ -47,6 +48,7 @@ pub(super) fn read(path: &Path, delimiter: u8, columns: &Columns) -> Result<Foun
         });
     }
     let mut rows = Collector::new(path, columns);
+    let names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
     let mut record = csv::ByteRecord::new();
     for count in 1.. {
         match reader.read_byte_record(&mut record) {
@@ -73,19 +75,18 @@ pub(super) fn read(path: &Path, delimiter: u8, columns: &Columns) -> Result<Foun
             );
             continue;
         }
-        let cells: Result<Cells, &String> = names
+        let cells: Result<Cells, &Arc<str>> = names
             .iter()
             .zip(record.iter())
             .map(|(name, cell)| match std::str::from_utf8(cell) {
-                Ok(cell) => Ok((name.clone(), Some(cell.to_owned()))),
+                Ok(cell) => Ok((Arc::clone(name), Some(cell.to_owned()))),
                 Err(_) => Err(name),
             })
             .collect();
         match cells {
             Ok(cells) => rows.take(row, cells),
             Err(name) => {
-                let name = name.clone();
-                rows.bad(row, &name, "is not UTF-8; save the file as UTF-8");
+                rows.bad(row, name, "is not UTF-8; save the file as UTF-8");
             }
         }
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use sensorium_core::Source;
 
-use crate::{Columns, Error, Place, Row, Split};
+use super::Names;
+use crate::{Columns, Error, Named, Place, Row, Split};
 
 /// Which modality a file's extension belongs to. Files of other extensions are no samples, and are counted.
 const KINDS: [(&str, &[&str]); 3] = [
@@ -61,6 +62,7 @@ struct Found {
     /// The folder, as messages name it.
     root: Arc<str>,
     rows: Vec<Row>,
+    names: Names,
     /// Files that are nothing of the modalities asked for, by their extension.
     other: BTreeMap<String, usize>,
 }
@@ -89,8 +91,8 @@ impl Found {
                 label: Some(name(class)),
                 split,
                 group: None,
-                inputs: BTreeMap::from([(modality.to_owned(), Source::path(&file))]),
-                meta: BTreeMap::new(),
+                inputs: [(self.names.share(modality), Source::path(&file))].into(),
+                meta: Named::default(),
                 place: Place {
                     file: Arc::clone(&self.root),
                     row: self.rows.len() as u64 + 1,
@@ -130,8 +132,12 @@ pub(super) fn left_aside(
 
 /// The modality that a file is of, by its extension.
 pub(crate) fn kind(file: &Path) -> Option<&'static str> {
-    let extension = extension(file);
-    let of = |(_, known): &&(&str, &[&str])| known.contains(&extension.as_str());
+    kind_of(&extension(file))
+}
+
+/// The same of the extension, in lower case.
+pub(crate) fn kind_of(extension: &str) -> Option<&'static str> {
+    let of = |(_, known): &&(&str, &[&str])| known.contains(&extension);
     KINDS.iter().find(of).map(|(modality, _)| *modality)
 }
 

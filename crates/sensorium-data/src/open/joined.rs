@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::cells::no_column;
 use super::{Found, MOST_ROWS, PartFile, left_aside};
-use crate::{BadRow, Columns, Error};
+use crate::{Columns, Error};
 
 /// Reads every file with `read`, a thread for each core.
 pub(super) fn read(
@@ -24,7 +24,10 @@ pub(super) fn read(
             reason: format!("has more than {MOST_ROWS} rows"),
         });
     }
-    let mut all = Found::default();
+    let mut all = Found {
+        rows: Vec::with_capacity(rows as usize),
+        ..Found::default()
+    };
     let shared = share_ids(&found);
     for (part, mut found) in parts.iter().zip(found) {
         all.broken.append(&mut found.broken);
@@ -42,7 +45,9 @@ pub(super) fn read(
             *all.other.entry(extension).or_default() += count;
         }
     }
-    leave_out_twins(&mut all, columns);
+    if shared {
+        all.leave_out_twins(columns);
+    }
     let name = given.display().to_string();
     if all.rows.is_empty() && all.broken.is_empty() {
         let mut seen = all.seen.clone();
@@ -86,26 +91,4 @@ fn share_ids(found: &[Found]) -> bool {
     let mut known = HashSet::new();
     let mut rows = found.iter().flat_map(|found| &found.rows);
     found.len() > 1 && rows.any(|row| !known.insert(row.id.as_str()))
-}
-
-/// Leaves out rows whose id an earlier row has.
-fn leave_out_twins(all: &mut Found, columns: &Columns) {
-    let mut known = HashSet::with_capacity(all.rows.len());
-    let first: Vec<bool> = all
-        .rows
-        .iter()
-        .map(|row| known.insert(row.id.as_str()))
-        .collect();
-    if first.iter().all(|first| *first) {
-        return;
-    }
-    for (row, first) in std::mem::take(&mut all.rows).into_iter().zip(first) {
-        if first {
-            all.rows.push(row);
-            continue;
-        }
-        let reason = format!("{:?} is the id of an earlier row too", row.id);
-        all.bad
-            .push(BadRow::new(row.place, columns.id.clone(), reason));
-    }
 }

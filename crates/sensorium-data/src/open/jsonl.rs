@@ -1,12 +1,15 @@
 //! JSON lines: one object a line.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::cells::{Cells, Collector, Found};
-use super::{LONGEST_LINE, MOST_ROWS};
+use super::{LONGEST_LINE, MOST_ROWS, Names};
 use crate::{Columns, Error};
 
 /// Reads a manifest line by line; no line is held longer than it is looked at.
@@ -14,6 +17,7 @@ pub(super) fn read(path: &Path, columns: &Columns) -> Result<Found, Error> {
     let io = |error| Error::io(path, "read", error);
     let mut reader = BufReader::new(std::fs::File::open(path).map_err(io)?);
     let mut rows = Collector::new(path, columns);
+    let mut names = Names::default();
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -48,7 +52,7 @@ pub(super) fn read(path: &Path, columns: &Columns) -> Result<Found, Error> {
         if text.is_empty() {
             continue;
         }
-        match object(text) {
+        match object(text, &mut names) {
             Ok(cells) => rows.take(number, cells),
             Err(reason) => rows.bad(number, "", reason),
         }
@@ -83,23 +87,50 @@ pub(super) fn read_line(
 }
 
 /// An object's values as texts, and none for `null`. Nested values are kept as JSON.
-pub(crate) fn object(text: &str) -> Result<Cells, String> {
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
-    let Value::Object(object) = value else {
-        return Err(
-            "is not an object such as {\"image\": \"a.png\", \"label\": \"cat\"}".to_owned(),
-        );
-    };
-    Ok(object
-        .into_iter()
-        .map(|(key, value)| {
-            let cell = match value {
+pub(crate) fn object(text: &str, names: &mut Names) -> Result<Cells, String> {
+    if !text.trim_start().starts_with('{') {
+        let valid = serde_json::from_str::<Value>(text);
+        return Err(match valid {
+            Ok(_) => {
+                "is not an object such as {\"image\": \"a.png\", \"label\": \"cat\"}".to_owned()
+            }
+            Err(error) => format!("is not JSON: {error}"),
+        });
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let cells = Object(names).deserialize(&mut reader);
+    let cells = cells.and_then(|cells| reader.end().map(|()| cells));
+    cells.map_err(|error| format!("is not JSON: {error}"))
+}
+
+/// Reads an object without a tree of values in between.
+struct Object<'a>(&'a mut Names);
+
+impl<'de> DeserializeSeed<'de> for Object<'_> {
+    type Value = Cells;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Cells, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = Cells;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cells, A::Error> {
+        let mut cells = Cells::new();
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            let cell = match map.next_value::<Value>()? {
                 Value::Null => None,
                 Value::String(text) => Some(text),
                 other => Some(other.to_string()),
             };
-            (key, cell)
-        })
-        .collect())
+            cells.push((self.0.share(&name), cell));
+        }
+        Ok(cells)
+    }
 }

@@ -6,6 +6,7 @@ mod folder;
 mod joined;
 mod jsonl;
 mod layout;
+mod names;
 
 #[cfg(test)]
 mod tests;
@@ -13,9 +14,10 @@ mod tests;
 use std::path::Path;
 
 pub(crate) use cells::{Cells, Collector, Found, Own};
-pub(crate) use folder::{entries, kind};
+pub(crate) use folder::{entries, kind, kind_of};
 pub(crate) use jsonl::object;
 pub(crate) use layout::PartFile;
+pub(crate) use names::Names;
 
 use crate::{BadRow, Columns, Error, OnError, Place, Table};
 use folder::left_aside;

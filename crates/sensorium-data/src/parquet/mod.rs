@@ -9,13 +9,12 @@ mod store;
 mod tests;
 mod values;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use sensorium_core::{Source, Store, quietly};
 
-use crate::open::{Cells, Collector, Found, Own, PartFile};
+use crate::open::{Cells, Collector, Found, Names, Own, PartFile};
 use crate::{Columns, Error};
 
 pub(crate) use cache::Cache;
@@ -51,6 +50,7 @@ fn rows(part: &PartFile, columns: &Columns, cache: &Arc<Cache>) -> Result<Found,
         schema: &schema,
         embedded,
         cells: Vec::new(),
+        names: Names::default(),
         count: 0,
     };
     drafts.fill(&*reader).map_err(broken)?;
@@ -61,9 +61,11 @@ fn rows(part: &PartFile, columns: &Columns, cache: &Arc<Cache>) -> Result<Found,
 fn told(error: &parquet::errors::ParquetError) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
-    match line.contains("Disabled feature at compile time: zstd") || line.contains("brotli") {
-        true => "is compressed in a way that is not read here: write it with snappy, lz4 or none"
-            .to_owned(),
+    match line.contains("Disabled feature at compile time") {
+        true => {
+            "is compressed in a way that is not read here: write it with zstd, snappy, lz4 or none"
+                .to_owned()
+        }
         false => format!("cannot be read as Parquet: {line}"),
     }
 }
@@ -74,6 +76,7 @@ struct Drafts<'a> {
     embedded: Vec<(String, &'a Embedded, Held)>,
     /// Of each row its cells, or what is wrong with one.
     cells: Vec<Result<Cells, (String, String)>>,
+    names: Names,
     count: usize,
 }
 
@@ -132,7 +135,7 @@ impl Drafts<'_> {
                 }
                 None => text(field),
             };
-            cells.insert(name, cell);
+            cells.push((self.names.share(&name), cell));
         }
         Ok(cells)
     }
@@ -140,27 +143,23 @@ impl Drafts<'_> {
     fn finish(self, part: &PartFile, columns: &Columns) -> Found {
         let mut rows = Collector::new(&part.path, columns);
         let stores = self.embedded.into_iter();
-        let stores: Vec<(String, Arc<Held>)> =
-            stores.map(|(m, _, held)| (m, Arc::new(held))).collect();
+        let stores: Vec<(Arc<str>, Arc<Held>)> = stores
+            .map(|(m, _, held)| (m.into(), Arc::new(held)))
+            .collect();
         for (i, cells) in self.cells.into_iter().enumerate() {
             let line = i as u64 + 1;
-            let mut inputs = BTreeMap::new();
+            let mut inputs = Vec::new();
             let mut fault = cells.as_ref().err().cloned();
             for (modality, held) in &stores {
                 match (held.has(line - 1), held.path(line - 1)) {
                     (true, _) => {
                         let store: Arc<dyn Store> = Arc::clone(held) as _;
-                        inputs.insert(
-                            modality.clone(),
-                            Source::Stored {
-                                store,
-                                at: line - 1,
-                            },
-                        );
+                        let at = line - 1;
+                        inputs.push((Arc::clone(modality), Source::Stored { store, at }));
                     }
                     (false, Some(path)) if !path.is_empty() => match rows.file(path) {
-                        Ok(source) => drop(inputs.insert(modality.clone(), source)),
-                        Err(reason) => fault = Some((modality.clone(), reason)),
+                        Ok(source) => inputs.push((Arc::clone(modality), source)),
+                        Err(reason) => fault = Some((modality.to_string(), reason)),
                     },
                     _ => {}
                 }

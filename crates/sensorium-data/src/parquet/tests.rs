@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use parquet::basic::Compression;
+use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -34,9 +34,19 @@ type Cells<'a> = (
 
 /// A file as the library that hubs use writes it: groups of so many rows.
 fn file(rows: &[Cells<'_>], group: usize, statistics: EnabledStatistics) -> Vec<u8> {
+    packed(rows, group, statistics, Compression::SNAPPY)
+}
+
+/// The same, compressed so.
+fn packed(
+    rows: &[Cells<'_>],
+    group: usize,
+    statistics: EnabledStatistics,
+    compression: Compression,
+) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
     let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
+        .set_compression(compression)
         .set_statistics_enabled(statistics)
         .set_key_value_metadata(Some(vec![KeyValue::new(
             "huggingface".to_owned(),
@@ -131,6 +141,15 @@ fn embedded_pictures_paths_texts_and_classes_are_read() {
             let found = opened(&file(&rows, group, statistics), dir.path()).unwrap();
             assert_eq!(found, expected, "{group} {statistics:?}");
         }
+    }
+    for compression in [
+        Compression::UNCOMPRESSED,
+        Compression::LZ4_RAW,
+        Compression::ZSTD(ZstdLevel::default()),
+    ] {
+        let bytes = packed(&rows, 3, EnabledStatistics::Chunk, compression);
+        let found = opened(&bytes, dir.path()).unwrap();
+        assert_eq!(found, expected, "{compression:?}");
     }
     let path = dir.path().join("a.parquet");
     let rows = open(&path, &columns(), OnError::Skip).unwrap().table.rows;

@@ -12,7 +12,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rand::RngExt;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -22,7 +22,7 @@ use sensorium_core::{SampleRng, Source, seed};
 use crate::av_digits::glyphs::Glyph;
 use crate::av_digits::speech::Clip;
 use crate::av_digits::{embedded_parts, part_of};
-use crate::{Error, Place, Row, Split, Table};
+use crate::{Error, Named, Place, Row, Split, Table};
 use questions::ask;
 pub(crate) use words::DIGITS;
 use words::{COLOURS, PLACES, caption, listing};
@@ -82,14 +82,9 @@ pub fn captions() -> Result<Table, Error> {
         let mut rng = scene.rng("captions");
         let audio = draw::spoken(&scene.spoken, &mut rng);
         let mut inputs = scene.picture();
-        inputs.insert(
-            "text".to_owned(),
-            Source::text(caption(&scene.all(), &mut rng)),
-        );
-        inputs.insert(
-            "audio".to_owned(),
-            Source::bytes(format!("{}.wav", scene.id), audio),
-        );
+        inputs.insert("text", Source::text(caption(&scene.all(), &mut rng)));
+        let name = format!("{}.wav", scene.id);
+        inputs.insert("audio", Source::bytes(name, audio));
         scene.row("scenes", i, inputs, None)
     });
     Ok(table("scenes", rows.collect()))
@@ -106,9 +101,9 @@ pub fn questions() -> Result<Table, Error> {
     let rows = scenes.par_iter().enumerate().map(|(i, scene)| {
         let asked = ask(&scene.all(), &mut scene.rng("questions"));
         let mut inputs = scene.picture();
-        inputs.insert("text".to_owned(), Source::text(asked.question));
+        inputs.insert("text", Source::text(asked.question));
         let mut row = scene.row("scenes-qa", i, inputs, Some(asked.answer));
-        row.meta.insert("kind".to_owned(), asked.kind.to_owned());
+        row.meta.insert("kind", asked.kind);
         row
     });
     Ok(table("scenes-qa", rows.collect()))
@@ -125,10 +120,8 @@ pub fn digits() -> Result<Table, Error> {
     let rows = scenes.par_iter().enumerate().map(|(i, scene)| {
         let audio = draw::spoken(&scene.spoken, &mut scene.rng("digits"));
         let mut inputs = scene.picture();
-        inputs.insert(
-            "audio".to_owned(),
-            Source::bytes(format!("{}.wav", scene.id), audio),
-        );
+        let name = format!("{}.wav", scene.id);
+        inputs.insert("audio", Source::bytes(name, audio));
         let label = scene
             .things
             .first()
@@ -156,19 +149,13 @@ impl Scene<'_> {
     }
 
     /// The picture, the same for every purpose.
-    fn picture(&self) -> BTreeMap<String, Source> {
+    fn picture(&self) -> Named<Source> {
         let png = draw::picture(&self.things, &mut self.rng("picture"));
         let source = Source::bytes(format!("{}.png", self.id), png);
-        BTreeMap::from([("image".to_owned(), source)])
+        [("image", source)].into()
     }
 
-    fn row(
-        &self,
-        set: &str,
-        index: usize,
-        inputs: BTreeMap<String, Source>,
-        label: Option<String>,
-    ) -> Row {
+    fn row(&self, set: &str, index: usize, inputs: Named<Source>, label: Option<String>) -> Row {
         let voice = self.spoken.first().map(|clip| clip.voice.clone());
         let notes = [
             ("things", Some(listing(&self.all()))),
@@ -182,7 +169,7 @@ impl Scene<'_> {
             inputs,
             meta: notes
                 .into_iter()
-                .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+                .filter_map(|(key, value)| Some((key, value?)))
                 .collect(),
             place: Place {
                 file: set.into(),

@@ -1,5 +1,7 @@
 //! Scenes are what they say: parts apart, captions and answers true, each caption of one picture alone.
 
+use std::collections::BTreeMap;
+
 use std::sync::LazyLock;
 
 use super::*;
@@ -91,7 +93,7 @@ fn a_caption_says_what_is_there_and_is_of_one_picture_alone() {
         for row in by_part(table, split) {
             assert!(row.label.is_none());
             assert_eq!(
-                row.inputs.keys().collect::<Vec<_>>(),
+                row.inputs.keys().map(|key| &**key).collect::<Vec<_>>(),
                 ["audio", "image", "text"]
             );
             let mut known = things(row);
@@ -262,7 +264,7 @@ fn a_digit_alone_is_of_its_part_and_its_name() {
             .map(|is| listing(&[*is]))
             .collect();
         for row in by_part(&table, split) {
-            assert!(known.contains(&row.meta["things"]), "{}", row.id);
+            assert!(known.contains(&*row.meta["things"]), "{}", row.id);
             let digit = row.meta["things"].split(' ').nth(1);
             assert_eq!(row.label.as_deref(), digit);
             assert!(row.inputs.contains_key("image") && row.inputs.contains_key("audio"));

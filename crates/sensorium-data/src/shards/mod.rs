@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use sensorium_core::{SourceError, Store};
@@ -26,20 +26,33 @@ use tar::{Entry, Headers};
 
 /// Reads one shard's headers: its samples, and what is wrong with some of them.
 pub(crate) fn read(part: &PartFile, columns: &Columns) -> Found {
-    let mut samples = Samples::new(part, columns);
-    let mut shard = Shard::new(&part.path);
-    let broken = fill(&mut shard, &mut samples).err();
-    samples.finish(shard, broken)
+    let opened = File::open(&part.path).and_then(|file| Ok((file.metadata()?, file)));
+    let (metadata, file) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            let broken = vec![Error::io(&part.path, "open", error)];
+            return Found {
+                broken,
+                ..Found::default()
+            };
+        }
+    };
+    let shard = Arc::new(Shard {
+        path: part.path.clone(),
+        size: metadata.len(),
+        modified: metadata.modified().ok(),
+        contents: OnceLock::new(),
+    });
+    let mut samples = Samples::new(part, columns, &shard);
+    let broken = fill(Headers::new(file, shard.size), &shard.path, &mut samples).err();
+    let (found, contents) = samples.finish(broken);
+    // The first and only time.
+    let _ = shard.contents.set(contents);
+    found
 }
 
-fn fill(shard: &mut Shard, samples: &mut Samples<'_>) -> Result<(), Error> {
-    let path = shard.path.clone();
-    let file = File::open(&path).map_err(|error| Error::io(&path, "open", error))?;
-    let metadata = file.metadata();
-    let metadata = metadata.map_err(|error| Error::io(&path, "open", error))?;
-    (shard.size, shard.modified) = (metadata.len(), metadata.modified().ok());
-    let broken = |reason: String| Error::broken(&path, None, reason);
-    let mut headers = Headers::new(file, shard.size);
+fn fill(mut headers: Headers<File>, path: &Path, samples: &mut Samples<'_>) -> Result<(), Error> {
+    let broken = |reason: String| Error::broken(path, None, reason);
     while let Some(entry) = headers.entry().map_err(broken)? {
         match entry {
             Entry::Refused(name, reason) => samples.refuse(&name, &reason),
@@ -48,7 +61,8 @@ fn fill(shard: &mut Shard, samples: &mut Samples<'_>) -> Result<(), Error> {
                     true => Some(headers.content(&member).map_err(broken)?),
                     false => None,
                 };
-                samples.take(member, text, shard)?;
+                let kept = samples.take(member, text);
+                kept.ok_or_else(|| broken("has too many members".to_owned()))?;
             }
         }
     }
@@ -61,7 +75,14 @@ pub(crate) struct Shard {
     path: PathBuf,
     size: u64,
     modified: Option<SystemTime>,
-    /// The names of all members, one behind the other.
+    /// What it holds, once it has been read to its end.
+    contents: OnceLock<Contents>,
+}
+
+/// The members that are some sample's.
+#[derive(Debug, Default)]
+struct Contents {
+    /// Their names, one behind the other.
     names: String,
     members: Vec<Kept>,
 }
@@ -74,17 +95,7 @@ struct Kept {
     name: Range<u32>,
 }
 
-impl Shard {
-    fn new(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-            size: 0,
-            modified: None,
-            names: String::new(),
-            members: Vec::new(),
-        }
-    }
-
+impl Contents {
     /// Keeps a member's place; gives its number, or nothing if there are too many.
     fn keep(&mut self, member: &tar::Member) -> Option<u64> {
         let start = u32::try_from(self.names.len()).ok()?;
@@ -98,13 +109,21 @@ impl Shard {
         Some(self.members.len() as u64 - 1)
     }
 
+    fn member(&self, at: u64) -> Option<(&Kept, &str)> {
+        let kept = self.members.get(usize::try_from(at).ok()?)?;
+        let name = kept.name.start as usize..kept.name.end as usize;
+        Some((kept, &self.names[name]))
+    }
+}
+
+impl Shard {
     fn member(&self, at: u64) -> Option<&Kept> {
-        self.members.get(usize::try_from(at).ok()?)
+        Some(self.contents.get()?.member(at)?.0)
     }
 
     fn name(&self, at: u64) -> &str {
-        let range = self.member(at).map_or(0..0, |kept| kept.name.clone());
-        &self.names[range.start as usize..range.end as usize]
+        let member = self.contents.get().and_then(|all| all.member(at));
+        member.map_or("", |(_, name)| name)
     }
 
     fn range(&self, kept: &Kept) -> std::io::Result<Vec<u8>> {

@@ -1,25 +1,24 @@
 //! From the members of a shard to rows.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use sensorium_core::{Source, Store};
 
-use super::Shard;
 use super::tar::Member;
+use super::{Contents, Shard};
 use crate::columns::Holds;
-use crate::open::{Cells, Collector, Found, LONGEST_LINE, Own, PartFile, kind, object};
+use crate::open::{Cells, Collector, Found, LONGEST_LINE, Names, Own, PartFile, kind_of, object};
 use crate::{Columns, Error};
 
 /// What a member is to its sample.
-enum Role {
+enum Role<'a> {
     /// The content of a modality.
-    Input(String),
+    Input(&'a str),
     /// The text of a modality.
-    Text(String),
+    Text(&'a str),
     /// One cell, in the column of this name.
-    Cell(String),
+    Cell(&'a str),
     /// The class, unless the columns name another.
     Class,
     /// Columns of their own.
@@ -28,20 +27,16 @@ enum Role {
     Other,
 }
 
-/// An input of a sample whose shard is still being read.
-enum Input {
-    Text(String),
-    Member(u64),
-}
-
 /// A sample as far as its members have come.
 #[derive(Default)]
 struct Draft {
     key: String,
     row: u64,
-    cells: Cells,
+    /// What its members say: the class, columns together, columns one by one, the later before the earlier.
     class: Option<String>,
-    inputs: BTreeMap<String, Input>,
+    columns: Cells,
+    cells: Cells,
+    inputs: Vec<(Arc<str>, Source)>,
     extensions: Vec<String>,
     /// What is wrong with it: the column and the reason.
     fault: Option<(String, String)>,
@@ -51,21 +46,29 @@ struct Draft {
 pub(super) struct Samples<'a> {
     part: &'a PartFile,
     columns: &'a Columns,
-    drafts: Vec<Draft>,
+    shard: Arc<dyn Store>,
+    contents: Contents,
+    rows: Collector<'a>,
+    /// The sample at hand, and how many there were with it.
+    draft: Option<Draft>,
+    count: u64,
+    names: Names,
     /// Members that are nothing that is asked for, by extension.
     other: BTreeMap<String, usize>,
-    /// Members that are refused and belong to no sample: their number and why.
-    refused: Vec<(u64, String)>,
 }
 
 impl<'a> Samples<'a> {
-    pub(super) fn new(part: &'a PartFile, columns: &'a Columns) -> Self {
+    pub(super) fn new(part: &'a PartFile, columns: &'a Columns, shard: &Arc<Shard>) -> Self {
         Self {
             part,
             columns,
-            drafts: Vec::new(),
+            shard: Arc::clone(shard) as _,
+            contents: Contents::default(),
+            rows: Collector::new(&part.path, columns),
+            draft: None,
+            count: 0,
+            names: Names::default(),
             other: BTreeMap::new(),
-            refused: Vec::new(),
         }
     }
 
@@ -81,131 +84,116 @@ impl<'a> Samples<'a> {
         ) && member.size <= LONGEST_LINE as u64
     }
 
-    /// Takes a member, and its content if that was wanted.
-    pub(super) fn take(
-        &mut self,
-        member: Member,
-        text: Option<Vec<u8>>,
-        shard: &mut Shard,
-    ) -> Result<(), Error> {
+    /// Takes a member, and its content if that was wanted; nothing, if there are too many.
+    pub(super) fn take(&mut self, member: Member, text: Option<Vec<u8>>) -> Option<()> {
         let Some((key, extension)) = split(&member.name) else {
             *self.other.entry(String::new()).or_default() += 1;
-            return Ok(());
+            return Some(());
         };
         let role = role(&extension, self.columns);
         if let Role::Other = role {
             *self.other.entry(extension).or_default() += 1;
-            return Ok(());
+            return Some(());
         }
-        let draft = self.draft(key);
-        let file = member.name.clone();
+        if self.draft.as_ref().is_none_or(|last| last.key != key) {
+            self.done();
+            self.count += 1;
+        }
+        let draft = self.draft.get_or_insert_with(|| Draft {
+            key: key.to_owned(),
+            row: self.count,
+            ..Draft::default()
+        });
+        let file = &member.name;
         if draft.extensions.contains(&extension) {
             draft.fail(
                 "",
                 format!("{file}: a second member of this name in one sample"),
             );
-            return Ok(());
+            return Some(());
         }
         draft.extensions.push(extension);
         let told = match text.map(String::from_utf8) {
             Some(Ok(text)) => Some(text),
             Some(Err(_)) => {
                 draft.fail("", format!("{file} is not UTF-8"));
-                return Ok(());
+                return Some(());
             }
             None => None,
         };
         match (role, told) {
-            (Role::Text(modality), Some(text)) => draft.input(modality, Input::Text(text), &file),
+            (Role::Text(modality), Some(text)) => {
+                // What is empty is not there, as an empty cell is.
+                let text = (!text.trim().is_empty()).then(|| Source::text(text));
+                draft.input(self.names.share(modality), text, file);
+            }
             (Role::Text(modality) | Role::Input(modality), _) => {
-                let at = shard.keep(&member);
-                let at =
-                    at.ok_or_else(|| Error::broken(&shard.path, None, "has too many members"))?;
-                draft.input(modality, Input::Member(at), &file);
+                let source = Source::Stored {
+                    store: Arc::clone(&self.shard),
+                    at: self.contents.keep(&member)?,
+                };
+                draft.input(self.names.share(modality), Some(source), file);
             }
             (Role::Cell(column), Some(text)) => {
-                draft.cells.insert(column, Some(text.trim().to_owned()));
+                let cell = Some(text.trim().to_owned());
+                draft.cells.push((self.names.share(column), cell));
             }
             (Role::Class, Some(text)) => draft.class = Some(text.trim().to_owned()),
-            (Role::Columns, Some(text)) => match object(text.trim_start_matches('\u{feff}')) {
-                Ok(cells) => cells.into_iter().for_each(|(column, cell)| {
-                    draft.cells.entry(column).or_insert(cell);
-                }),
-                Err(reason) => draft.fail("", format!("{file} {reason}")),
-            },
+            (Role::Columns, Some(text)) => {
+                match object(text.trim_start_matches('\u{feff}'), &mut self.names) {
+                    Ok(cells) => draft.columns = cells,
+                    Err(reason) => draft.fail("", format!("{file} {reason}")),
+                }
+            }
             (_, None) => draft.fail("", format!("{file} is longer than {LONGEST_LINE} bytes")),
             (Role::Other, _) => {}
         }
-        Ok(())
+        Some(())
     }
 
     /// Takes what cannot be a member, and spoils its sample, if it is one's.
     pub(super) fn refuse(&mut self, name: &str, reason: &str) {
-        let last = self.drafts.last_mut();
         let own = split(name).map(|(key, _)| key);
-        match last.filter(|draft| own.as_ref() == Some(&draft.key)) {
+        let last = self.draft.as_mut();
+        match last.filter(|draft| own == Some(&draft.key)) {
             Some(draft) => draft.fail("", format!("{name} {reason}")),
-            None => {
-                let row = self.drafts.len() as u64 + 1;
-                self.refused.push((row, format!("{name} {reason}")));
-            }
+            None => self
+                .rows
+                .bad(self.count + 1, "", format!("{name} {reason}")),
         }
     }
 
-    /// The sample of this key: the one at hand, or a new one.
-    fn draft(&mut self, key: String) -> &mut Draft {
-        if self.drafts.last().is_none_or(|last| last.key != key) {
-            self.drafts.push(Draft {
-                key,
-                row: self.drafts.len() as u64 + 1,
-                ..Draft::default()
-            });
+    /// Makes a row of the sample at hand.
+    fn done(&mut self) {
+        let Some(draft) = self.draft.take() else {
+            return;
+        };
+        if let Some((column, reason)) = draft.fault {
+            return self.rows.bad(draft.row, &column, reason);
         }
-        self.drafts
-            .last_mut()
-            .expect("one was pushed where there was none")
+        let label = self.names.share(&self.columns.label);
+        let class = draft.class.map(|class| (label, Some(class)));
+        let cells = class.into_iter().chain(draft.columns).chain(draft.cells);
+        let own = Own {
+            id: Some(draft.key),
+            split: self.part.split,
+            inputs: draft.inputs,
+            paths: false,
+        };
+        self.rows.take_with(draft.row, cells.collect(), own);
     }
 
-    /// The rows, once the shard is read as far as it can be.
-    pub(super) fn finish(self, shard: Shard, broken: Option<Error>) -> Found {
-        let shard: Arc<dyn Store> = Arc::new(shard);
-        let mut rows = Collector::new(&self.part.path, self.columns);
-        for (row, reason) in self.refused {
-            rows.bad(row, "", reason);
-        }
-        for draft in self.drafts {
-            if let Some((column, reason)) = draft.fault {
-                rows.bad(draft.row, &column, reason);
-                continue;
-            }
-            let source = |input| match input {
-                Input::Text(text) => Source::text(text),
-                Input::Member(at) => Source::Stored {
-                    store: Arc::clone(&shard),
-                    at,
-                },
-            };
-            let inputs = draft.inputs.into_iter();
-            let inputs = inputs.map(|(modality, input)| (modality, source(input)));
-            let mut cells = draft.cells;
-            if let Some(class) = draft.class {
-                cells
-                    .entry(self.columns.label.clone())
-                    .or_insert(Some(class));
-            }
-            let own = Own {
-                id: Some(draft.key),
-                split: self.part.split,
-                inputs: inputs.collect(),
-                paths: false,
-            };
-            rows.take_with(draft.row, cells, own);
-        }
-        Found {
+    /// The rows, once the shard is read as far as it can be, and where their contents stand.
+    pub(super) fn finish(mut self, broken: Option<Error>) -> (Found, Contents) {
+        self.done();
+        let found = Found {
             other: self.other,
             broken: broken.into_iter().collect(),
-            ..rows.found()
-        }
+            ..self.rows.found()
+        };
+        self.contents.names.shrink_to_fit();
+        self.contents.members.shrink_to_fit();
+        (found, self.contents)
     }
 }
 
@@ -215,8 +203,9 @@ impl Draft {
         self.fault.get_or_insert((column.to_owned(), reason));
     }
 
-    fn input(&mut self, modality: String, input: Input, file: &str) {
-        if self.inputs.contains_key(&modality) {
+    /// Takes a content of a modality, if it is one.
+    fn input(&mut self, modality: Arc<str>, source: Option<Source>, file: &str) {
+        if self.inputs.iter().any(|(known, _)| *known == modality) {
             let extension = self.extensions.last().cloned().unwrap_or_default();
             let reason = format!(
                 "{file}: a second {modality} in one sample; name the one that counts: \
@@ -224,41 +213,37 @@ impl Draft {
             );
             return self.fail(&modality, reason);
         }
-        // What is empty is not there, as an empty cell is.
-        if !matches!(&input, Input::Text(text) if text.trim().is_empty()) {
-            self.inputs.insert(modality, input);
-        }
+        self.inputs.extend(source.map(|source| (modality, source)));
     }
 }
 
 /// A member's key and extension: its path up to the first dot of its name, and what follows.
-fn split(path: &str) -> Option<(String, String)> {
+fn split(path: &str) -> Option<(&str, String)> {
     let name = path.rfind('/').map_or(0, |slash| slash + 1);
     let dot = name + path[name..].find('.')?;
     let extension = path[dot + 1..].to_ascii_lowercase();
-    (dot > name && !extension.is_empty()).then(|| (path[..dot].to_owned(), extension))
+    (dot > name && !extension.is_empty()).then(|| (&path[..dot], extension))
 }
 
 /// What a member of this extension is.
-fn role(extension: &str, columns: &Columns) -> Role {
+fn role<'a>(extension: &str, columns: &'a Columns) -> Role<'a> {
     let named = |column: &str| {
-        let column = column.to_ascii_lowercase();
-        let rest = extension.strip_prefix(column.as_str());
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        let (name, rest) = extension.split_at_checked(column.len())?;
+        let ends = rest.is_empty() || rest.starts_with('.');
+        (ends && name.eq_ignore_ascii_case(column)).then_some(())
     };
     let inputs = columns.inputs.iter();
-    let by_name = inputs.filter(|(_, input)| named(&input.column));
+    let by_name = inputs.filter(|(_, input)| named(&input.column).is_some());
     let by_name = by_name.max_by_key(|(_, input)| input.column.len());
     let by_kind = || {
-        let kind =
-            kind(Path::new(&format!("x.{extension}"))).filter(|_| !extension.contains('.'))?;
+        let kind = kind_of(extension).filter(|_| !extension.contains('.'))?;
         let own = columns.inputs.get_key_value(kind);
         own.filter(|(modality, input)| **modality == input.column)
     };
     if let Some((modality, input)) = by_name.or_else(by_kind) {
         return match input.holds {
-            Holds::Text => Role::Text(modality.clone()),
-            Holds::File => Role::Input(modality.clone()),
+            Holds::Text => Role::Text(modality),
+            Holds::File => Role::Input(modality),
         };
     }
     let cells = [&columns.label, &columns.split, &columns.group, &columns.id];
@@ -266,7 +251,7 @@ fn role(extension: &str, columns: &Columns) -> Role {
         cells.into_iter().find(|cell| **cell == extension),
         extension,
     ) {
-        (Some(cell), _) => Role::Cell(cell.clone()),
+        (Some(cell), _) => Role::Cell(cell),
         (None, "cls") => Role::Class,
         (None, "json") => Role::Columns,
         _ => Role::Other,

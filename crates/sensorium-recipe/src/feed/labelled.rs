@@ -89,7 +89,7 @@ impl<T> Labelled<T> {
         let labelled = learning.rows.labelled();
         assert!(!labelled.is_empty(), "no row has a label");
         Self {
-            places: learning.rows.len(),
+            places: learning.epoch_rows(learning.rows.len()),
             known: labelled,
             learning,
             teaching,
@@ -103,7 +103,7 @@ impl<T> Labelled<T> {
     pub(crate) fn once(learning: Learning, known: Vec<usize>, teaching: T) -> Self {
         assert!(!known.is_empty(), "nothing is known of any row");
         Self {
-            places: known.len(),
+            places: learning.epoch_rows(known.len()),
             known,
             learning,
             teaching,

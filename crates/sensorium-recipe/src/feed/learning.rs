@@ -1,13 +1,12 @@
 //! What is learned from: rows in an order that derives from a seed, each changed in a way that does too.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use rand::RngExt;
 use rand::seq::IteratorRandom;
 use sensorium_core::{Modality, SampleRng, seed};
-use sensorium_data::order;
 
+use super::Drawing;
 use crate::Error;
 use crate::modalities::Samples;
 use crate::prepare::Prepared;
@@ -23,6 +22,8 @@ pub struct Learning {
     pub modality_dropout: f64,
     /// What order, augmentation and dropping derive from.
     pub seed: u64,
+    /// Which rows an epoch draws, and how they come together.
+    pub drawing: Drawing,
 }
 
 /// A row, and how often all rows have been drawn before.
@@ -61,36 +62,6 @@ impl View {
 }
 
 impl Learning {
-    /// Places of an endless order: pass after pass over all of `rows`, each shuffled in its own way.
-    pub(crate) fn draw(&self, rows: &[usize], places: Range<usize>) -> Vec<Draw> {
-        let mut draws = Vec::with_capacity(places.len());
-        let mut pass = None;
-        for place in places {
-            let of = (place / rows.len()) as u64;
-            if pass.as_ref().is_none_or(|(known, _)| *known != of) {
-                pass = Some((of, order(self.seed, of, rows.len())));
-            }
-            let shuffled = pass.iter().map(|(_, order)| order[place % rows.len()]);
-            draws.extend(shuffled.map(|i| Draw {
-                row: rows[i],
-                pass: of,
-            }));
-        }
-        draws
-    }
-
-    /// The draws of an epoch of so many places, batch by batch.
-    pub(crate) fn epoch(
-        &self,
-        rows: &[usize],
-        epoch: usize,
-        places: usize,
-        size: usize,
-    ) -> Vec<Vec<Draw>> {
-        let draws = self.draw(rows, epoch * places..(epoch + 1) * places);
-        draws.chunks(size).map(<[Draw]>::to_vec).collect()
-    }
-
     /// A sample as it is learned from; nothing, if it can no longer be read and such rows are skipped.
     pub(crate) fn sample(&self, draw: Draw, view: View) -> Result<Option<Samples>, Error> {
         let samples = self.rows.samples(draw.row)?;

@@ -1,6 +1,7 @@
 //! Batches of prepared rows: shuffled, augmented and with modalities dropped for training; in order and
 //! whole for measuring. Workers prepare ahead of the device; only collating happens on its thread.
 
+mod drawing;
 mod labelled;
 mod learning;
 mod next;
@@ -23,6 +24,8 @@ use crate::labels::Label;
 use crate::modalities::Samples;
 use crate::prepare::Prepared;
 
+pub(crate) use drawing::lengths;
+pub use drawing::{Drawing, Mix};
 pub use labelled::{Classes, Labelled, Teaching, Values};
 pub use learning::Learning;
 pub(crate) use learning::{Draw, View};

@@ -151,7 +151,7 @@ mod tests {
             label: None,
             split: None,
             group: None,
-            inputs: [("text".to_owned(), Source::text(text))].into(),
+            inputs: [("text", Source::text(text))].into(),
             meta: Default::default(),
             place: Default::default(),
         };

@@ -172,12 +172,14 @@ impl Batching for Unlabelled {
     }
 
     fn batches(&self) -> usize {
-        self.all.len().div_ceil(self.learning.size)
+        let rows = self.learning.epoch_rows(self.all.len());
+        rows.div_ceil(self.learning.size)
     }
 
     fn plan(&self, epoch: usize) -> Vec<Plan> {
         let size = self.learning.size;
-        let batches = self.learning.epoch(&self.all, epoch, self.all.len(), size);
+        let places = self.learning.epoch_rows(self.all.len());
+        let batches = self.learning.epoch(&self.all, epoch, places, size);
         let plan = |others| Plan {
             others,
             ..Plan::default()

@@ -50,14 +50,16 @@ impl Batching for Semi {
     }
 
     fn batches(&self) -> usize {
-        self.all.len().div_ceil(self.learning.size * self.times)
+        let rows = self.learning.epoch_rows(self.all.len());
+        rows.div_ceil(self.learning.size * self.times)
     }
 
     fn plan(&self, epoch: usize) -> Vec<Plan> {
         let (learning, batches) = (&self.learning, self.batches());
         let size = learning.size;
         let labelled = learning.epoch(&self.labelled, epoch, batches * size, size);
-        let others = learning.epoch(&self.all, epoch, self.all.len(), size * self.times);
+        let places = learning.epoch_rows(self.all.len());
+        let others = learning.epoch(&self.all, epoch, places, size * self.times);
         let both = labelled.into_iter().zip(others);
         both.map(|(labelled, others)| Plan { labelled, others })
             .collect()

@@ -74,6 +74,7 @@ impl Calm {
             size: recipe.batch.size,
             modality_dropout: 0.0,
             seed: seed::derive(recipe.train.seed, &[seed::of_name("measure")]),
+            drawing: Default::default(),
         };
         Ok(Self {
             rows,

@@ -155,7 +155,7 @@ fn describe(config: &ZeroShotConfig, names: &[String]) -> Vec<Row> {
             label: Some(name.clone()),
             split: None,
             group: None,
-            inputs: [(WORDS.to_owned(), Source::text(text))].into(),
+            inputs: [(WORDS, Source::text(text))].into(),
             meta: Default::default(),
             place: Default::default(),
         })

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use sensorium_core::seed;
 use sensorium_train::{
     CollapseDetector, Feed, Outcome, StopOnCollapse, Supervised, Trainer, Watch,
 };
@@ -13,7 +12,7 @@ use sensorium_train::{
 use super::read::settings;
 use super::stages::same_parts;
 use super::taught::lessons;
-use super::{Finished, Options, Ready, Run, RunMetrics};
+use super::{Finished, Options, Ready, Run, RunMetrics, drawn};
 use crate::evaluate::Measure;
 use crate::feed::{Labelled, Learning, Semi, TrainFeed, Values, View};
 use crate::labels::LabelSet;
@@ -209,13 +208,7 @@ impl Ready {
 
     /// What is learned from.
     pub(super) fn learning(&self) -> Learning {
-        let recipe = &self.recipe;
-        Learning {
-            rows: self.parts.train.clone(),
-            size: recipe.batch.size,
-            modality_dropout: recipe.batch.modality_dropout,
-            seed: seed::derive(recipe.train.seed, &[seed::of_name("feed")]),
-        }
+        drawn::learning(&self.recipe, &self.parts, self.drawn.drawing.clone())
     }
 
     pub(super) fn feed<B>(&self, batching: B, device: &Device) -> TrainFeed<B> {

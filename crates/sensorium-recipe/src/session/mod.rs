@@ -5,6 +5,7 @@ mod adapted;
 mod beside;
 mod classes;
 mod conclude;
+mod drawn;
 mod metrics;
 mod pretext;
 mod read;
@@ -28,6 +29,8 @@ use crate::objective::Task;
 use crate::{Error, Observer, Recipe, report};
 pub use beside::Beside;
 pub(crate) use beside::FOLDER as BESIDE;
+use drawn::Drawn;
+pub use drawn::{DrawnFrom, Padding};
 pub use metrics::{Finished, RunMetrics};
 use read::{Parts, read};
 pub use rehearse::{Rehearsed, rehearse};
@@ -63,6 +66,8 @@ struct Ready {
     data: Dataset,
     processors: Arc<Processors>,
     parts: Parts,
+    /// How rows are drawn.
+    drawn: Drawn,
     /// What it goes on from.
     starts: Starts,
     /// Which of several processes this is that train the model.
@@ -86,15 +91,19 @@ impl Ready {
         starts: Starts,
         (data, processors, parts): (Dataset, Arc<Processors>, Parts),
         ranks: &Together,
-    ) -> Self {
-        Self {
+        observer: &mut dyn Observer,
+    ) -> Result<Self, Error> {
+        let drawn = Drawn::of(&recipe, &data, &parts)?;
+        drawn.tell(observer);
+        Ok(Self {
+            drawn,
             recipe,
             data,
             processors,
             parts,
             starts,
             ranks: ranks.clone(),
-        }
+        })
     }
 }
 
@@ -128,7 +137,7 @@ pub fn train(
         (starts, read)
     };
     let Begun { folder, lock, .. } = claim;
-    let ready = Ready::of(recipe, starts, read, &options.ranks);
+    let ready = Ready::of(recipe, starts, read, &options.ranks, observer)?;
     report::write_skipped(&folder, &ready.data)?;
     let run = Run {
         ready,
@@ -183,7 +192,7 @@ pub fn resume(
     let starts = stages::all(&recipe, &folder, options, observer)?;
     let read = read(&recipe, &starts.encoders, observer)?;
     let run = Run {
-        ready: Ready::of(recipe, starts, read, &options.ranks),
+        ready: Ready::of(recipe, starts, read, &options.ranks, observer)?,
         folder,
         lock,
         resume: true,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::classes::{self, Lesson};
 use super::read::read;
 use super::stages::Starts;
-use super::{Options, Ready, make_absolute, pretext, stages, taught};
+use super::{DrawnFrom, Options, Padding, Ready, make_absolute, pretext, stages, taught};
 use crate::labels::LabelSet;
 use crate::objective::Task;
 use crate::validate::Answers;
@@ -22,6 +22,12 @@ pub struct Rehearsed {
     pub recipe: String,
     /// Rows that would be learned from, validated and tested on.
     pub rows: [usize; 3],
+    /// How much an epoch would draw of each data set, where that goes by weight.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drawn_from: Vec<DrawnFrom>,
+    /// Which share would be padding, where rows are put together by their length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub padding: Option<Padding>,
     /// Bad rows that would be left out.
     pub skipped_rows: usize,
     /// Seconds that reading and preparing them took.
@@ -49,7 +55,7 @@ pub fn rehearse(
     let starts = Starts::named(&recipe)?;
     let read = read(&recipe, &starts.encoders, observer)?;
     let prepare_seconds = clock.elapsed().as_secs_f64();
-    let ready = Ready::of(recipe, starts, read, &options.ranks);
+    let ready = Ready::of(recipe, starts, read, &options.ranks, observer)?;
     let device = options.device;
     observer.phase("trying out", 2);
     let training = match ready.recipe.objective.kind.task() {
@@ -67,11 +73,14 @@ pub fn rehearse(
         recipe,
         data,
         parts,
+        drawn,
         ..
     } = ready;
     Ok(Rehearsed {
         recipe: recipe.name,
         rows: [parts.train.len(), parts.valid.len(), parts.test.len()],
+        drawn_from: drawn.sources,
+        padding: drawn.padding,
         skipped_rows: data.bad.len(),
         prepare_seconds,
         training,
