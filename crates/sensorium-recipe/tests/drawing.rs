@@ -29,6 +29,7 @@ fn a_run_that_draws_in_any_way_goes_on_where_it_was() {
         "data.epoch_rows=24",
         "data.shuffle={ buffer = 5 }",
         "batch.bucket_by=text",
+        "encoders.text.max_tokens=64",
     ];
     let with = |more: &'static str| recipe(&manifest, &[&sets[..], &[more]].concat());
     let weights = |out: &Path| std::fs::read(out.join("model/model.safetensors")).unwrap();
