@@ -48,9 +48,10 @@ const FULL: &str = "tools/parity/models/full.py";
 /// The real weights among the cases of `--full`.
 const MINILM: &str = "minilm";
 /// Crates with comparisons, all of which have `parity` in their names.
-const COMPARED: [&str; 10] = [
+const COMPARED: [&str; 11] = [
     "sensorium",
     "sensorium-audio",
+    "sensorium-decode",
     "sensorium-eval",
     "sensorium-fusion",
     "sensorium-hub",

@@ -39,9 +39,8 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
         "sensorium-runtime" => &["sensorium-core"],
         "sensorium-testkit" => &["sensorium-core", "sensorium-runtime"],
         "sensorium-train" => &["sensorium-core", "sensorium-data", "sensorium-eval"],
-        "sensorium-data" | "sensorium-eval" | "sensorium-fusion" | "sensorium-hub" => {
-            &["sensorium-core"]
-        }
+        "sensorium-data" | "sensorium-decode" | "sensorium-eval" | "sensorium-fusion"
+        | "sensorium-hub" => &["sensorium-core"],
         "sensorium-pretrain" => &["sensorium-core", "sensorium-train"],
         "sensorium-mpi" => &["sensorium-train"],
         "sensorium-models" => &[

@@ -1,0 +1,25 @@
+//! From what a model says of the next token to a text: which one is chosen, when the text ends, and its characters as they come.
+//!
+//! All of it works on plain numbers of the host, so that it is the same on every backend. This crate must never know a model: it is
+//! given the scores of all tokens, `[vocabulary]`, and gives an id. What is chosen, and with what probability, equals what
+//! Transformers' processors of scores leave, key by key of `generation_config.json`.
+//!
+//! ```
+//! use sensorium_decode::{Chooser, Generation};
+//!
+//! let how = Generation { top_k: 2, ..Generation::sampled(0.7) };
+//! let mut chooser = Chooser::new(&how, &[5, 3], 42)?;    // a prompt of two tokens, and a seed
+//! let chosen = chooser.choose(&mut [0.1, 2.0, 1.5, -3.0, 0.0, 0.4])?;
+//! assert!([1, 2].contains(&chosen.id) && chosen.log_probability < 0.0);
+//! # Ok::<(), sensorium_decode::Error>(())
+//! ```
+
+mod choose;
+mod error;
+mod generation;
+mod stream;
+
+pub use choose::{Chooser, Chosen};
+pub use error::Error;
+pub use generation::Generation;
+pub use stream::TextStream;
