@@ -28,6 +28,12 @@ pub enum Error {
         /// Their names.
         keys: String,
     },
+    /// A chat template that cannot be read or followed, or that refuses the messages.
+    #[error("chat template: {reason}")]
+    Template {
+        /// What is wrong, and on which line.
+        reason: String,
+    },
     /// Scores of which none can be chosen.
     #[error(
         "after {tokens} tokens the model gives no score that is a number: its weights or its input are broken"

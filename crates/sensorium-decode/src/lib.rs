@@ -1,4 +1,5 @@
-//! From what a model says of the next token to a text: which one is chosen, when the text ends, and its characters as they come.
+//! From what a model says of the next token to a text: which one is chosen, when the text ends, and its characters as they come; and, for
+//! models that talk, from the turns of a talk to the text that asks for the next.
 //!
 //! All of it works on plain numbers of the host, so that it is the same on every backend. This crate must never know a model: it is
 //! given the scores of all tokens, `[vocabulary]`, and gives an id. What is chosen, and with what probability, equals what
@@ -14,11 +15,13 @@
 //! # Ok::<(), sensorium_decode::Error>(())
 //! ```
 
+mod chat;
 mod choose;
 mod error;
 mod generation;
 mod stream;
 
+pub use chat::{Chat, ChatTemplate, Content, Message, Part};
 pub use choose::{Chooser, Chosen};
 pub use error::Error;
 pub use generation::Generation;

@@ -23,6 +23,8 @@ pub use sensorium_runtime as runtime;
 pub use sensorium_audio as audio;
 #[cfg(feature = "train")]
 pub use sensorium_data as data;
+#[cfg(feature = "models")]
+pub use sensorium_decode as decode;
 #[cfg(feature = "train")]
 pub use sensorium_eval as eval;
 #[cfg(feature = "models")]
