@@ -104,7 +104,8 @@ impl Dataset {
                 rows.retain(|row| row.split == Some(Split::Train));
             }
             if !recipe.data.weights.is_empty() {
-                alike((&self.name, &self.table.rows), (name, &rows))?;
+                let looked_at = recipe.encoders.modalities();
+                alike(&looked_at, (&self.name, &self.table.rows), (name, &rows))?;
             }
             self.others.push((name.clone(), rows.len()));
             self.notes.extend(opened.notes);
@@ -179,17 +180,24 @@ impl Dataset {
     }
 }
 
-/// Refuses to draw by weight from data sets of different columns, or from one without rows: what a weight says would not be so.
-fn alike(first: (&str, &[Row]), other: (&str, &[Row])) -> Result<(), Error> {
+/// Refuses to draw by weight from data sets that have not the same of the modalities that are looked at, or from one without rows:
+/// what a weight says would not be so.
+fn alike(
+    looked_at: &BTreeSet<Modality>,
+    first: (&str, &[Row]),
+    other: (&str, &[Row]),
+) -> Result<(), Error> {
     let refuse = |message: String| {
         Err(Error::Recipe {
             place: "data.weights".to_owned(),
             message,
         })
     };
-    let columns = |rows: &[Row]| {
-        let names = rows.iter().flat_map(|row| row.inputs.keys().cloned());
-        names.collect::<BTreeSet<_>>()
+    let columns = |rows: &[Row]| -> BTreeSet<&str> {
+        let names = looked_at.iter().map(|modality| modality.name());
+        names
+            .filter(|name| rows.iter().any(|row| row.inputs.get(*name).is_some()))
+            .collect()
     };
     let [own, theirs] = [first.1, other.1].map(columns);
     if other.1.is_empty() {

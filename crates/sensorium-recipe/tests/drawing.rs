@@ -148,4 +148,8 @@ fn what_cannot_be_drawn_is_one_line() {
     let expected = format!("{} has a column image and ", manifest.display());
     assert!(error.contains(&expected), "{error}");
     assert!(!out.exists());
+    // A column that the recipe does not look at is nobody's.
+    let mut recipe = sensorium_recipe::Recipe::parse("toy.toml", toy::RECIPE, &sets).unwrap();
+    recipe.data.path = Some(manifest);
+    run(recipe, &out, &mut Silent).unwrap();
 }
