@@ -133,6 +133,13 @@ impl RunFolder {
         self.root.join("recipe.toml")
     }
 
+    /// Whether a folder holds a model that was merged, and nothing of a run: a run has written its log before its model.
+    pub(crate) fn is_merged(path: &Path) -> bool {
+        path.join("model").is_dir()
+            && !path.join("metrics.jsonl").exists()
+            && !path.join("checkpoints").exists()
+    }
+
     /// `metrics.json`: there once the run is complete.
     pub fn metrics_path(&self) -> PathBuf {
         self.root.join("metrics.json")

@@ -50,6 +50,8 @@ pub enum RunState {
     Running,
     /// It can be gone on with.
     Stopped,
+    /// A model that was merged of a run's and additions to it: nothing was trained here.
+    Merged,
     /// Something in it cannot be read: what, and why.
     Broken(String),
 }
@@ -139,6 +141,8 @@ impl RunGlance {
         } else {
             if RunLock::is_held(path) {
                 glance.state = RunState::Running;
+            } else if RunFolder::is_merged(path) {
+                glance.state = RunState::Merged;
             }
             glance.so_far(&tail(&log).unwrap_or_default());
         }

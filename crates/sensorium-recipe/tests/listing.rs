@@ -39,12 +39,23 @@ fn every_run_is_listed_with_how_far_it_is() {
     std::fs::write(broken.join("recipe.toml"), "name = 3").unwrap();
     std::fs::create_dir_all(runs.join("no run")).unwrap();
 
+    // A model that was merged elsewhere.
+    let merged = runs.join("merged");
+    std::fs::create_dir_all(&merged).unwrap();
+    std::fs::copy(
+        done.folder.path().join("recipe.toml"),
+        merged.join("recipe.toml"),
+    )
+    .unwrap();
+    std::fs::create_dir_all(merged.join("model")).unwrap();
+
     let all = runs_below(&runs, false).unwrap();
     let named = |name: &str| {
         let found = all.iter().find(|run| run.path.ends_with(name));
         found.unwrap_or_else(|| panic!("{name} in {all:?}"))
     };
-    assert_eq!(all.len(), 4);
+    assert_eq!(all.len(), 5);
+    assert_eq!(named("merged").state, RunState::Merged);
     let complete = named("done");
     assert_eq!(complete.state, RunState::Complete);
     assert_eq!(complete.steps, done.metrics.steps as u64);
@@ -72,7 +83,7 @@ fn every_run_is_listed_with_how_far_it_is() {
     assert_eq!(itself[0].state, RunState::Running);
     drop(lock);
     let inner = runs_below(&runs, true).unwrap();
-    assert_eq!(inner.len(), 5);
+    assert_eq!(inner.len(), 6);
     assert!(inner.iter().any(|run| run.path.ends_with("beside/narrow")));
     let error = runs_below(&dir.path().join("nowhere"), false).unwrap_err();
     assert!(error.to_string().contains("is not a folder"), "{error}");

@@ -269,6 +269,13 @@ fn an_adapter_merged_into_the_base_is_the_runs_own_model() {
             .accuracy
     };
     assert_eq!(answers(&merged), answers(&out));
+    let options = Options::new(&device, "flex");
+    let resumed = sensorium_recipe::resume(&merged, &options, &mut Silent).unwrap_err();
+    assert!(
+        resumed.to_string().contains("merged model and no run"),
+        "{resumed}"
+    );
+    assert_eq!(answers(&merged), answers(&out));
     let again = merge(&base, &out.join("adapter"), &merged, &device).unwrap_err();
     assert!(again.to_string().contains("merged: exists"), "{again}");
 }

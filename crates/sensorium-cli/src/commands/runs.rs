@@ -61,6 +61,7 @@ fn row(run: &RunGlance, now: SystemTime) -> [String; 6] {
         RunState::Complete => "complete",
         RunState::Running => "running",
         RunState::Stopped => "stopped",
+        RunState::Merged => "merged",
         RunState::Broken(_) => "broken",
     };
     let best = match run.state {

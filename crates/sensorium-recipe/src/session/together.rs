@@ -85,6 +85,12 @@ impl Begun {
                     "is complete: there is nothing to resume (see its report.html)",
                 ));
             }
+            if RunFolder::is_merged(root) {
+                return Err(Error::folder(
+                    root,
+                    "holds a merged model and no run to go on with: begin another with `after` in its recipe",
+                ));
+            }
             let recipe = folder.recipe_text()?;
             opened = Some((folder, lock));
             Ok(recipe)
