@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Bench, Step, same, steps, steps_of, training};
+use super::{Bench, Step, as_root, in_its_middle, same, steps, training};
 use crate::cargo;
 
 /// How long they may be silent once the cable is cut, in seconds.
@@ -97,10 +97,9 @@ impl<'a> Hosts<'a> {
             .arg(&self.bench.sensorium)
             .args(words)
             .env("SENSORIUM_RANKS_PATIENCE_S", PATIENCE_S.to_string())
-            .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
-            .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
             .current_dir(&self.bench.folder)
             .stdout(Stdio::null());
+        as_root(&mut command);
         command
     }
 
@@ -111,14 +110,7 @@ impl<'a> Hosts<'a> {
         let mut command = self.mpirun(&training(out, whole));
         let mut started = command.stderr(fs::File::create(&errors)?).spawn()?;
         let log = self.bench.folder.join(out).join("metrics.jsonl");
-        let clock = Instant::now();
-        while steps_of(&log) < 6 {
-            if started.try_wait()?.is_some() || clock.elapsed() > Duration::from_secs(120) {
-                let _ = started.kill();
-                bail!("the run whose cable was to be cut took no step");
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        in_its_middle(&mut started, &log).context("the run whose cable was to be cut")?;
         ip(&["-n", &self.names[1], "link", "set", &self.names[1], "down"])?;
         let ended = Self::ends(&mut started);
         ip(&["-n", &self.names[1], "link", "set", &self.names[1], "up"])?;

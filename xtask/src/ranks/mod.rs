@@ -6,7 +6,7 @@ mod page;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -107,7 +107,7 @@ impl Bench {
             return command;
         }
         let mut command = Command::new("mpirun");
-        // As many as asked for, on however many cores, and not each on one of them; also where all is root's, as in a container.
+        // As many as asked for, on however many cores, and not each on one of them.
         command
             .args([
                 "--oversubscribe",
@@ -117,9 +117,8 @@ impl Bench {
                 &size.to_string(),
             ])
             .arg(&self.sensorium)
-            .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
-            .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
             .current_dir(&self.folder);
+        as_root(&mut command);
         command
     }
 
@@ -141,14 +140,7 @@ impl Bench {
         cargo::must(&mut self.begun(1, "whole", whole))?;
         let mut started = self.begun(3, out, whole).stderr(Stdio::null()).spawn()?;
         let log = self.folder.join(out).join("metrics.jsonl");
-        let (began, patience) = (Instant::now(), Duration::from_secs(120));
-        while steps_of(&log) < 6 {
-            if began.elapsed() > patience || started.try_wait()?.is_some() {
-                let _ = started.kill();
-                bail!("the run that was to be killed took no step");
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        in_its_middle(&mut started, &log).context("the run that was to be killed")?;
         let children = format!("/proc/{0}/task/{0}/children", started.id());
         let children = fs::read_to_string(children).context("cannot see the processes")?;
         let one = children
@@ -193,6 +185,26 @@ fn training(out: &str, steps: usize) -> Vec<String> {
     let sets = CALM.iter().map(|set| (*set).to_owned()).chain(steps);
     let sets = sets.flat_map(|set| ["--set".to_owned(), set]);
     words.map(str::to_owned).into_iter().chain(sets).collect()
+}
+
+/// Waits until a run has taken some steps.
+fn in_its_middle(started: &mut Child, log: &Path) -> Result<()> {
+    let (began, patience) = (Instant::now(), Duration::from_secs(120));
+    while steps_of(log) < 6 {
+        if began.elapsed() > patience || started.try_wait()?.is_some() {
+            let _ = started.kill();
+            bail!("it took no step");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+/// MPI's launcher may be root's too, as in a container.
+fn as_root(command: &mut Command) -> &mut Command {
+    command
+        .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
+        .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
 }
 
 fn steps_of(log: &Path) -> usize {
