@@ -2,6 +2,7 @@
 //! (after Chen et al., arXiv 1604.06174). The numbers are the same to the last bit.
 
 use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::kind::Autodiff;
 use burn::tensor::{Bool, Device, GradientCheckpointingStrategy, Int, Tensor};
 
 /// Where a learner's batches lie.
@@ -25,28 +26,27 @@ struct Recompute;
 
 const STRATEGY: GradientCheckpointingStrategy = GradientCheckpointingStrategy::Balanced;
 
+/// The tensor as those of the training device are; one that takes no part in training stays as it is.
+fn recomputed<const D: usize, K: Autodiff>(value: Tensor<D, K>) -> Tensor<D, K> {
+    match value.is_autodiff() {
+        true => value.with_gradient_checkpointing_strategy(STRATEGY),
+        false => value,
+    }
+}
+
 impl ModuleMapper for Recompute {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        param.map(|value| match value.is_autodiff() {
-            true => value.with_gradient_checkpointing_strategy(STRATEGY),
-            false => value,
-        })
+        param.map(recomputed)
     }
 
     fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
-        param.map(|value| match value.is_autodiff() {
-            true => value.with_gradient_checkpointing_strategy(STRATEGY),
-            false => value,
-        })
+        param.map(recomputed)
     }
 
     fn map_bool<const D: usize>(
         &mut self,
         param: Param<Tensor<D, Bool>>,
     ) -> Param<Tensor<D, Bool>> {
-        param.map(|value| match value.is_autodiff() {
-            true => value.with_gradient_checkpointing_strategy(STRATEGY),
-            false => value,
-        })
+        param.map(recomputed)
     }
 }
