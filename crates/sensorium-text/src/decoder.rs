@@ -5,7 +5,7 @@ use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer};
 use burn::tensor::{Bool, Device, Int, Tensor};
 use sensorium_core::nn::{
     Activation, Decoder, DecoderCache, DecoderConfig, LearnedPositions, NormKind, NormOrder,
-    TransformerConfig, affine, sinusoidal_from,
+    Rotary, TransformerConfig, affine, sinusoidal_from,
 };
 use sensorium_core::tap::in_layer;
 use sensorium_core::{NoTap, Tap, Tokens, need};
@@ -128,7 +128,7 @@ impl TextDecoderConfig {
         need((1..=65_536).contains(&self.d_context), "d_context", || {
             format!("{} must be 1 to 65536", self.d_context)
         })?;
-        self.transformer().validate()?;
+        self.blocks().validate()?;
         let numbers = self.vocab_size.saturating_mul(self.d_model);
         need(numbers <= 1 << 31, "vocab_size", || {
             format!(
@@ -172,14 +172,19 @@ impl TextDecoderConfig {
     }
 
     fn transformer(&self) -> TransformerConfig {
-        let rotary = (self.positions == Positions::Rotary).then_some(10_000.0);
+        let rotary = (self.positions == Positions::Rotary)
+            .then(|| Rotary::new(self.d_model / self.n_heads, 10_000.0));
+        self.blocks().with_rotary(rotary)
+    }
+
+    /// All but what turns with their places, for which sizes have to fit.
+    fn blocks(&self) -> TransformerConfig {
         TransformerConfig::new(self.d_model, self.n_heads, self.n_layers)
             .with_d_ff(self.d_ff)
             .with_norm(NormKind::Layer)
             .with_order(self.order)
             .with_activation(self.activation)
             .with_dropout(self.dropout)
-            .with_rotary(rotary)
             .with_causal(true)
     }
 }

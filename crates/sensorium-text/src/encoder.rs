@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer};
 use burn::tensor::Device;
 use sensorium_core::nn::{
-    Activation, LearnedPositions, NormKind, NormOrder, Transformer, TransformerConfig, sinusoidal,
+    Activation, LearnedPositions, NormKind, NormOrder, Rotary, Transformer, TransformerConfig,
+    sinusoidal,
 };
 use sensorium_core::tap::in_layer;
 use sensorium_core::{Encoder, Modality, Tap, Tokens, need};
@@ -158,7 +159,7 @@ impl TextEncoderConfig {
             "max_tokens",
             || format!("{} must be 1 to 65536", self.max_tokens),
         )?;
-        self.transformer().validate()?;
+        self.blocks().validate()?;
         // 2³¹ numbers are 8 GiB. The largest published table (256,000 x 5,376) has 1.4 of them.
         let numbers = self.vocab_size.saturating_mul(self.d_model);
         need(numbers <= 1 << 31, "vocab_size", || {
@@ -202,7 +203,13 @@ impl TextEncoderConfig {
     }
 
     fn transformer(&self) -> TransformerConfig {
-        let rotary = (self.positions == Positions::Rotary).then_some(10_000.0);
+        let rotary = (self.positions == Positions::Rotary)
+            .then(|| Rotary::new(self.d_model / self.n_heads, 10_000.0));
+        self.blocks().with_rotary(rotary)
+    }
+
+    /// All but what turns with their places, for which sizes have to fit.
+    fn blocks(&self) -> TransformerConfig {
         TransformerConfig::new(self.d_model, self.n_heads, self.n_layers)
             .with_d_ff(self.d_ff)
             .with_norm(NormKind::Layer)
@@ -210,7 +217,6 @@ impl TextEncoderConfig {
             .with_activation(self.activation)
             .with_dropout(self.dropout)
             .with_drop_path(self.drop_path)
-            .with_rotary(rotary)
     }
 }
 
