@@ -139,8 +139,9 @@ pub fn numbers_table(test: &NumbersReport, ablation: Option<&Ablation>) -> Strin
 /// ```
 /// # use sensorium_eval::{Written, WrittenReport, written_table};
 /// let text = Written { reference: "a cat", answer: "a cat", surprise: 0.5, tokens: 2 };
-/// let table = written_table(&WrittenReport::of(&[text]), None);
+/// let table = written_table(&WrittenReport::of(&[text])?, None);
 /// assert!(table.ends_with("loss 0.250, perplexity 1.284\n"), "{table}");
+/// # Ok::<(), sensorium_eval::Error>(())
 /// ```
 pub fn written_table(test: &WrittenReport, ablation: Option<&Ablation>) -> String {
     let text = whole_and_parts(&test.into(), ablation);

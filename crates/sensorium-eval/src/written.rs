@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Interval, wilson};
+use crate::{Bleu, Error, ExactMatch, Interval, Perplexity};
 
 /// One text that was written.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,27 +37,33 @@ pub struct WrittenReport {
 impl WrittenReport {
     /// Measures texts.
     ///
+    /// # Errors
+    /// [`Error::Likelihood`] of a surprise that is no number.
+    ///
     /// ```
     /// use sensorium_eval::{Written, WrittenReport};
     /// let text = |reference, answer| Written { reference, answer, surprise: 1.0, tokens: 2 };
-    /// let report = WrittenReport::of(&[text("a cat", "a cat"), text("a dog", "a cow")]);
+    /// let report = WrittenReport::of(&[text("a cat", "a cat"), text("a dog", "a cow")])?;
     /// assert_eq!((report.exact_match, report.loss), (Some(0.5), Some(0.5)));
+    /// # Ok::<(), sensorium_eval::Error>(())
     /// ```
-    pub fn of(texts: &[Written<'_>]) -> Self {
-        let n = texts.len() as u64;
-        let right = texts.iter().filter(|text| text.reference == text.answer);
-        let right = right.count() as u64;
-        let tokens: usize = texts.iter().map(|text| text.tokens).sum();
-        let surprise: f64 = texts.iter().map(|text| text.surprise).sum();
-        let loss = (tokens > 0).then(|| surprise / tokens as f64);
-        Self {
-            n,
-            exact_match: (n > 0).then(|| right as f64 / n as f64),
-            exact_match_interval: wilson(right, n),
-            bleu: None,
-            loss,
-            perplexity: loss.map(f64::exp),
+    pub fn of(texts: &[Written<'_>]) -> Result<Self, Error> {
+        let (mut exact, mut bleu) = (ExactMatch::new(), Bleu::new());
+        let mut perplexity = Perplexity::new();
+        for text in texts {
+            exact.add(text.answer, &[text.reference])?;
+            bleu.add(text.answer, &[text.reference])?;
+            perplexity.add(text.surprise, text.tokens as u64)?;
         }
+        let (exact, perplexity) = (exact.finish(), perplexity.finish());
+        Ok(Self {
+            n: texts.len() as u64,
+            exact_match: exact.exact_match,
+            exact_match_interval: exact.interval,
+            bleu: bleu.finish().bleu,
+            loss: perplexity.nll_per_token,
+            perplexity: perplexity.perplexity,
+        })
     }
 }
 
@@ -73,7 +79,7 @@ mod tests {
             surprise,
             tokens,
         };
-        let report = WrittenReport::of(&[text(3.0, 1), text(1.0, 3)]);
+        let report = WrittenReport::of(&[text(3.0, 1), text(1.0, 3)]).unwrap();
         assert_eq!(report.loss, Some(1.0));
         assert_eq!(report.perplexity, Some(1f64.exp()));
         assert_eq!(report.exact_match, Some(0.0));
@@ -81,6 +87,13 @@ mod tests {
 
     #[test]
     fn of_nothing_nothing_is_known() {
-        assert_eq!(WrittenReport::of(&[]), WrittenReport::default());
+        assert_eq!(WrittenReport::of(&[]).unwrap(), WrittenReport::default());
+        let broken = Written {
+            reference: "a",
+            answer: "a",
+            surprise: f64::NAN,
+            tokens: 1,
+        };
+        assert!(WrittenReport::of(&[broken]).is_err());
     }
 }

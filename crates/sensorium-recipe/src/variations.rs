@@ -7,6 +7,7 @@ use sensorium_train::OptimizerKind;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::labels::LabelKind;
 use crate::objective::{ObjectiveKind, Task};
 use crate::parse::nearest;
 use crate::session::check_stage;

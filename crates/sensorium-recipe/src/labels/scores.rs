@@ -59,7 +59,7 @@ impl LabelSet {
                     .map(|answer| (rows.numbers(answer.row), &*answer.numbers));
                 Outcome::Numbers(NumbersReport::of(numbers.scales.len(), pairs)?)
             }
-            Self::Texts(_) => Outcome::Written(written(rows, answers)),
+            Self::Texts(_) => Outcome::Written(written(rows, answers)?),
         })
     }
 
@@ -144,7 +144,7 @@ impl LabelSet {
 }
 
 /// Texts against those that were wanted.
-fn written(rows: &Prepared, answers: &[Answer]) -> WrittenReport {
+fn written(rows: &Prepared, answers: &[Answer]) -> Result<WrittenReport, Error> {
     let text = |answer: &Answer| {
         let written = answer.written.as_ref()?;
         Some((rows.text(answer.row)?.to_owned(), written.clone()))
@@ -159,7 +159,7 @@ fn written(rows: &Prepared, answers: &[Answer]) -> WrittenReport {
             tokens: written.tokens,
         })
         .collect();
-    WrittenReport::of(&texts)
+    Ok(WrittenReport::of(&texts)?)
 }
 
 impl Numbers {

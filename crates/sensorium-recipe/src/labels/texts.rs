@@ -1,6 +1,6 @@
 //! Labels that are texts: how they are split into tokens that a model writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sensorium_text::{TargetProcessor, Tokenizer};
 
@@ -47,11 +47,16 @@ impl Texts {
 
     /// The vocabulary of a model's folder.
     pub(crate) fn open(recipe: &Recipe, dir: &Path) -> Result<Self, Error> {
-        let tokenizer = Tokenizer::open(&dir.join(FOLDER).join("tokenizer.json"));
+        let tokenizer = Tokenizer::open(&Self::file(dir));
         let tokenizer = tokenizer.map_err(Self::refused)?;
         Ok(Self {
             processor: Some(Self::split(&recipe.decoder(), tokenizer)?),
         })
+    }
+
+    /// Where it lies there.
+    pub(crate) fn file(dir: &Path) -> PathBuf {
+        dir.join(FOLDER).join("tokenizer.json")
     }
 
     /// Writes it there.

@@ -83,7 +83,7 @@ impl TextModel {
 
     fn written(&self, context: &Tokens, texts: &Texts) -> Result<Vec<String>, Error> {
         let target = texts.processor();
-        let written = write(&self.decoder, context, target).into_iter();
+        let written = write(&self.decoder, context, target, &self.how)?.into_iter();
         let text = |ids: Vec<u32>| target.text(&ids).map_err(Texts::refused);
         written.map(text).collect()
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use burn::tensor::{Device, Int, Tensor};
 use sensorium_core::nn::{Activation, DecoderCache, NormOrder};
 use sensorium_core::{Tap, Tokens, one_of};
+use sensorium_decode::Generation;
 use sensorium_text::{Pieces, Positions, TextBatch, TextDecoder, TextDecoderConfig, Tokenizer};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -41,6 +42,10 @@ pub struct DecoderConfig {
     pub activation: Activation,
     /// Share of features dropped in training.
     pub dropout: f64,
+    /// How many texts are followed side by side in search of the likeliest, where one is written; 1 for none but the one.
+    pub beams: usize,
+    /// What the score of a text that beams have found is divided by: its length to this power.
+    pub length_penalty: f64,
 }
 
 impl Default for DecoderConfig {
@@ -60,6 +65,8 @@ impl Default for DecoderConfig {
             order: NormOrder::Pre,
             activation: Activation::Gelu,
             dropout: 0.0,
+            beams: 1,
+            length_penalty: 1.0,
         }
     }
 }
@@ -79,7 +86,7 @@ type Entry = (DecoderKind, &'static str, &'static [&'static str]);
 /// Every kind, in the order of the type.
 #[rustfmt::skip] // An entry a line.
 const LIST: [Entry; 1] = [
-    (DecoderKind::Cross, "cross", &["tokenizer", "pieces", "vocab_size", "max_tokens", "d_model", "n_layers", "n_heads", "d_ff", "positions", "order", "activation", "dropout"]),
+    (DecoderKind::Cross, "cross", &["tokenizer", "pieces", "vocab_size", "max_tokens", "d_model", "n_layers", "n_heads", "d_ff", "positions", "order", "activation", "dropout", "beams", "length_penalty"]),
 ];
 
 impl DecoderKind {
@@ -147,8 +154,27 @@ impl DecoderConfig {
                 self.max_tokens
             ));
         }
+        if !(1..=64).contains(&self.beams) {
+            return Err(format!("decoder.beams: {} must be 1 to 64", self.beams));
+        }
+        if !(-10.0..=10.0).contains(&self.length_penalty) {
+            return Err(format!(
+                "decoder.length_penalty: {} must be -10 to 10",
+                self.length_penalty
+            ));
+        }
         let sizes = self.decoder(self.vocab_size, self.d_model).validate();
         sizes.map_err(|error| format!("decoder.{error}"))
+    }
+
+    /// How a text is written.
+    pub(super) fn generation(&self) -> Generation {
+        Generation {
+            num_beams: self.beams,
+            length_penalty: self.length_penalty,
+            max_new_tokens: Some(self.max_tokens - 1),
+            ..Generation::default()
+        }
     }
 
     /// A vocabulary: that of its file, or one that is learned from texts.
@@ -225,10 +251,13 @@ impl AnyDecoder {
 }
 
 impl Course {
-    /// Goes on with these texts of the batch, in this order: `[rows]`.
-    pub(super) fn select(&mut self, rows: &Tensor<1, Int>) {
+    /// Goes on with these texts, in this order, and with these of the contexts: `[rows]` and `[contexts]`.
+    pub(super) fn select(&mut self, rows: &Tensor<1, Int>, contexts: &Tensor<1, Int>) {
         match self {
-            Self::Cross(cache) => cache.select(rows),
+            Self::Cross(cache) => {
+                cache.select_tokens(rows);
+                cache.select_contexts(contexts);
+            }
         }
     }
 }

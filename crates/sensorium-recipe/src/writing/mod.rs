@@ -8,6 +8,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use sensorium_core::tap::in_layer;
 use sensorium_core::{EncoderSet, Fusion, Losses, Tap, Tokens};
+use sensorium_decode::Generation;
 use sensorium_fusion::AnyFusion;
 use sensorium_text::TargetBatch;
 use sensorium_train::{CrossEntropy, Learned, Learner, Objective, Tally};
@@ -30,6 +31,8 @@ pub struct TextModel {
     pub fusion: Option<AnyFusion>,
     /// Writes in view of that.
     pub decoder: AnyDecoder,
+    #[module(skip)]
+    how: Generation,
 }
 
 impl TextModel {
@@ -52,7 +55,8 @@ impl TextModel {
                 _ => Some(recipe.fusion_of(&widths, host)?),
             };
             let d_context = fusion.as_ref().map_or(widths[0].1, Fusion::d_output);
-            let decoder = recipe.decoder().build(vocab_size, d_context, host);
+            let config = recipe.decoder();
+            let decoder = config.build(vocab_size, d_context, host);
             let decoder = decoder.map_err(|reason| Error::Modality {
                 what: "decoder".to_owned(),
                 reason: reason.into(),
@@ -61,6 +65,7 @@ impl TextModel {
                 encoders,
                 fusion,
                 decoder,
+                how: config.generation(),
             })
         })
     }

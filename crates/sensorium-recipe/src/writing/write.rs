@@ -1,45 +1,73 @@
 //! Texts written token by token, side by side.
 
+use std::ops::ControlFlow;
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use sensorium_core::Tokens;
+use sensorium_decode::{Generation, Prompt, Speaker, generate};
 use sensorium_text::TargetProcessor;
 
 use super::AnyDecoder;
+use super::decoder::Course;
+use crate::Error;
 
-/// What a decoder writes in view of each sample's context, the likeliest token each time, up to the one that ends a text.
+/// What a decoder writes in view of each sample's context, up to the token that ends a text, which is left out.
 pub(super) fn write(
     decoder: &AnyDecoder,
     context: &Tokens,
     target: &TargetProcessor,
-) -> Vec<Vec<u32>> {
+    how: &Generation,
+) -> Result<Vec<Vec<u32>>, Error> {
     let (device, [rows, ..]) = (context.embeds.device(), context.dims());
-    let mut written = vec![Vec::new(); rows];
-    let mut going: Vec<usize> = (0..rows).collect();
-    let mut last = vec![i64::from(target.begin()); rows];
-    let mut course = decoder.begin(context);
-    for _ in 1..target.max_tokens() {
-        let ids = numbers(last, &device).reshape([going.len(), 1]);
-        let next = decoder.step(ids, &mut course).argmax(1);
-        let next: Vec<i64> = next.into_data().iter::<i64>().collect();
-        let ends = i64::from(target.end());
-        let on = (0..next.len()).filter(|i| next[*i] != ends);
-        let on: Vec<usize> = on.collect();
-        for i in &on {
-            written[going[*i]].push(u32::try_from(next[*i]).unwrap_or(target.end()));
-        }
-        if on.is_empty() {
-            break;
-        }
-        if on.len() < going.len() {
-            course.select(&numbers(on.iter().map(|i| *i as i64).collect(), &device));
-        }
-        last = on.iter().map(|i| next[*i]).collect();
-        going = on.iter().map(|i| going[*i]).collect();
-    }
-    written
+    let how = Generation {
+        eos_token_id: vec![target.end()],
+        ..how.clone()
+    };
+    let mut writer = Writer {
+        course: decoder.begin(context),
+        decoder,
+        device,
+    };
+    let begin = [target.begin()];
+    let scores = writer.step(&vec![target.begin(); rows])?;
+    let prompt = |seed: usize| Prompt {
+        tokens: &begin,
+        seed: seed as u64,
+    };
+    let prompts: Vec<Prompt<'_>> = (0..rows).map(prompt).collect();
+    // The token that a text begins with has a place too.
+    let room = vec![target.max_tokens() - 1; rows];
+    let heard = |_, _: &_| ControlFlow::Continue(());
+    let texts = generate(&mut writer, scores, &prompts, &how, &room, heard)?;
+    Ok(texts.into_iter().map(|text| text.tokens).collect())
 }
 
-fn numbers(values: Vec<i64>, device: &Device) -> Tensor<1, Int> {
+/// A decoder and what it remembers of the texts that go on.
+struct Writer<'a> {
+    decoder: &'a AnyDecoder,
+    course: Course,
+    device: Device,
+}
+
+impl Speaker for Writer<'_> {
+    type Error = Error;
+
+    fn step(&mut self, tokens: &[u32]) -> Result<Vec<f32>, Error> {
+        let ids = numbers(tokens.iter().map(|id| i64::from(*id)), &self.device);
+        let ids = ids.reshape([tokens.len(), 1]);
+        let scores = self.decoder.step(ids, &mut self.course);
+        Ok(scores.into_data().iter::<f32>().collect())
+    }
+
+    fn select(&mut self, rows: &[usize], prompts: &[usize]) {
+        let place = |places: &[usize]| numbers(places.iter().map(|i| *i as i64), &self.device);
+        let (rows, prompts) = (place(rows), place(prompts));
+        self.course.select(&rows, &prompts);
+    }
+}
+
+fn numbers(values: impl Iterator<Item = i64>, device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i64> = values.collect();
     let count = values.len();
     Tensor::from_data(TensorData::new(values, [count]), device)
 }
