@@ -70,6 +70,9 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Make(MakeCommand::Riddles(args))) => {
             commands::data::make_drawn("riddles", &args.out, common)
         }
+        Command::Data(DataCommand::Make(MakeCommand::Phrases(args))) => {
+            commands::data::make_drawn("phrases", &args.out, common)
+        }
         Command::Data(DataCommand::Manifest(args)) => commands::data::manifest(&args, common),
         Command::Data(DataCommand::Check(args)) => commands::check::run(&args, common),
         Command::Data(DataCommand::Convert(args)) => commands::convert::run(&args, common),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{Seek, Write};
 
 use sensorium_eval::{
-    Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Search, Told, labels_table,
-    numbers_table, search_table, text_table, told_table,
+    Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Search, Told, WrittenReport,
+    labels_table, numbers_table, search_table, text_table, told_table, written_table,
 };
 use serde::Serialize;
 use tempfile::SpooledTempFile;
@@ -63,11 +63,13 @@ pub fn measured(
     classes: Option<&ClassificationReport>,
     labels: Option<&MultiLabelReport>,
     numbers: Option<&NumbersReport>,
+    texts: Option<&WrittenReport>,
     ablation: Option<&Ablation>,
 ) -> String {
-    match (labels, numbers) {
-        (Some(report), _) => labels_table(report, ablation),
-        (_, Some(report)) => numbers_table(report, ablation),
+    match (labels, numbers, texts) {
+        (Some(report), ..) => labels_table(report, ablation),
+        (_, Some(report), _) => numbers_table(report, ablation),
+        (.., Some(report)) => written_table(report, ablation),
         _ => text_table(classes, ablation),
     }
 }

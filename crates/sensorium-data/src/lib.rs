@@ -32,6 +32,8 @@ mod listing;
 mod open;
 mod order;
 mod parquet;
+#[cfg(feature = "av-digits")]
+pub mod phrases;
 mod pipeline;
 #[cfg(feature = "av-digits")]
 pub mod riddles;
@@ -64,12 +66,13 @@ pub type Maker = fn() -> Result<Table, Error>;
 
 /// The data sets that come with the program, by name.
 #[cfg(feature = "av-digits")]
-pub const BUILT_IN: [(&str, Maker); 5] = [
+pub const BUILT_IN: [(&str, Maker); 6] = [
     ("av-digits", av_digits::embedded),
     ("scenes", scenes::captions),
     ("scenes-qa", scenes::questions),
     ("scenes-digits", scenes::digits),
     ("riddles", riddles::riddles),
+    ("phrases", phrases::phrases),
 ];
 
 /// What makes the data set of this name, if one comes with the program.

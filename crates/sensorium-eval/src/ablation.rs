@@ -68,6 +68,12 @@ pub struct AblationRow {
     /// Mean absolute error, of numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mae: Option<f64>,
+    /// The share of texts that are what was wanted, of texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exact_match: Option<f64>,
+    /// BLEU, of texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bleu: Option<f64>,
 }
 
 impl AblationRow {
@@ -77,12 +83,13 @@ impl AblationRow {
             Metric::Accuracy => self.accuracy,
             Metric::MeanAveragePrecision => self.mean_average_precision,
             Metric::R2 => self.r2,
+            Metric::ExactMatch => self.exact_match,
         }
     }
 
     /// What stands beside it.
     pub fn second(&self) -> Option<f64> {
-        self.macro_f1.or(self.mae)
+        self.macro_f1.or(self.mae).or(self.bleu)
     }
 }
 
@@ -143,6 +150,8 @@ impl Ablation {
             mean_average_precision: of(Metric::MeanAveragePrecision),
             r2: of(Metric::R2),
             mae: found.mae,
+            exact_match: of(Metric::ExactMatch),
+            bleu: found.bleu,
         };
         self.metric = found.metric;
         self.rows.retain(|old| old.modalities != row.modalities);

@@ -42,6 +42,7 @@ mod retrieval;
 mod standing;
 mod table;
 mod transcription;
+mod written;
 
 pub use ablation::{Ablation, AblationRow, Contribution, subsets};
 pub use bootstrap::bootstrap;
@@ -67,8 +68,9 @@ pub use report::{
 };
 pub use retrieval::{RecallAt, Retrieval, RetrievalReport};
 pub use standing::{auroc, average_precision, brier_score};
-pub use table::{group_table, labels_table, mean, numbers_table, text_table};
+pub use table::{group_table, labels_table, mean, numbers_table, text_table, written_table};
 pub use transcription::{
     Alignment, Chunk, Edit, EditCounts, PairCounts, Transcription, TranscriptionReport,
     align_characters, align_words,
 };
+pub use written::{Written, WrittenReport};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ClassificationReport, Error, Interval, MultiLabelReport, Regression, RegressionReport,
+    WrittenReport,
 };
 use crate::{mean, report};
 
@@ -18,6 +19,8 @@ pub enum Metric {
     MeanAveragePrecision,
     /// The share of the targets' variance that is explained, of numbers.
     R2,
+    /// The share of texts that are what was wanted, to the letter.
+    ExactMatch,
 }
 
 impl Metric {
@@ -27,6 +30,7 @@ impl Metric {
             Self::Accuracy => "accuracy",
             Self::MeanAveragePrecision => "mAP",
             Self::R2 => "R²",
+            Self::ExactMatch => "exact match",
         }
     }
 
@@ -35,13 +39,16 @@ impl Metric {
         match self {
             Self::Accuracy | Self::MeanAveragePrecision => "macro F1",
             Self::R2 => "MAE",
+            Self::ExactMatch => "BLEU",
         }
     }
 
     /// A value for people: shares in per cent.
     pub fn spelled(self, value: f64) -> String {
         match self {
-            Self::Accuracy | Self::MeanAveragePrecision => report::percent(value),
+            Self::Accuracy | Self::MeanAveragePrecision | Self::ExactMatch => {
+                report::percent(value)
+            }
             Self::R2 => signed(value),
         }
     }
@@ -49,7 +56,9 @@ impl Metric {
     /// A difference of two values, with its sign: shares in points.
     pub fn apart(self, difference: f64) -> String {
         match self {
-            Self::Accuracy | Self::MeanAveragePrecision => report::points(difference),
+            Self::Accuracy | Self::MeanAveragePrecision | Self::ExactMatch => {
+                report::points(difference)
+            }
             Self::R2 => format!(
                 "{}{}",
                 if difference < 0.0 { "" } else { "+" },
@@ -58,10 +67,19 @@ impl Metric {
         }
     }
 
+    /// What stands beside it, for people.
+    pub(crate) fn spelled_second(self, value: f64) -> String {
+        match self {
+            Self::Accuracy | Self::MeanAveragePrecision => format!("{value:.3}"),
+            Self::R2 => report::significant(value),
+            Self::ExactMatch => format!("{value:.1}"),
+        }
+    }
+
     /// What differences are counted in.
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Accuracy | Self::MeanAveragePrecision => " points",
+            Self::Accuracy | Self::MeanAveragePrecision | Self::ExactMatch => " points",
             Self::R2 => "",
         }
     }
@@ -87,12 +105,14 @@ pub struct Summary {
     pub macro_f1: Option<f64>,
     /// Mean absolute error of numbers.
     pub mae: Option<f64>,
+    /// BLEU of texts.
+    pub bleu: Option<f64>,
 }
 
 impl Summary {
     /// What stands beside the metric.
     pub fn second(&self) -> Option<f64> {
-        self.macro_f1.or(self.mae)
+        self.macro_f1.or(self.mae).or(self.bleu)
     }
 }
 
@@ -104,7 +124,7 @@ impl From<&ClassificationReport> for Summary {
             value: report.accuracy,
             interval: report.accuracy_interval,
             macro_f1: report.macro_f1(),
-            mae: None,
+            ..Self::default()
         }
     }
 }
@@ -128,6 +148,19 @@ impl From<&NumbersReport> for Summary {
             n: report.n,
             value: report.r2,
             mae: report.mae,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&WrittenReport> for Summary {
+    fn from(report: &WrittenReport) -> Self {
+        Self {
+            metric: Metric::ExactMatch,
+            n: report.n,
+            value: report.exact_match,
+            interval: report.exact_match_interval,
+            bleu: report.bleu,
             ..Self::default()
         }
     }
@@ -205,6 +238,8 @@ pub enum Outcome {
     Labels(MultiLabelReport),
     /// Of numbers.
     Numbers(NumbersReport),
+    /// Of texts.
+    Written(WrittenReport),
 }
 
 impl Outcome {
@@ -214,6 +249,7 @@ impl Outcome {
             Self::Classes(report) => report.into(),
             Self::Labels(report) => report.into(),
             Self::Numbers(report) => report.into(),
+            Self::Written(report) => report.into(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::report::significant;
 use crate::{
     Ablation, AblationRow, ClassScores, ClassificationReport, Interval, Metric, MultiLabelReport,
-    NumbersReport, RegressionReport, Summary,
+    NumbersReport, RegressionReport, Summary, WrittenReport,
 };
 
 /// The result as aligned plain text: accuracy with its interval, macro F1 and n, a row for each subset of modalities
@@ -133,13 +133,25 @@ pub fn numbers_table(test: &NumbersReport, ablation: Option<&Ablation>) -> Strin
     )
 }
 
+/// The results on texts as aligned plain text: the share that is right to the letter, BLEU and n, a row for each subset of modalities
+/// (best first); and how unexpected what was wanted is.
+///
+/// ```
+/// # use sensorium_eval::{Written, WrittenReport, written_table};
+/// let text = Written { reference: "a cat", answer: "a cat", surprise: 0.5, tokens: 2 };
+/// let table = written_table(&WrittenReport::of(&[text])?, None);
+/// assert!(table.ends_with("loss 0.250, perplexity 1.284\n"), "{table}");
+/// # Ok::<(), sensorium_eval::Error>(())
+/// ```
+pub fn written_table(test: &WrittenReport, ablation: Option<&Ablation>) -> String {
+    let text = whole_and_parts(&test.into(), ablation);
+    text + &line_of(&[("loss", test.loss), ("perplexity", test.perplexity)])
+}
+
 /// A row for each subset of modalities, the best first; of none, one row for all.
 fn whole_and_parts(test: &Summary, ablation: Option<&Ablation>) -> String {
     let metric = test.metric;
-    let second = |value: f64| match metric {
-        Metric::R2 => significant(value),
-        _ => format!("{value:.3}"),
-    };
+    let second = |value: f64| metric.spelled_second(value);
     let row = |name: &str, value: Option<f64>, beside: Option<f64>, n: u64| {
         let value = value.map(|value| metric.spelled(value).replace('\u{a0}', " "));
         [

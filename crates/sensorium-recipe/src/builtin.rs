@@ -11,6 +11,7 @@ const RECIPES: &[(&str, &str)] = &[
     ("mae", include_str!("../recipes/mae.toml")),
     ("mlm", include_str!("../recipes/mlm.toml")),
     ("semi", include_str!("../recipes/semi.toml")),
+    ("translate", include_str!("../recipes/translate.toml")),
     ("simclr", include_str!("../recipes/simclr.toml")),
     (
         "spoken-digits",

@@ -111,6 +111,15 @@ pub enum Error {
     },
 }
 
+impl From<sensorium_decode::Error> for Error {
+    fn from(reason: sensorium_decode::Error) -> Self {
+        Self::Modality {
+            what: "decoder".to_owned(),
+            reason: reason.into(),
+        }
+    }
+}
+
 impl Error {
     /// A file or folder, and what is wrong with it.
     pub(crate) fn folder(path: impl Into<PathBuf>, reason: impl std::fmt::Display) -> Self {

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use burn::tensor::Device;
-use sensorium_core::{Modality, Model};
+use sensorium_core::Modality;
 use sensorium_eval::{Ablation, Outcome, subsets};
 use sensorium_train::Together;
 
 use crate::feed::batches_of;
 use crate::labels::{Answer, LabelSet};
-use crate::model::RecipeModel;
 use crate::prepare::Prepared;
+use crate::writing::Ask;
 use crate::{Error, Observer};
 
 /// How a model is measured.
@@ -35,7 +35,7 @@ impl Measure<'_> {
     /// If a row can no longer be decoded.
     pub fn answers(
         &self,
-        model: &RecipeModel,
+        model: &impl Ask,
         rows: &Prepared,
         keep: &BTreeSet<Modality>,
         observer: &mut dyn Observer,
@@ -53,8 +53,7 @@ impl Measure<'_> {
             if batch.rows.is_empty() {
                 continue;
             }
-            let outputs = model.run(rows.processors.collate(&batch.samples, self.device));
-            answers.extend(self.labels.answers(outputs, &batch.rows));
+            answers.extend(model.ask(self.labels, rows, &batch, self.device)?);
             observer.advance(answers.len() * self.ranks.size());
         }
         Ok(self.ranks.gather(answers)?.concat())
@@ -74,7 +73,7 @@ impl Measure<'_> {
     /// As [`answers`](Self::answers) and [`score`](Self::score).
     pub fn ablation(
         &self,
-        model: &RecipeModel,
+        model: &impl Ask,
         rows: &Prepared,
         of: &BTreeSet<Modality>,
         whole: &Outcome,

@@ -26,6 +26,7 @@ pub(crate) fn export(
         what: format!("saving into {}", path.display()),
         reason,
     })?;
+    labels.map_or(Ok(()), |labels| labels.save(&aside))?;
     sensorium_train::export_weights(model, &aside.join("model.safetensors"))?;
     let config = ModelConfig {
         model_type: MODEL_TYPE.to_owned(),

@@ -51,7 +51,8 @@ impl ModelConfig {
         }
         let recipe = self.recipe.validate();
         recipe.map_err(|message| Error::folder(path, format!("recipe: {message}")))?;
-        let labels = LabelSet::saved(&self.recipe, &self.labels, &self.targets);
+        let dir = path.parent().unwrap_or(path);
+        let labels = LabelSet::saved(&self.recipe, dir, &self.labels, &self.targets);
         labels.map_err(|error| Error::folder(path, format!("labels: {error}")))
     }
 

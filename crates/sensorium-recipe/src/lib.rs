@@ -50,6 +50,7 @@ mod sweep;
 mod table;
 mod validate;
 mod variations;
+mod writing;
 
 pub use encoder::{EncoderOrTower, OrTower, OwnOrTower, Refused};
 pub use error::Error;
@@ -61,7 +62,7 @@ pub use feed::{
 pub use folder::{ModelConfig, RunFolder};
 pub use folds::{LeftOut, LeftOutRun, holds_left_out, leave_out, resume_left_out};
 pub use how::{How, Room, Wanted, When};
-pub use labels::{Answer, Distance, Label, LabelSet, Numbers, Scale};
+pub use labels::{Answer, Distance, Label, LabelSet, Numbers, Scale, Texts, WrittenAnswer};
 pub use listing::{RunGlance, RunState, Score, runs_below};
 pub use merged::merge;
 pub use modalities::Samples;
@@ -85,3 +86,4 @@ pub use survey::{Alike, InputSummary, Leak, PartSummary, Spread, Survey, survey}
 pub use sweep::{Setting, Space, Sweep, SweptRun, sweep};
 pub use table::EncoderTable;
 pub use variations::{NamedStage, Stage};
+pub use writing::{Answering, AnyDecoder, Ask, DecoderConfig, DecoderKind, TextModel};

@@ -193,6 +193,10 @@ impl Score {
     /// A validation's score, as a person reads one of its name.
     pub(crate) fn named(name: &str, value: f64) -> Self {
         match name {
+            "exact_match" => Self {
+                spelled: Metric::ExactMatch.spelled(value),
+                ..Self::plain(name, value)
+            },
             "accuracy" => Self {
                 spelled: Metric::Accuracy.spelled(value),
                 ..Self::plain(name, value)

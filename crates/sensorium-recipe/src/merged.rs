@@ -14,6 +14,7 @@ use crate::modalities::Processors;
 use crate::model::build;
 use crate::pretext::PretextModel;
 use crate::saved::Exported;
+use crate::writing::TextModel;
 use crate::{Error, Recipe};
 
 /// Merges an adapter in PEFT's layout into the model of a run, and writes the folder `out`, which must not be there yet. The model
@@ -37,6 +38,10 @@ pub fn merge(run: &Path, adapter: &Path, out: &Path, device: &Device) -> Result<
     let (additions, file) = (additions(&read, adapter)?, read.path());
     let (weights, processors) = (&base.weights, &base.processors);
     match &labels {
+        Some(LabelSet::Texts(texts)) => {
+            let model = TextModel::build(&config.recipe, processors, texts, device)?;
+            becomes.save(import_with_adapter(&model, weights, additions, &file)?, out)
+        }
         Some(labels) => {
             let model = build(&config.recipe, processors, labels.width(), device)?;
             becomes.save(import_with_adapter(&model, weights, additions, &file)?, out)

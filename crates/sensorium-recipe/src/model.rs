@@ -40,14 +40,19 @@ impl Recipe {
         answers: usize,
         host: &Device,
     ) -> Result<(AnyFusion, ClassHead), Error> {
-        let fusion = self.fusion.build(widths, host);
-        let fusion = fusion.map_err(|reason| Error::Modality {
-            what: "fusion".to_owned(),
-            reason: reason.into(),
-        })?;
+        let fusion = self.fusion_of(widths, host)?;
         let d_fused = sensorium_core::Fusion::d_output(&fusion);
         let head = self.head.build(d_fused, answers, host);
         Ok((fusion, head))
+    }
+
+    /// What joins encoders of these widths.
+    pub(crate) fn fusion_of(&self, widths: &[Width], host: &Device) -> Result<AnyFusion, Error> {
+        let fusion = self.fusion.build(widths, host);
+        fusion.map_err(|reason| Error::Modality {
+            what: "fusion".to_owned(),
+            reason: reason.into(),
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::fusion;
 use crate::labels::LabelKind;
 use crate::objective::ObjectiveKind;
 use crate::place::{line_of, place};
-use crate::{Error, Recipe};
+use crate::{Error, Recipe, writing};
 
 /// Reads a recipe; `origin` names it in messages.
 ///
@@ -61,7 +61,8 @@ pub fn parse(origin: &str, text: &str, sets: &[String]) -> Result<Recipe, Error>
         }
     }
     // As it stands there, before defaults make a key that was written like one that was not.
-    fusion::check_keys(&table).map_err(|message| Error::Recipe {
+    let keys = fusion::check_keys(&table).and_then(|()| writing::check_keys(&table));
+    keys.map_err(|message| Error::Recipe {
         place: place(origin, text, sets, &message),
         message,
     })?;
@@ -114,8 +115,14 @@ fn apply(root: &mut Table, set: &str) -> Result<(), Error> {
             .and_then(ObjectiveKind::named)
     {
         table.retain(|key, _| key == "kind" || kind.keys().contains(&key));
-        if kind.labels().is_none_or(LabelKind::is_class) {
+        if matches!(
+            kind.labels(),
+            None | Some(LabelKind::Class | LabelKind::Ordered | LabelKind::Text)
+        ) {
             forget_separator(root);
+        }
+        if kind.labels() != Some(LabelKind::Text) {
+            root.remove("decoder");
         }
     }
     Ok(())

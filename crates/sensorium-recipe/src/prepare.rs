@@ -316,6 +316,14 @@ impl Prepared {
         }
     }
 
+    /// The text that a row is to be answered with, of a row that was prepared with one wanted.
+    pub fn text(&self, row: usize) -> Option<&str> {
+        match self.label(row) {
+            Some(Label::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The rows that have a label.
     pub fn labelled(&self) -> Vec<usize> {
         (0..self.len())

@@ -35,6 +35,7 @@ pub(crate) fn html(
         test: metrics.test.clone(),
         multi_label: metrics.multi_label.clone(),
         regression: metrics.regression.clone(),
+        written: metrics.text.clone(),
         scatter: scatter(data, test, answers),
         curves: curves(&folder.path().join("metrics.jsonl"))?,
         ablation: metrics.ablation.clone(),
@@ -83,6 +84,8 @@ fn curves(path: &Path) -> Result<Vec<Curve>, Error> {
         ("accuracy", "accuracy"),
         ("mean average precision", "map"),
         ("mean absolute error", "mae"),
+        ("exact match", "exact_match"),
+        ("BLEU", "bleu"),
         ("learning rate", "lr"),
         ("gradient norm", "grad_norm"),
     ] {

@@ -51,6 +51,11 @@ fn off(labels: &LabelSet, test: &Prepared, answer: &Answer) -> (bool, f64) {
             let far = far.map(|(scale, (a, b))| (scale.scaled(*a) - scale.scaled(*b)).abs());
             (true, far.fold(0.0, f64::max))
         }
+        Some(Label::Text(text)) => {
+            let written = answer.written.as_ref();
+            let wrong = written.is_none_or(|written| written.text != *text);
+            (wrong, written.map_or(0.0, |written| written.surprise))
+        }
         None => (false, 0.0),
     }
 }
@@ -93,6 +98,11 @@ fn example(labels: &LabelSet, test: &Prepared, answer: &Answer) -> Example {
         Some(Label::Numbers(numbers)) => Example {
             target: listed(numbers),
             answer: Some(listed(&answer.numbers)),
+            ..example
+        },
+        Some(Label::Text(text)) => Example {
+            target: text.clone(),
+            written: answer.written.as_ref().map(|written| written.text.clone()),
             ..example
         },
         None => example,

@@ -12,33 +12,53 @@ use crate::labels::LabelSet;
 use crate::model::RecipeModel;
 use crate::objective::{ClassObjective, SemiLearner, TargetObjective, TaughtLearner};
 use crate::prepare::Prepared;
+use crate::writing::{Ask, TextLearner, TextModel};
 
 /// What learns to answer.
 pub(crate) trait Answers: Learner {
     /// What is judged and kept of it.
-    fn trained(&self) -> &RecipeModel;
+    type Trained: Ask;
+
+    /// That.
+    fn trained(&self) -> &Self::Trained;
 }
 
 impl Answers for Supervised<RecipeModel, ClassObjective> {
+    type Trained = RecipeModel;
+
     fn trained(&self) -> &RecipeModel {
         &self.model
     }
 }
 
 impl Answers for Supervised<RecipeModel, TargetObjective> {
+    type Trained = RecipeModel;
+
     fn trained(&self) -> &RecipeModel {
         &self.model
     }
 }
 
 impl Answers for SemiLearner {
+    type Trained = RecipeModel;
+
     fn trained(&self) -> &RecipeModel {
         self.judged()
     }
 }
 
 impl Answers for TaughtLearner {
+    type Trained = RecipeModel;
+
     fn trained(&self) -> &RecipeModel {
+        &self.model
+    }
+}
+
+impl Answers for TextLearner {
+    type Trained = TextModel;
+
+    fn trained(&self) -> &TextModel {
         &self.model
     }
 }

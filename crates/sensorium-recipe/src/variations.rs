@@ -7,6 +7,7 @@ use sensorium_train::OptimizerKind;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::labels::LabelKind;
 use crate::objective::{ObjectiveKind, Task};
 use crate::parse::nearest;
 use crate::session::check_stage;
@@ -253,25 +254,33 @@ impl Recipe {
             train: self.train.resolved(),
             ..self.clone()
         };
-        if self
-            .objective
-            .kind
-            .labels()
-            .is_some_and(|labels| !labels.is_class())
-        {
+        let labels = self.objective.kind.labels();
+        if labels == Some(LabelKind::Text) {
+            recipe.decoder = Some(self.decoder());
+        } else if labels.is_some_and(|labels| !labels.is_class()) {
             let separator = &mut recipe.data.columns.label_separator;
             separator.get_or_insert_with(|| SEPARATOR.to_owned());
         }
         recipe
     }
 
+    /// The tables that have no say, given the objective and the encoders.
+    pub(crate) fn without_say(&self) -> &'static [&'static str] {
+        let several = self.encoders.modalities().len() > 1;
+        match self.objective.kind.labels() {
+            Some(LabelKind::Text) if several => &["head"],
+            Some(LabelKind::Text) => &["fusion", "head"],
+            _ if self.objective.kind.fuses() => &["decoder"],
+            _ => &["fusion", "head", "decoder"],
+        }
+    }
+
     /// What stands in its file, without what has no say.
     pub(crate) fn table(&self) -> Table {
         match Value::try_from(self) {
             Ok(Value::Table(mut table)) => {
-                if !self.objective.kind.fuses() {
-                    table.remove("fusion");
-                    table.remove("head");
+                for key in self.without_say() {
+                    table.remove(*key);
                 }
                 table
             }

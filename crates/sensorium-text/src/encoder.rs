@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer};
 use burn::tensor::Device;
 use sensorium_core::nn::{
-    LearnedPositions, NormKind, NormOrder, Rotary, Transformer, TransformerConfig, sinusoidal,
+    Activation, LearnedPositions, NormKind, NormOrder, Rotary, Transformer, TransformerConfig,
+    sinusoidal,
 };
 use sensorium_core::tap::in_layer;
 use sensorium_core::{Encoder, Modality, Tap, Tokens, need};
@@ -44,6 +45,10 @@ pub struct TextEncoderConfig {
     pub positions: Positions,
     /// Whether norms stand before or after what they belong to.
     pub order: NormOrder,
+    /// Of the feed-forward part.
+    pub activation: Activation,
+    /// Whether embeddings are multiplied by the root of `d_model` (arXiv 1706.03762, section 3.4).
+    pub scale_embeddings: bool,
     /// Share of features dropped in training.
     pub dropout: f64,
     /// Chance of skipping the last block's residual branches in training.
@@ -68,6 +73,8 @@ impl TextEncoderConfig {
             d_ff: d_model.saturating_mul(4),
             positions: Positions::Learned,
             order: NormOrder::Pre,
+            activation: Activation::Gelu,
+            scale_embeddings: false,
             dropout: 0.0,
             drop_path: 0.0,
         }
@@ -77,6 +84,16 @@ impl TextEncoderConfig {
     pub fn bert_base() -> Self {
         Self::new(30_522, 512, 768, 12, 12)
             .with_order(NormOrder::Post)
+            .with_dropout(0.1)
+    }
+
+    /// The encoder of the base model of the original Transformer (arXiv 1706.03762, table 3), but for its vocabulary.
+    pub fn transformer_base(vocab_size: usize, max_tokens: usize) -> Self {
+        Self::new(vocab_size, max_tokens, 512, 6, 8)
+            .with_positions(Positions::Sinusoidal)
+            .with_order(NormOrder::Post)
+            .with_activation(Activation::Relu)
+            .with_scale_embeddings(true)
             .with_dropout(0.1)
     }
 
@@ -100,6 +117,18 @@ impl TextEncoderConfig {
     /// Whether norms stand before or after what they belong to.
     pub fn with_order(mut self, order: NormOrder) -> Self {
         self.order = order;
+        self
+    }
+
+    /// The activation of the feed-forward part.
+    pub fn with_activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self
+    }
+
+    /// Whether embeddings are multiplied by the root of `d_model`; they then begin as much smaller.
+    pub fn with_scale_embeddings(mut self, scale_embeddings: bool) -> Self {
+        self.scale_embeddings = scale_embeddings;
         self
     }
 
@@ -130,7 +159,7 @@ impl TextEncoderConfig {
             "max_tokens",
             || format!("{} must be 1 to 65536", self.max_tokens),
         )?;
-        self.transformer().validate()?;
+        self.blocks().validate()?;
         // 2³¹ numbers are 8 GiB. The largest published table (256,000 x 5,376) has 1.4 of them.
         let numbers = self.vocab_size.saturating_mul(self.d_model);
         need(numbers <= 1 << 31, "vocab_size", || {
@@ -157,14 +186,18 @@ impl TextEncoderConfig {
             embedding: EmbeddingConfig::new(self.vocab_size, self.d_model)
                 .with_initializer(Initializer::Normal {
                     mean: 0.0,
-                    std: 0.02,
-                }) // as BERT begins
+                    std: match self.scale_embeddings {
+                        true => (self.d_model as f64).powf(-0.5), // 1 once multiplied
+                        false => 0.02,                            // as BERT begins
+                    },
+                })
                 .init(device),
             positions: (self.positions == Positions::Learned)
                 .then(|| LearnedPositions::new(self.max_tokens, self.d_model, device)),
             dropout: DropoutConfig::new(self.dropout).init(),
             transformer: self.transformer().init(device),
             sinusoidal: self.positions == Positions::Sinusoidal,
+            scale: self.scale_embeddings,
             d_model: self.d_model,
         }
     }
@@ -172,13 +205,18 @@ impl TextEncoderConfig {
     fn transformer(&self) -> TransformerConfig {
         let rotary = (self.positions == Positions::Rotary)
             .then(|| Rotary::new(self.d_model / self.n_heads, 10_000.0));
+        self.blocks().with_rotary(rotary)
+    }
+
+    /// All but what turns with their places, for which sizes have to fit.
+    fn blocks(&self) -> TransformerConfig {
         TransformerConfig::new(self.d_model, self.n_heads, self.n_layers)
             .with_d_ff(self.d_ff)
             .with_norm(NormKind::Layer)
             .with_order(self.order)
+            .with_activation(self.activation)
             .with_dropout(self.dropout)
             .with_drop_path(self.drop_path)
-            .with_rotary(rotary)
     }
 }
 
@@ -196,6 +234,8 @@ pub struct TextEncoder {
     #[module(skip)]
     sinusoidal: bool,
     #[module(skip)]
+    scale: bool,
+    #[module(skip)]
     d_model: usize,
 }
 
@@ -211,6 +251,9 @@ impl Encoder for TextEncoder {
         let TextBatch { ids, pad } = batch;
         let [_, n_tokens] = ids.dims();
         let mut embeds = self.embedding.forward(ids); // [B, T] -> [B, T, D]
+        if self.scale {
+            embeds = embeds.mul_scalar((self.d_model as f64).sqrt());
+        }
         if let Some(positions) = &self.positions {
             embeds = positions.forward(embeds);
         } else if self.sinusoidal {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use sensorium_core::nn::NormOrder;
+use sensorium_core::nn::{Activation, NormOrder};
 use sensorium_core::{Changes, Modality, ModalityKit, Source, need};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,42 @@ use crate::{
     AugmentConfig, Error, Positions, TEXT, TextEncoder, TextEncoderConfig, TextProcessor, Tokenizer,
 };
 
+/// What a learned vocabulary is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pieces {
+    /// Pieces of words, in lower case and without accents: see [`Tokenizer::fit`].
+    #[default]
+    Words,
+    /// Bytes, and what they are joined to, from which a text can be put together again: see [`Tokenizer::fit_bytes`].
+    Bytes,
+}
+
+impl Pieces {
+    fn is_words(&self) -> bool {
+        *self == Self::Words
+    }
+
+    /// Learns a vocabulary of at most so many.
+    ///
+    /// # Errors
+    /// If there is no text.
+    pub fn learn<'a>(
+        self,
+        texts: impl Iterator<Item = &'a str>,
+        vocab_size: usize,
+    ) -> Result<Tokenizer, Error> {
+        match self {
+            Self::Words => Tokenizer::fit(texts, vocab_size),
+            Self::Bytes => Tokenizer::fit_bytes(texts, vocab_size),
+        }
+    }
+}
+
+fn is_gelu(activation: &Activation) -> bool {
+    *activation == Activation::Gelu
+}
+
 /// A recipe's table for text: how it is split, changed in training, and encoded by a [`TextEncoder`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -20,6 +56,9 @@ pub struct TextConfig {
     /// A `tokenizer.json`; without it, a WordPiece vocabulary is learned from the training texts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<PathBuf>,
+    /// What a learned vocabulary is made of.
+    #[serde(skip_serializing_if = "Pieces::is_words")]
+    pub pieces: Pieces,
     /// The most tokens of a learned vocabulary.
     pub vocab_size: usize,
     /// The longest text, in tokens; what is longer is cut.
@@ -37,6 +76,12 @@ pub struct TextConfig {
     pub positions: Positions,
     /// Whether norms stand before or after what they belong to.
     pub order: NormOrder,
+    /// Of the feed-forward part.
+    #[serde(skip_serializing_if = "is_gelu")]
+    pub activation: Activation,
+    /// Whether embeddings are multiplied by the root of `d_model`, as the original Transformer does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub scale_embeddings: bool,
     /// Share of features dropped in training.
     pub dropout: f64,
     /// Chance of skipping the last block's residual branches in training.
@@ -54,6 +99,7 @@ impl Default for TextConfig {
     fn default() -> Self {
         Self {
             tokenizer: None,
+            pieces: Pieces::Words,
             vocab_size: 2000,
             max_tokens: 64,
             d_model: 64,
@@ -62,6 +108,8 @@ impl Default for TextConfig {
             d_ff: None,
             positions: Positions::Learned,
             order: NormOrder::Pre,
+            activation: Activation::Gelu,
+            scale_embeddings: false,
             dropout: 0.0,
             drop_path: 0.0,
             augment: AugmentConfig::default(),
@@ -83,6 +131,8 @@ impl TextConfig {
         .with_d_ff(self.d_ff.unwrap_or(self.d_model.saturating_mul(4)))
         .with_positions(self.positions)
         .with_order(self.order)
+        .with_activation(self.activation)
+        .with_scale_embeddings(self.scale_embeddings)
         .with_dropout(self.dropout)
         .with_drop_path(self.drop_path)
     }
@@ -132,7 +182,8 @@ impl ModalityKit for TextKit {
             Some(path) => Tokenizer::open(path)?,
             None => {
                 let texts = samples.map(read).collect::<Result<Vec<_>, _>>()?;
-                Tokenizer::fit(texts.iter().map(String::as_str), config.vocab_size)?
+                let texts = texts.iter().map(String::as_str);
+                config.pieces.learn(texts, config.vocab_size)?
             }
         };
         config.processor(tokenizer)

@@ -1,4 +1,4 @@
-//! Text to tokens: a tokenizer, a processor and a transformer encoder. Knows no other modality.
+//! Text to tokens: a tokenizer, a processor, a transformer encoder, and a decoder that writes. Knows no other modality.
 //!
 //! ```
 //! use sensorium_text::{Encoder, Processor, Source, runtime, TextEncoderConfig, TextProcessor, Tokenizer};
@@ -15,24 +15,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod decoder;
+#[cfg(test)]
+mod decoder_tests;
 mod encoder;
 mod error;
 mod kit;
+mod learned;
 mod processor;
 #[cfg(test)]
 mod published_tests;
 mod settings;
+mod target;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_augment;
 mod tokenizer;
 
+pub use decoder::{TextDecoder, TextDecoderConfig};
 pub use encoder::{Positions, TextEncoder, TextEncoderConfig};
 pub use error::Error;
-pub use kit::{TextConfig, TextKit};
+pub use kit::{Pieces, TextConfig, TextKit};
 pub use processor::{AugmentConfig, TextBatch, TextProcessor, TextSample};
 pub use settings::{Side, TextSettings};
+pub use target::{TargetBatch, TargetProcessor};
 pub use tokenizer::Tokenizer;
 
 /// Of the contract, what is needed to use this crate alone.

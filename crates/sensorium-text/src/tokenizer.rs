@@ -1,31 +1,22 @@
 //! A tokenizer from a `tokenizer.json`, or learned from the training texts.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use ahash::AHashMap;
 use sensorium_core::Source;
-use tokenizers::models::TrainerWrapper;
-use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainerBuilder};
-use tokenizers::normalizers::{BertNormalizer, Lowercase, NormalizerWrapper, Sequence};
-use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
-use tokenizers::processors::bert::BertProcessing;
+use tokenizers::normalizers::{Lowercase, NormalizerWrapper, Sequence};
 use tokenizers::{
-    AddedToken, NormalizedString, Normalizer, PaddingDirection, PaddingParams, PostProcessor,
-    Tokenizer as Inner, TruncationDirection, TruncationParams,
+    PaddingDirection, PaddingParams, PostProcessor, Tokenizer as Inner, TruncationDirection,
+    TruncationParams,
 };
 
-use crate::{Error, Side, TextSettings};
+use crate::{Error, Side, TextSettings, learned};
 
 /// The largest `tokenizer.json` that is read, in bytes. The largest published ones have some 40 MB.
 const LARGEST: u64 = 256 << 20;
 
 /// The file's name in a model's folder, as published models have it.
 pub(crate) const FILE: &str = "tokenizer.json";
-
-/// The special tokens of a learned vocabulary, in the order of their ids: padding is 0, as in BERT.
-const SPECIAL: [&str; 4] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"];
 
 /// Splits text into the ids of a vocabulary. Cheap to clone.
 #[derive(Clone)]
@@ -92,27 +83,36 @@ impl Tokenizer {
     /// # Errors
     /// If there is no text.
     pub fn fit<'a>(texts: impl Iterator<Item = &'a str>, vocab_size: usize) -> Result<Self, Error> {
+        Self::learn(texts, |texts| learned::words(texts, vocab_size))
+    }
+
+    /// Learns a vocabulary of pieces that any text can be put together from again, to the letter: bytes, joined where they stand
+    /// together often (byte-level BPE, as GPT-2's), and each digit by itself. The same texts give the same vocabulary.
+    ///
+    /// # Errors
+    /// If there is no text.
+    pub fn fit_bytes<'a>(
+        texts: impl Iterator<Item = &'a str>,
+        vocab_size: usize,
+    ) -> Result<Self, Error> {
+        Self::learn(texts, |texts| learned::bytes(texts, vocab_size))
+    }
+
+    fn learn<'a>(
+        texts: impl Iterator<Item = &'a str>,
+        learn: impl FnOnce(&[&str]) -> tokenizers::Result<Inner>,
+    ) -> Result<Self, Error> {
         let mut texts: Vec<&str> = texts.filter(|text| !text.trim().is_empty()).collect();
         if texts.is_empty() {
             return Err(Error::NoText);
         }
         texts.sort_unstable();
-        let learned = |error: tokenizers::Error| Error::Tokenizer {
-            name: "the learned vocabulary".to_owned(),
-            reason: error.to_string(),
-        };
-        let mut inner =
-            Inner::new(model(learn(&texts, vocab_size).map_err(learned)?).map_err(learned)?);
-        bert_like(&mut inner).map_err(learned)?;
-        let special = SPECIAL.map(|token| AddedToken::from(token, true));
-        inner.add_special_tokens(special).map_err(learned)?;
-        let id = |token: &str| (token.to_owned(), inner.token_to_id(token).unwrap_or(0));
-        let framing = BertProcessing::new(id(SPECIAL[3]), id(SPECIAL[2]));
-        inner.with_post_processor(Some(framing));
-        Self::new(inner).map_err(|reason| Error::Tokenizer {
+        let failed = |reason: String| Error::Tokenizer {
             name: "the learned vocabulary".to_owned(),
             reason,
-        })
+        };
+        let inner = learn(&texts).map_err(|error| failed(error.to_string()))?;
+        Self::new(inner).map_err(failed)
     }
 
     fn new(inner: Inner) -> Result<Self, String> {
@@ -191,6 +191,33 @@ impl Tokenizer {
             pad_token: padding.as_ref().map(|padding| padding.pad_token.clone()),
             lower_case: None,
         }
+    }
+
+    /// The ids of a text alone, without special tokens around it.
+    ///
+    /// # Errors
+    /// If the tokenizer cannot split the text; `name` stands for it in the message.
+    pub fn encode_bare(&self, name: &str, text: &str) -> Result<Vec<u32>, Error> {
+        let encoding = self.inner.encode_fast(text, false);
+        let encoding = encoding.map_err(|error| Error::Encode {
+            name: name.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The ids that a text is begun and ended with where one is written, if the vocabulary has such.
+    pub fn begin_and_end(&self) -> Option<(u32, u32)> {
+        const PAIRS: [(&str, &str); 5] = [
+            ("[CLS]", "[SEP]"),
+            ("[BOS]", "[EOS]"),
+            ("<s>", "</s>"),
+            ("<bos>", "<eos>"),
+            ("<|endoftext|>", "<|endoftext|>"),
+        ];
+        PAIRS
+            .iter()
+            .find_map(|(begin, end)| Some((self.id(begin)?, self.id(end)?)))
     }
 
     /// The id of a token.
@@ -346,50 +373,4 @@ fn lowers(normalizer: &NormalizerWrapper) -> bool {
         NormalizerWrapper::Sequence(steps) => steps.as_ref().iter().any(lowers),
         _ => false,
     }
-}
-
-/// Learns the ids of word pieces.
-///
-/// The library numbers the pieces that continue a word in the order of a hash table, and settles ties
-/// between merges by these numbers: two runs would differ. Named up front, in order, they keep it.
-fn learn(texts: &[&str], vocab_size: usize) -> tokenizers::Result<AHashMap<String, u32>> {
-    let mut alphabet = BTreeSet::new();
-    for text in texts {
-        let mut text = NormalizedString::from(*text);
-        BertNormalizer::default().normalize(&mut text)?;
-        alphabet.extend(text.get().chars().filter(|c| !c.is_whitespace()));
-    }
-    let continuing = alphabet.iter().map(|c| format!("##{c}"));
-    let first: Vec<AddedToken> = SPECIAL
-        .iter()
-        .map(|token| (*token).to_owned())
-        .chain(continuing)
-        .map(|token| AddedToken::from(token, true))
-        .collect();
-    let mut trainer: TrainerWrapper = WordPieceTrainerBuilder::new()
-        .vocab_size(vocab_size)
-        .min_frequency(2)
-        .show_progress(false)
-        .special_tokens(first)
-        .build()
-        .into();
-    let mut scratch = Inner::new(model(AHashMap::new())?);
-    bert_like(&mut scratch)?;
-    scratch.train(&mut trainer, texts.iter().copied())?;
-    Ok(scratch.get_vocab(true).into_iter().collect())
-}
-
-fn model(vocab: AHashMap<String, u32>) -> tokenizers::Result<WordPiece> {
-    WordPiece::builder()
-        .vocab(vocab)
-        .unk_token(SPECIAL[1].to_owned())
-        .build()
-}
-
-/// Lower case, accents dropped, split at spaces and punctuation.
-fn bert_like(inner: &mut Inner) -> tokenizers::Result<()> {
-    inner
-        .with_normalizer(Some(BertNormalizer::default()))?
-        .with_pre_tokenizer(Some(BertPreTokenizer));
-    Ok(())
 }

@@ -41,6 +41,7 @@ impl Schedule {
         }
         let share = match self.kind {
             ScheduleKind::Constant => 1.0,
+            ScheduleKind::InverseSqrt => (self.warmup.max(1) as f64 / (step + 1) as f64).sqrt(),
             ScheduleKind::Cosine => {
                 let past = (step - self.warmup) as f64;
                 let whole = self.total.saturating_sub(self.warmup).max(1) as f64;
@@ -85,6 +86,31 @@ mod tests {
     fn constant_stays() {
         let constant = schedule(ScheduleKind::Constant);
         assert_eq!((constant.lr(10), constant.lr(500)), (2.0, 2.0));
+    }
+
+    #[test]
+    fn the_inverse_root_is_the_papers() {
+        let (d_model, warmup) = (512f64, 4000usize);
+        let config = TrainConfig {
+            // The paper's rate at the end of the warm-up.
+            lr: (d_model * warmup as f64).powf(-0.5),
+            schedule: ScheduleKind::InverseSqrt,
+            warmup_steps: Some(warmup),
+            ..TrainConfig::default()
+        };
+        let schedule = Schedule::new(&config, 100_000);
+        for step in [1usize, 2, 1000, 3999, 4000, 4001, 16_000, 100_000, 200_000] {
+            let n = step as f64;
+            let paper = d_model.powf(-0.5) * n.powf(-0.5).min(n * (warmup as f64).powf(-1.5));
+            // Theirs counts from 1.
+            assert!((schedule.lr(step - 1) - paper).abs() < 1e-15, "{step}");
+        }
+        let config = TrainConfig {
+            warmup_steps: Some(0),
+            ..config
+        };
+        let schedule = Schedule::new(&config, 10);
+        assert_eq!(schedule.lr(3), schedule.lr(0) / 2.0);
     }
 
     #[test]

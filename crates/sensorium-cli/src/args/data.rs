@@ -148,6 +148,10 @@ pub enum MakeCommand {
     #[command(after_help = "Examples:
   sensorium data make riddles --out riddles")]
     Riddles(MakeDrawn),
+    /// Phrases, and what each says in another language or notation.
+    #[command(after_help = "Examples:
+  sensorium data make phrases --out phrases")]
+    Phrases(MakeDrawn),
 }
 
 /// `sensorium data make scenes` and its kin

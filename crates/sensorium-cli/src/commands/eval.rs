@@ -40,6 +40,7 @@ fn answers(
         measured.test.as_ref(),
         measured.multi_label.as_ref(),
         measured.regression.as_ref(),
+        measured.text.as_ref(),
         Some(&measured.ablation),
     );
     screen::text(&with_skipped(text, measured.skipped_rows))

@@ -26,7 +26,7 @@ pub fn run(args: &PredictArgs, common: &Common) -> anyhow::Result<()> {
     screen::text(&lines(&answer).join("\n"))
 }
 
-/// A line an answer: classes with their probability, of several those marked that are given, or numbers.
+/// A line an answer: classes with their probability, of several those marked that are given, numbers, or a text.
 fn lines(answer: &Prediction) -> Vec<String> {
     let width = answer
         .scores
@@ -44,7 +44,15 @@ fn lines(answer: &Prediction) -> Vec<String> {
         let size = number.abs().max(1e-9).log10().floor() as i32;
         format!("{number:.*}", (5 - size).clamp(0, 9) as usize)
     });
-    answer.scores.iter().map(line).chain(numbers).collect()
+    let texts = answer.text.iter().map(|text| printable(text));
+    let scores = answer.scores.iter().map(line);
+    scores.chain(numbers).chain(texts).collect()
+}
+
+/// A text without what a terminal would obey.
+fn printable(text: &str) -> String {
+    let keeps = |letter: &char| !letter.is_control() || *letter == '\n';
+    text.chars().filter(keeps).collect()
 }
 
 fn inputs(args: &PredictArgs) -> anyhow::Result<Vec<(String, Source)>> {

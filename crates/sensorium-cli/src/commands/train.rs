@@ -145,6 +145,7 @@ fn describe(finished: &Finished) -> String {
         metrics.test.as_ref(),
         metrics.multi_label.as_ref(),
         metrics.regression.as_ref(),
+        metrics.text.as_ref(),
         ablation,
     );
     text.truncate(text.trim_end().len());

@@ -39,6 +39,6 @@ pub use layer_scale::LayerScale;
 pub use linear::{affine, linear};
 pub use norm::{Norm, NormConfig, NormKind};
 pub use pool::{Pool, PoolConfig, PoolKind};
-pub use positions::{LearnedPositions, sinusoidal};
+pub use positions::{LearnedPositions, sinusoidal, sinusoidal_from};
 pub use rotary::{Angles, Positions, Rotary};
 pub use stack::{Layout, Transformer, TransformerConfig};

@@ -68,8 +68,13 @@ impl LearnedPositions {
 /// The fixed positions of the Transformer (arXiv 1706.03762, section 3.5): `[len, d_model]`, sines in
 /// the even features and cosines in the odd ones.
 pub fn sinusoidal(len: usize, d_model: usize, device: &Device) -> Tensor<2> {
+    sinusoidal_from(0, len, d_model, device)
+}
+
+/// The same of `len` places that follow `start` others.
+pub fn sinusoidal_from(start: usize, len: usize, d_model: usize, device: &Device) -> Tensor<2> {
     let mut values = Vec::with_capacity(len * d_model);
-    for position in 0..len {
+    for position in start..start + len {
         for feature in 0..d_model {
             let exponent = (feature / 2 * 2) as f64 / d_model as f64;
             let angle = position as f64 / 10_000f64.powf(exponent);
@@ -101,6 +106,7 @@ mod tests {
             for (found, expected) in table.iter().zip(expected.concat()) {
                 assert!((f64::from(*found) - expected).abs() < 1e-6);
             }
+            assert_eq!(floats(&sinusoidal_from(1, 2, 4, &device)), table[4..]);
         }
     }
 

@@ -24,6 +24,7 @@ pub(super) fn title(metric: Metric) -> &'static str {
         Metric::Accuracy => "Accuracy",
         Metric::MeanAveragePrecision => "Mean average precision",
         Metric::R2 => "R²",
+        Metric::ExactMatch => "Exact match",
     }
 }
 

@@ -47,9 +47,10 @@ pub(super) fn examples(report: &RunReport, options: &RenderOptions) -> Option<Ma
     let lead = format!(
         "{} of the test split, with {}.",
         counted((wrong_shown + right_shown) as u64, "sample"),
-        match report.regression {
-            Some(_) => "the model's answer: the farthest off first, then some of all",
-            None => "the model's best answers",
+        match (&report.regression, &report.written) {
+            (Some(_), _) => "the model's answer: the farthest off first, then some of all",
+            (_, Some(_)) => "what the model wrote",
+            _ => "the model's best answers",
         }
     );
     Some(section("examples", "Examples", &lead, body))
@@ -95,9 +96,10 @@ impl Cards<'_> {
                         span.mark aria-hidden="true" { (if right { "✓" } else { "✗" }) }
                         span.hide { (if right { "Right. " } else { "Wrong. " }) }
                     }
-                    "truth " b { (example.target) }
+                    "truth " b { (shortened(&example.target)) }
                     @if let Some(answer) = &example.answer { ", answer " b { (answer) } }
                 }
+                @if let Some(written) = &example.written { p.truth { "answer " b { (shortened(written)) } } }
                 ol.answers {
                     @for (label, probability) in example.top.iter().take(MOST_ANSWERS) {
                         li class=(if is_true(label) { "target" } else { "" }) {

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::bits::{bar, colour, joined, section, title, width};
-use super::scale::{count, percent, significant};
+use super::scale::{count, percent};
 use super::types::RunReport;
 use crate::{Ablation, AblationRow, Metric};
 
@@ -113,9 +113,17 @@ fn head(ablation: &Ablation) -> Markup {
             span role="columnheader" { @if ablation.modalities.len() > 1 { "Given" } @else { "Modality" } }
             span role="columnheader" {}
             span.num role="columnheader" { (heading(ablation.metric)) }
-            span.num role="columnheader" { @if ablation.metric == Metric::R2 { "MAE" } @else { "Macro F1" } }
+            span.num role="columnheader" { (second_heading(ablation.metric)) }
             span.num.n role="columnheader" { "n" }
         }
+    }
+}
+
+/// What stands beside a metric, above a narrow column.
+fn second_heading(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Accuracy | Metric::MeanAveragePrecision => "Macro F1",
+        other => other.second(),
     }
 }
 
@@ -129,10 +137,7 @@ fn heading(metric: Metric) -> &'static str {
 
 fn subset(ablation: &Ablation, row: &AblationRow, chance: Option<f64>) -> Markup {
     let (whole, metric) = (row.modalities == ablation.modalities, ablation.metric);
-    let second = |value: f64| match metric {
-        Metric::R2 => significant(value),
-        _ => format!("{value:.3}"),
-    };
+    let second = |value: f64| metric.spelled_second(value);
     html! {
         div class={ "subset" @if whole { " whole" } } role="row" {
             span.given role="rowheader" {

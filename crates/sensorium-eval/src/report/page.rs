@@ -128,7 +128,7 @@ fn gain(ablation: &Ablation) -> Option<String> {
     })
 }
 
-/// The headline of a model that answers with several labels or numbers.
+/// The headline of a model that answers with several labels, numbers or texts.
 fn other_headline(report: &RunReport) -> Markup {
     let Some(summary) = report.summary() else {
         return html! {};
@@ -136,18 +136,26 @@ fn other_headline(report: &RunReport) -> Markup {
     let Some(value) = summary.value else {
         return html! { p.said { "Nothing was measured: the test split has nothing that tells answers apart." } };
     };
-    let said = match (&report.multi_label, &report.regression) {
-        (Some(test), _) => test.subset_accuracy.map(|share| {
+    let said = match (&report.multi_label, &report.regression, &report.written) {
+        (Some(test), ..) => test.subset_accuracy.map(|share| {
             format!(
                 "Of {} of {} test samples every label is right.",
                 percent(share),
                 count(test.n)
             )
         }),
-        (_, Some(test)) => test.mae.map(|mae| {
+        (_, Some(test), _) => test.mae.map(|mae| {
             format!(
                 "Answers are {} off on average, on {} test samples.",
                 significant(mae),
+                count(test.n)
+            )
+        }),
+        (_, _, Some(test)) => test.exact_match.map(|share| {
+            let right = (share * test.n as f64).round() as u64;
+            format!(
+                "{} of {} test texts are right to the letter.",
+                count(right),
                 count(test.n)
             )
         }),
@@ -169,12 +177,15 @@ fn measured(report: &RunReport) -> Vec<(&'static str, String)> {
     );
     let micro = report.multi_label.as_ref().and_then(|test| test.micro);
     let rmse = report.regression.as_ref().and_then(|test| test.rmse);
+    let perplexity = report.written.as_ref().and_then(|test| test.perplexity);
     let order = order.unwrap_or_default();
     let tiles = [
         ("Macro F1", summary.macro_f1.map(three)),
         ("Micro F1", micro.map(|average| three(average.f1))),
         ("MAE", summary.mae.map(significant)),
         ("RMSE", rmse.map(significant)),
+        ("BLEU", summary.bleu.map(|bleu| format!("{bleu:.1}"))),
+        ("Perplexity", perplexity.map(three)),
         ("Rank error", order.rank_error.map(three)),
         (
             "Weighted kappa",

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Search, Summary, Told,
+    WrittenReport,
 };
 
 /// Everything a run report can show. What is left empty does not appear.
@@ -28,6 +29,8 @@ pub struct RunReport {
     pub multi_label: Option<MultiLabelReport>,
     /// The same of a model that answers with numbers.
     pub regression: Option<NumbersReport>,
+    /// The same of a model that writes texts.
+    pub written: Option<WrittenReport>,
     /// Truth against answer, for each of those numbers.
     pub scatter: Vec<Scatter>,
     /// What was logged on the way.
@@ -55,8 +58,9 @@ impl RunReport {
     pub fn summary(&self) -> Option<Summary> {
         let labels = self.multi_label.as_ref().map(Summary::from);
         let numbers = self.regression.as_ref().map(Summary::from);
+        let texts = self.written.as_ref().map(Summary::from);
         let classes = self.test.as_ref().map(Summary::from);
-        classes.or(labels).or(numbers)
+        classes.or(labels).or(numbers).or(texts)
     }
 }
 
@@ -127,13 +131,19 @@ pub struct Example {
     /// Of numbers: the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// Of texts: what was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
 }
 
 impl Example {
-    /// True where the best answer is the target, or the labels given are those that are true.
+    /// True where the best answer is the target, the labels given are those that are true, or the text written is the one wanted.
     pub fn is_right(&self) -> bool {
         if let Some((_, right)) = self.several {
             return right;
+        }
+        if let Some(written) = &self.written {
+            return *written == self.target;
         }
         self.top
             .first()

@@ -9,6 +9,7 @@ mod pairs;
 mod pretext;
 mod semi;
 mod taught;
+mod texts;
 mod words;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ pub(crate) use learning::{Draw, View};
 pub(crate) use pretext::Unlabelled;
 pub(crate) use semi::Semi;
 pub(crate) use taught::Lessons;
+pub(crate) use texts::Wordings;
 
 /// Rows prepared on the host, ready to be collated.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{LabelSet, Numbers};
 
 /// What the model answers for one row.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Answer {
     /// The row's place among the prepared rows.
     pub row: usize,
@@ -16,12 +16,35 @@ pub struct Answer {
     pub probabilities: Vec<f32>,
     /// The numbers, as they stand in the data; of a model that answers with classes none.
     pub numbers: Vec<f64>,
+    /// The text, of a model that writes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<WrittenAnswer>,
+}
+
+/// A text that a model wrote, and how it found the one that was wanted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WrittenAnswer {
+    /// What it wrote.
+    pub text: String,
+    /// -ln of the likelihood of what was wanted, all of its tokens together.
+    pub surprise: f64,
+    /// How many tokens these are.
+    pub tokens: usize,
 }
 
 /// A class of several is given where it is likelier than not.
 pub(crate) const GIVEN: f32 = 0.5;
 
 impl Answer {
+    /// With a text.
+    pub(crate) fn of_text(row: usize, written: WrittenAnswer) -> Self {
+        Self {
+            row,
+            written: Some(written),
+            ..Self::default()
+        }
+    }
+
     /// Classes by their probability, the most likely first.
     pub fn ranked(&self) -> Vec<(usize, f32)> {
         let mut ranked: Vec<(usize, f32)> =
@@ -37,26 +60,27 @@ impl Answer {
 }
 
 impl LabelSet {
-    /// A model's outputs `[rows, width]` as answers for these rows.
+    /// What a model's head gives, `[rows, width]`, as answers for these rows.
     pub(crate) fn answers(&self, outputs: Tensor<2>, rows: &[usize]) -> Vec<Answer> {
         let values = match self {
             Self::Classes(_) => softmax(outputs, 1),
             Self::Ordered(_) => Ordinal.probabilities(outputs),
             Self::Several { .. } => sigmoid(outputs),
             Self::Numbers(_) => outputs,
+            Self::Texts(_) => unreachable!("a text is written by no head"),
         };
         let [_, width] = values.dims();
         let values: Vec<f32> = values.into_data().iter::<f32>().collect();
         let answer = |(row, values): (&usize, &[f32])| match self {
             Self::Numbers(numbers) => Answer {
                 row: *row,
-                probabilities: Vec::new(),
                 numbers: plain(numbers, values),
+                ..Answer::default()
             },
             _ => Answer {
                 row: *row,
                 probabilities: values.to_vec(),
-                numbers: Vec::new(),
+                ..Answer::default()
             },
         };
         rows.iter().zip(values.chunks(width)).map(answer).collect()

@@ -1,17 +1,22 @@
-//! What a label is: one class, one of classes with an order, any number of classes, or numbers. Whatever depends on it stands here: how a
+//! What a label is: one class, one of classes with an order, any number of classes, numbers, or a text. Whatever depends on it stands here: how a
 //! row's cell is read, how wide a model's head is, what its answers are, and by what they are judged.
 
 mod answers;
 mod numbers;
 mod scores;
+mod texts;
 
+use std::path::Path;
+
+use sensorium_core::seed;
 use sensorium_data::{Labels, Row, SEPARATOR};
 
 use crate::{Error, Recipe};
 
-pub use answers::Answer;
 pub(crate) use answers::GIVEN;
+pub use answers::{Answer, WrittenAnswer};
 pub use numbers::{Distance, Numbers, Scale};
+pub use texts::Texts;
 
 /// Which kind of label an objective learns from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +29,8 @@ pub(crate) enum LabelKind {
     Several,
     /// One or several numbers.
     Numbers,
+    /// A text.
+    Text,
 }
 
 impl LabelKind {
@@ -42,6 +49,8 @@ pub enum Label {
     Several(Vec<bool>),
     /// Numbers as they stand in the data.
     Numbers(Vec<f64>),
+    /// A text as it stands there.
+    Text(String),
 }
 
 /// The labels that a data set has, or that a model answers with.
@@ -60,6 +69,8 @@ pub enum LabelSet {
     },
     /// Numbers.
     Numbers(Numbers),
+    /// Texts.
+    Texts(Texts),
 }
 
 impl LabelSet {
@@ -74,6 +85,9 @@ impl LabelSet {
         if kind == LabelKind::Numbers {
             return Ok(Some(Self::Numbers(Numbers::of_rows(recipe, rows)?)));
         }
+        if kind == LabelKind::Text {
+            return Ok(Some(Self::Texts(Texts::of_rows())));
+        }
         let labels = match (&recipe.data.labels, kind) {
             (Some(names), _) => Labels::given(names.clone())?,
             (None, LabelKind::Several) => Labels::from_lists(rows, &separator(recipe))?,
@@ -82,12 +96,13 @@ impl LabelSet {
         Self::known(recipe, labels).map(Some)
     }
 
-    /// The labels of a model that exists.
+    /// The labels of a model that exists in a folder.
     ///
     /// # Errors
-    /// If there are none, too few, or numbers that nothing can be scaled by.
+    /// If there are none, too few, numbers that nothing can be scaled by, or no vocabulary for texts.
     pub fn saved(
         recipe: &Recipe,
+        dir: &Path,
         names: &[String],
         scales: &[Scale],
     ) -> Result<Option<Self>, Error> {
@@ -97,6 +112,7 @@ impl LabelSet {
                 let numbers = Numbers::saved(recipe, scales.to_vec())?;
                 Ok(Some(Self::Numbers(numbers)))
             }
+            Some(LabelKind::Text) => Texts::open(recipe, dir).map(|texts| Some(Self::Texts(texts))),
             Some(_) => Self::known(recipe, Labels::given(names.to_vec())?).map(Some),
         }
     }
@@ -120,13 +136,21 @@ impl LabelSet {
         }
     }
 
-    /// The classes in their order; of numbers none.
+    /// Writes what a model's configuration does not say into its folder.
+    pub(crate) fn save(&self, dir: &Path) -> Result<(), Error> {
+        match self {
+            Self::Texts(texts) => texts.save(dir),
+            _ => Ok(()),
+        }
+    }
+
+    /// The classes in their order; of numbers and texts none.
     pub fn names(&self) -> &[String] {
         match self {
             Self::Classes(labels) | Self::Ordered(labels) | Self::Several { labels, .. } => {
                 labels.names()
             }
-            Self::Numbers(_) => &[],
+            Self::Numbers(_) | Self::Texts(_) => &[],
         }
     }
 
@@ -138,13 +162,14 @@ impl LabelSet {
         }
     }
 
-    /// How many numbers a model's head gives.
+    /// How many numbers a model's head gives; of one that writes, a token's logits.
     pub fn width(&self) -> usize {
         match self {
             Self::Classes(labels) | Self::Several { labels, .. } => labels.names().len(),
             // One for each step from a class to the next.
             Self::Ordered(labels) => labels.names().len() - 1,
             Self::Numbers(numbers) => numbers.scales.len(),
+            Self::Texts(texts) => texts.processor().tokenizer().vocab_size(),
         }
     }
 
@@ -157,6 +182,13 @@ impl LabelSet {
             Self::Classes(labels) | Self::Ordered(labels) => labels.index_of(row).map(Label::Class),
             Self::Several { labels, separator } => labels.held(row, separator).map(Label::Several),
             Self::Numbers(numbers) => numbers.of(row).map(Label::Numbers),
+            Self::Texts(_) => match &row.label {
+                Some(text) => Ok(Label::Text(text.clone())),
+                None => Err(sensorium_data::Error::Label {
+                    place: row.place.to_string(),
+                    reason: "the row has no text that is to be written".to_owned(),
+                }),
+            },
         }
     }
 }
@@ -174,6 +206,7 @@ impl Label {
             Self::Class(class) => vec![*class as u64],
             Self::Several(held) => held.iter().map(|held| u64::from(*held)).collect(),
             Self::Numbers(numbers) => numbers.iter().map(|number| number.to_bits()).collect(),
+            Self::Text(text) => vec![seed::of_name(text)],
         }
     }
 }

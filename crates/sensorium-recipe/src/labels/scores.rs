@@ -2,6 +2,7 @@
 
 use sensorium_eval::{
     Classification, ClassificationReport, MultiLabel, MultiLabelReport, NumbersReport, Outcome,
+    Written, WrittenReport,
 };
 use sensorium_train::Scores;
 
@@ -18,6 +19,7 @@ impl LabelKind {
             Self::Ordered => &["accuracy", "macro_f1", "rank_error", "loss"],
             Self::Several => &["map", "macro_f1", "micro_f1", "loss"],
             Self::Numbers => &["mae", "rmse", "r2", "loss"],
+            Self::Text => &["exact_match", "bleu", "perplexity", "loss"],
         }
     }
 }
@@ -57,6 +59,7 @@ impl LabelSet {
                     .map(|answer| (rows.numbers(answer.row), &*answer.numbers));
                 Outcome::Numbers(NumbersReport::of(numbers.scales.len(), pairs)?)
             }
+            Self::Texts(_) => Outcome::Written(written(rows, answers)?),
         })
     }
 
@@ -82,8 +85,10 @@ impl LabelSet {
     /// # Errors
     /// As [`score`](Self::score).
     pub(crate) fn validation(&self, rows: &Prepared, answers: &[Answer]) -> Result<Scores, Error> {
-        let losses = answers.iter().map(|answer| self.loss(rows, answer));
-        let loss = losses.sum::<f64>() / answers.len().max(1) as f64;
+        let mean = || {
+            let losses = answers.iter().map(|answer| self.loss(rows, answer));
+            losses.sum::<f64>() / answers.len().max(1) as f64
+        };
         // What is undefined, such as recall of nothing, is as bad as can be.
         let scores = match self.count(rows, answers)? {
             Outcome::Classes(report) => {
@@ -106,8 +111,16 @@ impl LabelSet {
                 .lower("mae", report.mae.unwrap_or(f64::MAX))
                 .lower("rmse", report.rmse.unwrap_or(f64::MAX))
                 .higher("r2", report.r2.unwrap_or(0.0)),
+            Outcome::Written(report) => {
+                let scores = Scores::default()
+                    .higher("exact_match", report.exact_match.unwrap_or(0.0))
+                    .higher("bleu", report.bleu.unwrap_or(0.0))
+                    .lower("perplexity", report.perplexity.unwrap_or(f64::MAX));
+                // A token counts, and not a text.
+                return Ok(scores.lower("loss", report.loss.unwrap_or(f64::MAX)));
+            }
         };
-        Ok(scores.lower("loss", loss))
+        Ok(scores.lower("loss", mean()))
     }
 
     /// How far off an answer is, without what a recipe adds to the loss in training.
@@ -125,8 +138,28 @@ impl LabelSet {
                 sum / answer.probabilities.len() as f64
             }
             Self::Numbers(numbers) => numbers.loss(rows.numbers(answer.row), &answer.numbers),
+            Self::Texts(_) => answer.written.as_ref().map_or(0.0, |text| text.surprise),
         }
     }
+}
+
+/// Texts against those that were wanted.
+fn written(rows: &Prepared, answers: &[Answer]) -> Result<WrittenReport, Error> {
+    let text = |answer: &Answer| {
+        let written = answer.written.as_ref()?;
+        Some((rows.text(answer.row)?.to_owned(), written.clone()))
+    };
+    let texts: Vec<_> = answers.iter().filter_map(text).collect();
+    let texts: Vec<Written<'_>> = texts
+        .iter()
+        .map(|(reference, written)| Written {
+            reference,
+            answer: &written.text,
+            surprise: written.surprise,
+            tokens: written.tokens,
+        })
+        .collect();
+    Ok(WrittenReport::of(&texts)?)
 }
 
 impl Numbers {

@@ -23,6 +23,8 @@ pub enum ObjectiveKind {
     MultiLabelFocal,
     /// One or several numbers.
     Regression,
+    /// A text, token by token (arXiv 1706.03762).
+    Text,
     /// Beside the labels, the model's own answers that it is sure of (Lee, 2013).
     PseudoLabels,
     /// Beside the labels, to say the same as an average of itself of another view (arXiv 1703.01780).
@@ -56,6 +58,8 @@ pub(crate) enum Task {
     Classes,
     /// Several classes or numbers, from labelled rows.
     Targets,
+    /// Texts, from labelled rows.
+    Texts,
     /// Classes, from labelled rows and others.
     Semi,
     /// Classes, from what another model says of rows.
@@ -108,7 +112,7 @@ impl ObjectiveKind {
         }
     }
 
-    /// Whether a model of it answers with a class, several or numbers, and not only with vectors.
+    /// Whether a model of it answers with a class, several, numbers or a text, and not only with vectors.
     pub fn has_classes(self) -> bool {
         self.labels().is_some()
     }
@@ -124,6 +128,7 @@ impl ObjectiveKind {
             (_, Self::Ordinal) => Some(LabelKind::Ordered),
             (_, Self::Regression) => Some(LabelKind::Numbers),
             (Task::Targets, _) => Some(LabelKind::Several),
+            (Task::Texts, _) => Some(LabelKind::Text),
             (Task::Classes | Task::Semi | Task::Taught, _) => Some(LabelKind::Class),
             (Task::Pretext | Task::Alignment | Task::Joint, _) => None,
         }
@@ -143,13 +148,14 @@ type Entry = (Kind, &'static str, Task, &'static [&'static str]);
 
 /// Every kind, in the order of the type.
 #[rustfmt::skip] // An entry a line.
-const LIST: [Entry; 18] = [
+const LIST: [Entry; 19] = [
     (Kind::CrossEntropy, "cross-entropy", Task::Classes, &["label_smoothing", "class_balance"]),
     (Kind::Focal, "focal", Task::Classes, &["gamma", "class_balance"]),
     (Kind::Ordinal, "ordinal", Task::Classes, &[]),
     (Kind::MultiLabel, "multi-label", Task::Targets, &["positive_weights"]),
     (Kind::MultiLabelFocal, "multi-label-focal", Task::Targets, &["gamma"]),
     (Kind::Regression, "regression", Task::Targets, &["loss", "delta"]),
+    (Kind::Text, "text", Task::Texts, &["label_smoothing"]),
     (Kind::PseudoLabels, "pseudo-labels", Task::Semi, &["label_smoothing", "unlabelled", "threshold", "weight", "ramp_steps"]),
     (Kind::MeanTeacher, "mean-teacher", Task::Semi, &["label_smoothing", "unlabelled", "weight", "ramp_steps", "decay"]),
     (Kind::FixMatch, "fix-match", Task::Semi, &["label_smoothing", "unlabelled", "threshold", "weight"]),

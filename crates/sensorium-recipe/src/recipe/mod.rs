@@ -19,6 +19,7 @@ use crate::parse::{nearest, parse};
 use crate::place::place;
 use crate::pretext::ZeroShotConfig;
 use crate::variations::{NamedStage, Stage};
+use crate::writing::DecoderConfig;
 use crate::{Error, builtin};
 pub use batch::BatchConfig;
 pub use data::{DataConfig, ShuffleConfig};
@@ -49,6 +50,9 @@ pub struct Recipe {
     /// What answers.
     #[serde(default)]
     pub head: HeadConfig,
+    /// What answers where that is a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<DecoderConfig>,
     /// What the answer is held against.
     #[serde(default)]
     pub objective: ObjectiveConfig,
@@ -145,6 +149,7 @@ impl Recipe {
             .map_err(|(table, reason)| format!("encoders.{table}: {reason}"))?;
         self.validate_fusion().map_err(|e| format!("fusion: {e}"))?;
         self.head.validate().map_err(|e| format!("head: {e}"))?;
+        self.validate_decoder()?;
         self.validate_others()?;
         match (&self.zero_shot, self.objective.kind.task()) {
             (None, _) => {}
@@ -237,6 +242,25 @@ impl Recipe {
 }
 
 impl Recipe {
+    /// What writes texts.
+    pub(crate) fn decoder(&self) -> DecoderConfig {
+        self.decoder.clone().unwrap_or_default()
+    }
+
+    /// Whether it can work, and has something to do.
+    fn validate_decoder(&self) -> Result<(), String> {
+        match (&self.decoder, self.objective.kind.labels()) {
+            (Some(_), labels) if labels != Some(LabelKind::Text) => Err(format!(
+                "decoder has no effect with objective.kind = {:?}: remove it, or use \"text\"",
+                self.objective.kind.name()
+            )),
+            (Some(decoder), _) => decoder.validate(),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+impl Recipe {
     /// Refuses what `[data]` says of labels that the objective has no use for.
     fn validate_labels(&self) -> Result<(), String> {
         let (kind, labels) = (self.objective.kind, self.objective.kind.labels());
@@ -250,7 +274,10 @@ impl Recipe {
             Some(LabelKind::Numbers) if self.data.labels.is_some() => {
                 return no_effect("labels", "whose labels are numbers");
             }
-            Some(LabelKind::Numbers | LabelKind::Several)
+            Some(LabelKind::Text) if self.data.labels.is_some() => {
+                return no_effect("labels", "whose labels are texts");
+            }
+            Some(LabelKind::Numbers | LabelKind::Several | LabelKind::Text)
                 if self.data.labels_per_class.is_some() =>
             {
                 return no_effect("labels_per_class", "whose rows are not of one class each");

@@ -11,9 +11,11 @@ use sensorium_models::ready::unit_rows;
 use sensorium_pretrain::Alignment;
 
 use crate::folder::ModelConfig;
+use crate::labels::LabelSet;
 use crate::modalities::{Processors, Samples};
 use crate::model::{RecipeModel, build};
 use crate::pretext::{PretextHead, PretextModel, WORDS};
+use crate::writing::TextModel;
 use crate::{Error, ZeroShotConfig};
 
 use super::Exported;
@@ -34,6 +36,7 @@ pub struct RunEmbedder {
 pub(super) enum Trained {
     Answering(RecipeModel),
     Pretext(PretextModel),
+    Writing(TextModel),
 }
 
 /// What inputs are held against: labels in words, in the common space.
@@ -57,6 +60,10 @@ impl RunEmbedder {
         } = Exported::open(run)?;
         let recipe = &config.recipe;
         let trained = match labels {
+            Some(LabelSet::Texts(texts)) => {
+                let model = TextModel::build(recipe, &processors, &texts, device)?;
+                Trained::Writing(sensorium_train::import_weights(&model, &weights)?)
+            }
             Some(labels) => {
                 let model = build(recipe, &processors, labels.width(), device)?;
                 Trained::Answering(sensorium_train::import_weights(&model, &weights)?)
@@ -111,6 +118,7 @@ impl RunEmbedder {
                 Some((_, embedded)) => return embedded.vectors,
                 None => model.tokens(batch),
             },
+            Trained::Writing(model) => model.context_with(batch, &mut NoTap),
             Trained::Answering(model) => {
                 let parts = model.encoders.encode_with(batch, &mut NoTap);
                 model.fusion.fuse(parts)

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use sensorium_core::{Model, Source};
 use sensorium_data::{BadRow, OnError};
-use sensorium_eval::{Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Outcome};
+use sensorium_eval::{
+    Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Outcome, WrittenReport,
+};
 use serde::Serialize;
 
 use crate::evaluate::Measure;
@@ -19,8 +21,9 @@ use crate::folder::ModelConfig;
 use crate::how::Wanted;
 use crate::labels::{Answer, GIVEN, LabelSet};
 use crate::modalities::Processors;
-use crate::model::{RecipeModel, build};
+use crate::model::build;
 use crate::prepare::{NOTHING, Prepared};
+use crate::writing::{Answering, TextModel};
 use crate::{Error, Observer};
 
 pub use embedder::{Described, RunEmbedder};
@@ -37,7 +40,7 @@ pub struct SavedModel {
     /// What it answers with.
     pub labels: LabelSet,
     /// The model itself, on its device.
-    pub model: RecipeModel,
+    pub model: Answering,
     /// Prepares its inputs.
     pub processors: Arc<Processors>,
     device: Device,
@@ -65,6 +68,9 @@ pub struct Measured {
     /// The same of a model that answers with numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub regression: Option<NumbersReport>,
+    /// The same of a model that writes texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<WrittenReport>,
     /// The score on each set of them.
     pub ablation: Ablation,
 }
@@ -75,6 +81,7 @@ impl Measured {
             Outcome::Classes(report) => self.test = Some(report),
             Outcome::Labels(report) => self.multi_label = Some(report),
             Outcome::Numbers(report) => self.regression = Some(report),
+            Outcome::Written(report) => self.text = Some(report),
         }
         self
     }
@@ -92,7 +99,7 @@ pub struct Scored {
 /// What a model answers for one sample.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Prediction {
-    /// Every class with its probability, the most likely first; of a model that answers with numbers none.
+    /// Every class with its probability, the most likely first; of a model that answers with numbers or a text none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scores: Vec<Scored>,
     /// The classes that are likelier than not, in the same order, of a model that answers with any number of them.
@@ -101,6 +108,9 @@ pub struct Prediction {
     /// The numbers, of a model that answers with some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub numbers: Vec<f64>,
+    /// The text, of a model that writes one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 impl SavedModel {
@@ -126,8 +136,17 @@ impl SavedModel {
                 ),
             ));
         };
-        let model = build(&config.recipe, &processors, labels.width(), device)?;
-        let model = sensorium_train::import_weights(&model, &weights)?;
+        let recipe = &config.recipe;
+        let model = match &labels {
+            LabelSet::Texts(texts) => {
+                let model = TextModel::build(recipe, &processors, texts, device)?;
+                Answering::Text(sensorium_train::import_weights(&model, &weights)?)
+            }
+            _ => {
+                let model = build(recipe, &processors, labels.width(), device)?;
+                Answering::Head(sensorium_train::import_weights(&model, &weights)?)
+            }
+        };
         Ok(Self {
             config,
             labels,
@@ -204,11 +223,12 @@ impl SavedModel {
             test: None,
             multi_label: None,
             regression: None,
+            text: None,
         };
         Ok(measured.of(test))
     }
 
-    /// Answers for one sample: every class with its probability, or numbers.
+    /// Answers for one sample: every class with its probability, numbers, or a text.
     ///
     /// # Errors
     /// If an input is not the model's, cannot be prepared, or there is none.
@@ -228,7 +248,17 @@ impl SavedModel {
                 reason,
             })?;
         let batch = self.processors.collate(&[samples], &self.device);
-        let mut answers = self.labels.answers(self.model.run(batch), &[0]);
+        let outputs = match (&self.model, &self.labels) {
+            (Answering::Text(model), LabelSet::Texts(texts)) => {
+                return Ok(Prediction {
+                    text: model.write(batch, texts)?.pop(),
+                    ..Prediction::default()
+                });
+            }
+            (Answering::Head(model), _) => model.run(batch),
+            (Answering::Text(_), _) => unreachable!("a model that writes has texts for labels"),
+        };
+        let mut answers = self.labels.answers(outputs, &[0]);
         let answer = answers.pop().expect("a sample was asked about");
         let scored = |(class, score): (usize, f32)| Scored {
             label: self.labels.names()[class].clone(),
@@ -241,6 +271,7 @@ impl SavedModel {
             given: several.then(|| given.map(|one| one.label.clone()).collect()),
             scores,
             numbers: answer.numbers,
+            text: None,
         })
     }
 }

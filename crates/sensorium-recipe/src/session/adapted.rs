@@ -9,6 +9,7 @@ use sensorium_train::{Adapter, add_lora, is_base_of};
 use super::{Ready, Run};
 use crate::Error;
 use crate::folder::RunFolder;
+use crate::labels::Texts;
 
 /// What was learned beside the model that it was added to.
 pub(super) struct Apart {
@@ -73,6 +74,14 @@ impl Apart {
         // What it is put onto becomes this model, classes and all.
         let config = folder.model_path().join("config.json");
         std::fs::copy(config, aside.join("config.json")).map_err(io)?;
+        let vocabulary = Texts::file(&folder.model_path());
+        if vocabulary.is_file() {
+            let copy = Texts::file(&aside);
+            copy.parent()
+                .map_or(Ok(()), std::fs::create_dir_all)
+                .map_err(io)?;
+            std::fs::copy(vocabulary, copy).map_err(io)?;
+        }
         Ok(sensorium_train::move_folder(&aside, &path)?)
     }
 

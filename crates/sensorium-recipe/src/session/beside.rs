@@ -34,6 +34,12 @@ pub struct Beside {
     /// How far off its numbers are on average.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mae: Option<f64>,
+    /// Its share of texts that are what was wanted, of a model that writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exact_match: Option<f64>,
+    /// Its BLEU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bleu: Option<f64>,
 }
 
 /// Trains each variation of a recipe, whose own run took so many steps.
@@ -101,6 +107,8 @@ impl Beside {
             mean_average_precision: of(Metric::MeanAveragePrecision),
             r2: of(Metric::R2),
             mae: found.mae,
+            exact_match: of(Metric::ExactMatch),
+            bleu: found.bleu,
         }
     }
 
@@ -110,6 +118,7 @@ impl Beside {
             Metric::Accuracy => self.accuracy,
             Metric::MeanAveragePrecision => self.mean_average_precision,
             Metric::R2 => self.r2,
+            Metric::ExactMatch => self.exact_match,
         }
     }
 }

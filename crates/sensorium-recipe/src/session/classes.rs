@@ -20,13 +20,14 @@ use crate::model::{RecipeModel, build};
 use crate::objective::{SemiLearner, Task, TaughtLearner, strong};
 use crate::observer::Watching;
 use crate::validate::{Answers, Validation};
+use crate::writing::Ask;
 use crate::{Error, Observer};
 
 /// What training gave.
-pub(super) struct Learned {
-    model: RecipeModel,
-    steps: usize,
-    seconds: f64,
+pub(super) struct Learned<M> {
+    pub(super) model: M,
+    pub(super) steps: usize,
+    pub(super) seconds: f64,
 }
 
 /// Trains, tests, and writes all there is to know.
@@ -36,11 +37,23 @@ pub(super) fn finish(
     observer: &mut dyn Observer,
 ) -> Result<Finished, Error> {
     let labels = run.ready.labels().clone();
+    let learned = learn(&run.ready, &labels, options.device, observer, &run)?;
+    tested(run, learned, options, observer)
+}
+
+/// Tests what was trained, and writes all there is to know.
+pub(super) fn tested<M: Module + Ask>(
+    run: Run,
+    learned: Learned<M>,
+    options: &Options<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Finished, Error> {
     let Learned {
         model,
         steps,
         seconds,
-    } = learn(&run.ready, &labels, options.device, observer, &run)?;
+    } = learned;
+    let labels = run.ready.labels().clone();
     let (recipe, test_rows) = (&run.ready.recipe, &run.ready.parts.test);
     let apart = run.apart(&model)?;
     // What was added to weights is now part of them.
@@ -70,7 +83,7 @@ pub(super) trait Lesson {
     /// What comes of it.
     type Out;
 
-    fn give<L: Answers, F: Feed<Batch = L::Batch>>(
+    fn give<L: Answers<Trained = RecipeModel>, F: Feed<Batch = L::Batch>>(
         self,
         labels: &LabelSet,
         learner: L,
@@ -154,26 +167,17 @@ fn collapsed(detector: &CollapseDetector) -> Result<(), Error> {
 }
 
 impl Lesson for &Run {
-    type Out = Learned;
+    type Out = Learned<RecipeModel>;
 
-    fn give<L: Answers, F: Feed<Batch = L::Batch>>(
+    fn give<L: Answers<Trained = RecipeModel>, F: Feed<Batch = L::Batch>>(
         self,
         labels: &LabelSet,
         learner: L,
         feed: &F,
         watch: &mut impl Watch,
         device: &Device,
-    ) -> Result<Learned, Error> {
-        let recipe = &self.ready.recipe;
-        let mut validation = Validation {
-            rows: self.ready.parts.valid.clone(),
-            labels: labels.clone(),
-            of: recipe.encoders.modalities(),
-            device: device.clone(),
-            batch_size: recipe.batch.eval_size,
-            threads: recipe.batch.n_threads(),
-            ranks: self.ready.ranks.clone(),
-        };
+    ) -> Result<Learned<RecipeModel>, Error> {
+        let mut validation = self.validation(device);
         let outcome: Outcome<L> =
             self.trainer(labels.names())?
                 .run(learner, feed, &mut validation, watch, device)?;
@@ -186,6 +190,20 @@ impl Lesson for &Run {
 }
 
 impl Run {
+    /// What measures it between epochs.
+    pub(super) fn validation(&self, device: &Device) -> Validation {
+        let recipe = &self.ready.recipe;
+        Validation {
+            rows: self.ready.parts.valid.clone(),
+            labels: self.ready.labels().clone(),
+            of: recipe.encoders.modalities(),
+            device: device.clone(),
+            batch_size: recipe.batch.eval_size,
+            threads: recipe.batch.n_threads(),
+            ranks: self.ready.ranks.clone(),
+        }
+    }
+
     /// What trains it, or goes on with it.
     pub(super) fn trainer(&self, classes: &[String]) -> Result<Trainer, Error> {
         let trainer = Trainer::new(self.ready.recipe.train.clone(), self.folder.path())
@@ -234,7 +252,7 @@ impl Ready {
         let Some(path) = &self.starts.last else {
             return Ok(model);
         };
-        let labels = self.data.labels.as_ref().map_or(&[][..], LabelSet::names);
+        let labels = self.data.labels.as_ref();
         for part in same_parts(&self.recipe, labels, path)? {
             model = sensorium_train::import_part(&model, &weights(path), part)?;
         }

@@ -31,6 +31,7 @@ impl Run {
             test: None,
             multi_label: None,
             regression: None,
+            text: None,
             ablation: None,
             scores: BTreeMap::new(),
             search: Vec::new(),

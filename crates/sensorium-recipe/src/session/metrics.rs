@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use sensorium_eval::{
-    Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Outcome, Search, Summary, Told,
+    Ablation, ClassificationReport, MultiLabelReport, NumbersReport, Outcome, Search, Summary,
+    Told, WrittenReport,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,9 @@ pub struct RunMetrics {
     /// The same of a model that answers with numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regression: Option<NumbersReport>,
+    /// The same of a model that writes texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<WrittenReport>,
     /// The score on each set of modalities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ablation: Option<Ablation>,
@@ -60,6 +64,7 @@ impl RunMetrics {
             Outcome::Classes(report) => self.test = Some(report),
             Outcome::Labels(report) => self.multi_label = Some(report),
             Outcome::Numbers(report) => self.regression = Some(report),
+            Outcome::Written(report) => self.text = Some(report),
         }
         self
     }
@@ -69,7 +74,8 @@ impl RunMetrics {
         let labels = self.multi_label.as_ref().map(Summary::from);
         let numbers = self.regression.as_ref().map(Summary::from);
         let classes = self.test.as_ref().map(Summary::from);
-        classes.or(labels).or(numbers)
+        let texts = self.text.as_ref().map(Summary::from);
+        classes.or(labels).or(numbers).or(texts)
     }
 
     /// The share of right answers on rows never seen, of a model that answers with a class.

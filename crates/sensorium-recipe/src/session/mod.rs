@@ -12,6 +12,7 @@ mod read;
 mod rehearse;
 mod stages;
 mod taught;
+mod texts;
 mod together;
 
 use std::path::Path;
@@ -172,6 +173,9 @@ pub(crate) fn make_absolute(recipe: &mut Recipe) {
             .display()
             .to_string();
     }
+    if let Some(path) = recipe.decoder.as_mut().and_then(|d| d.tokenizer.as_mut()) {
+        *path = crate::dataset::absolute(path);
+    }
     recipe.encoders = recipe.encoders.clone().absolute();
 }
 
@@ -223,6 +227,7 @@ fn finish(run: Run, options: &Options<'_>, observer: &mut dyn Observer) -> Resul
         Task::Classes | Task::Targets | Task::Semi | Task::Taught => {
             classes::finish(run, options, observer)
         }
+        Task::Texts => texts::finish(run, options, observer),
         Task::Pretext | Task::Alignment | Task::Joint => pretext::finish(run, options, observer),
     }
 }

@@ -84,6 +84,9 @@ pub(super) fn read(
         let rows: Vec<&[f64]> = (0..train.len()).map(|row| train.numbers(row)).collect();
         numbers.fit(&rows);
     }
+    if let Some(LabelSet::Texts(texts)) = &mut data.labels {
+        texts.fit(&recipe.decoder(), &train)?;
+    }
     if data.labels.is_some() && train.labelled().is_empty() {
         return Err(Error::Empty {
             what: format!("the training part of {}", data.name),
@@ -179,11 +182,8 @@ pub(super) fn settings(run: &Run, classes: &[String]) -> Result<serde_json::Valu
     let recipe = serde_json::to_value(ready.recipe.resolved());
     let mut settings = recipe.map_err(|error| Error::folder(run.folder.recipe_path(), error))?;
     // What has no say is not written into a run's recipe, and so is not there when it is gone on with.
-    if let (false, Some(table)) = (
-        ready.recipe.objective.kind.fuses(),
-        settings.as_object_mut(),
-    ) {
-        table.retain(|key, _| !["fusion", "head"].contains(&key.as_str()));
+    if let Some(table) = settings.as_object_mut() {
+        table.retain(|key, _| !ready.recipe.without_say().contains(&key.as_str()));
     }
     // Names, where the same rows lie, and what is done how fast, change no number.
     for (table, keys) in [

@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::classes::{self, Lesson};
 use super::read::read;
 use super::stages::Starts;
-use super::{DrawnFrom, Options, Padding, Ready, make_absolute, pretext, stages, taught};
+use super::{DrawnFrom, Options, Padding, Ready, make_absolute, pretext, stages, taught, texts};
 use crate::labels::LabelSet;
+use crate::model::RecipeModel;
 use crate::objective::Task;
 use crate::validate::Answers;
 use crate::{Error, Observer, Recipe};
@@ -63,6 +64,10 @@ pub fn rehearse(
             let labels = ready.labels().clone();
             classes::learn(&ready, &labels, device, observer, Trial(&ready))?
         }
+        Task::Texts => {
+            let (learner, feed) = texts::ready_to_learn(&ready, device, observer)?;
+            sensorium_train::rehearse(&ready.recipe.train, learner, &feed, device)?
+        }
         Task::Pretext | Task::Alignment | Task::Joint => {
             let (model, feed) = pretext::ready_to_learn(&ready, device)?;
             sensorium_train::rehearse(&ready.recipe.train, model, &feed, device)?
@@ -94,7 +99,7 @@ struct Trial<'a>(&'a Ready);
 impl Lesson for Trial<'_> {
     type Out = Rehearsal;
 
-    fn give<L: Answers, F: Feed<Batch = L::Batch>>(
+    fn give<L: Answers<Trained = RecipeModel>, F: Feed<Batch = L::Batch>>(
         self,
         _labels: &LabelSet,
         learner: L,

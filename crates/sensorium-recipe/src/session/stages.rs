@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Options, run_within};
 use crate::folder::{LARGEST, ModelConfig, RunFolder, read_json};
+use crate::labels::{LabelSet, Texts};
 use crate::variations::NamedStage;
 use crate::{Error, Observer, Recipe};
 
@@ -131,12 +132,16 @@ impl Recipe {
 /// The parts of a model besides its encoders that go on from a run's: those that are made alike, for the same classes.
 pub(super) fn same_parts(
     recipe: &Recipe,
-    labels: &[String],
+    labels: Option<&LabelSet>,
     path: &Path,
 ) -> Result<Vec<&'static str>, Error> {
     let theirs = saved(path, "after")?;
     let (ours, before) = (recipe.resolved(), theirs.recipe.resolved());
     let same = |key: &str| ours.table().get(key) == before.table().get(key);
+    if let Some(LabelSet::Texts(texts)) = labels {
+        return same_writing(texts, (&ours, &before), path);
+    }
+    let labels = labels.map_or(&[][..], LabelSet::names);
     let fuse = [&ours, &before].map(|recipe| recipe.objective.kind.fuses());
     let encoders = ours.encoders.modalities() == before.encoders.modalities();
     let mut parts = Vec::new();
@@ -149,6 +154,32 @@ pub(super) fn same_parts(
         }
         [false, false] if same("objective") && encoders => parts.push("head."),
         _ => {}
+    }
+    Ok(parts)
+}
+
+/// The same of a model that writes: the decoder goes on where its vocabulary is the same too.
+fn same_writing(
+    texts: &Texts,
+    (ours, before): (&Recipe, &Recipe),
+    path: &Path,
+) -> Result<Vec<&'static str>, Error> {
+    let same = |key: &str| ours.table().get(key) == before.table().get(key);
+    let mut parts = Vec::new();
+    if ours.encoders.modalities() != before.encoders.modalities() || !before.objective.kind.fuses()
+    {
+        return Ok(parts);
+    }
+    let several = ours.encoders.modalities().len() > 1;
+    if several && same("fusion") {
+        parts.push("fusion.");
+    }
+    if same("decoder")
+        && (!several || !parts.is_empty())
+        && before.objective.kind.labels() == ours.objective.kind.labels()
+        && Texts::open(before, &RunFolder::open(path)?.model_path())? == *texts
+    {
+        parts.push("decoder.");
     }
     Ok(parts)
 }

@@ -14,6 +14,7 @@ use crate::folder::ModelConfig;
 use crate::how::{How, Room, Wanted, When};
 use crate::labels::LabelKind;
 use crate::prepare::prepare;
+use crate::writing::Answering;
 use crate::{Error, Observer, Recipe, SavedModel};
 
 /// Refuses a teacher that is no run, or answers with no class.
@@ -67,9 +68,11 @@ pub(super) fn lessons(
         if batch.rows.is_empty() {
             continue;
         }
-        let logits = teacher
-            .model
-            .run(processors.collate(&batch.samples, device));
+        let samples = processors.collate(&batch.samples, device);
+        let Answering::Head(model) = &teacher.model else {
+            unreachable!("a teacher is checked to answer with a class");
+        };
+        let logits = model.run(samples);
         let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
         for (row, logits) in batch.rows.iter().zip(logits.chunks(classes.len())) {
             let ours = order.iter().map(|theirs| logits[*theirs]).collect();

@@ -11,6 +11,8 @@ pub enum ScheduleKind {
     Cosine,
     /// Stays at `lr`.
     Constant,
+    /// Falls with the root of the step, from `lr` at the end of the warm-up on (arXiv 1706.03762, section 5.3).
+    InverseSqrt,
 }
 
 /// Which weights a run returns.

@@ -1,0 +1,97 @@
+//! Labels that are texts: how they are split into tokens that a model writes.
+
+use std::path::{Path, PathBuf};
+
+use sensorium_text::{TargetProcessor, Tokenizer};
+
+use crate::prepare::Prepared;
+use crate::writing::DecoderConfig;
+use crate::{Error, Recipe};
+
+/// The folder of a model in which its vocabulary lies.
+const FOLDER: &str = "decoder";
+
+/// Labels that are texts.
+#[derive(Clone, Debug)]
+pub struct Texts {
+    /// None before a vocabulary has been learned.
+    processor: Option<TargetProcessor>,
+}
+
+/// Both split texts alike.
+impl PartialEq for Texts {
+    fn eq(&self, other: &Self) -> bool {
+        let tokens = |texts: &Self| {
+            let processor = texts.processor.as_ref()?;
+            let tokenizer = processor.tokenizer();
+            let all: Vec<u32> = (0..tokenizer.vocab_size() as u32).collect();
+            Some((processor.max_tokens(), tokenizer.tokens(&all)))
+        };
+        tokens(self) == tokens(other)
+    }
+}
+
+impl Texts {
+    /// Of rows that no vocabulary has been learned from yet.
+    pub(super) fn of_rows() -> Self {
+        Self { processor: None }
+    }
+
+    /// Learns a vocabulary from the training rows' texts, or opens the one that is named.
+    pub(crate) fn fit(&mut self, config: &DecoderConfig, train: &Prepared) -> Result<(), Error> {
+        let texts = (0..train.len()).filter_map(|row| train.text(row));
+        let tokenizer = config.tokenizer(texts).map_err(Self::refused)?;
+        self.processor = Some(Self::split(config, tokenizer)?);
+        Ok(())
+    }
+
+    /// The vocabulary of a model's folder.
+    pub(crate) fn open(recipe: &Recipe, dir: &Path) -> Result<Self, Error> {
+        let tokenizer = Tokenizer::open(&Self::file(dir));
+        let tokenizer = tokenizer.map_err(Self::refused)?;
+        Ok(Self {
+            processor: Some(Self::split(&recipe.decoder(), tokenizer)?),
+        })
+    }
+
+    /// Where it lies there.
+    pub(crate) fn file(dir: &Path) -> PathBuf {
+        dir.join(FOLDER).join("tokenizer.json")
+    }
+
+    /// Writes it there.
+    pub(crate) fn save(&self, dir: &Path) -> Result<(), Error> {
+        let folder = dir.join(FOLDER);
+        std::fs::create_dir_all(&folder).map_err(|error| Error::folder(&folder, error))?;
+        let saved = self.processor().tokenizer().save(&folder);
+        saved.map_err(Self::refused)
+    }
+
+    fn split(config: &DecoderConfig, tokenizer: Tokenizer) -> Result<TargetProcessor, Error> {
+        TargetProcessor::new(tokenizer, config.max_tokens).map_err(Self::refused)
+    }
+
+    /// That a text, or a vocabulary, cannot be used.
+    pub(crate) fn refused(reason: sensorium_text::Error) -> Error {
+        Error::Modality {
+            what: "decoder".to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    /// What splits texts.
+    ///
+    /// # Panics
+    /// Before a vocabulary has been learned.
+    pub fn processor(&self) -> &TargetProcessor {
+        let processor = self.processor.as_ref();
+        processor.expect("a vocabulary is learned once the training rows are known")
+    }
+
+    /// The tokens of a row's text.
+    pub(crate) fn ids(&self, rows: &Prepared, row: usize) -> Result<Vec<u32>, Error> {
+        let text = rows.text(row).unwrap_or_default();
+        let ids = self.processor().ids(rows.id(row), text);
+        ids.map_err(Self::refused)
+    }
+}

@@ -1,0 +1,263 @@
+//! `[decoder]`: what writes a text in view of what the encoders gave. A list of kinds, and the keys that each looks at.
+
+use std::path::PathBuf;
+
+use burn::tensor::{Device, Int, Tensor};
+use sensorium_core::nn::{Activation, DecoderCache, NormOrder};
+use sensorium_core::{Tap, Tokens, one_of};
+use sensorium_decode::Generation;
+use sensorium_text::{Pieces, Positions, TextBatch, TextDecoder, TextDecoderConfig, Tokenizer};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+/// `[decoder]`: what writes a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DecoderConfig {
+    /// How it looks at what the encoders gave.
+    pub kind: DecoderKind,
+    /// A `tokenizer.json`; without it, a vocabulary is learned from the training rows' texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<PathBuf>,
+    /// What a learned vocabulary is made of.
+    pub pieces: Pieces,
+    /// The most tokens of a learned vocabulary.
+    pub vocab_size: usize,
+    /// The longest text, in tokens, those that it begins and ends with included; what is longer is cut.
+    pub max_tokens: usize,
+    /// Width of the tokens; a multiple of `n_heads`.
+    pub d_model: usize,
+    /// How many transformer blocks.
+    pub n_layers: usize,
+    /// How many attention heads.
+    pub n_heads: usize,
+    /// Width of the feed-forward part; four times `d_model` by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub d_ff: Option<usize>,
+    /// How a token's place is told.
+    pub positions: Positions,
+    /// Whether norms stand before or after what they belong to.
+    pub order: NormOrder,
+    /// Of the feed-forward part.
+    pub activation: Activation,
+    /// Share of features dropped in training.
+    pub dropout: f64,
+    /// How many texts are followed side by side in search of the likeliest, where one is written; 1 for none but the one.
+    pub beams: usize,
+    /// What the score of a text that beams have found is divided by: its length to this power.
+    pub length_penalty: f64,
+}
+
+impl Default for DecoderConfig {
+    /// A small model for short texts.
+    fn default() -> Self {
+        Self {
+            kind: DecoderKind::Cross,
+            tokenizer: None,
+            pieces: Pieces::Bytes,
+            vocab_size: 2000,
+            max_tokens: 64,
+            d_model: 64,
+            n_layers: 2,
+            n_heads: 4,
+            d_ff: None,
+            positions: Positions::Sinusoidal,
+            order: NormOrder::Pre,
+            activation: Activation::Gelu,
+            dropout: 0.0,
+            beams: 1,
+            length_penalty: 1.0,
+        }
+    }
+}
+
+/// How a decoder looks at what the encoders gave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecoderKind {
+    /// Each of its blocks attends to it (arXiv 1706.03762).
+    #[default]
+    Cross,
+}
+
+/// A kind, what it is called, and the keys it looks at.
+type Entry = (DecoderKind, &'static str, &'static [&'static str]);
+
+/// Every kind, in the order of the type.
+#[rustfmt::skip] // An entry a line.
+const LIST: [Entry; 1] = [
+    (DecoderKind::Cross, "cross", &["tokenizer", "pieces", "vocab_size", "max_tokens", "d_model", "n_layers", "n_heads", "d_ff", "positions", "order", "activation", "dropout", "beams", "length_penalty"]),
+];
+
+impl DecoderKind {
+    /// As it stands in a recipe.
+    pub fn name(self) -> &'static str {
+        LIST[self as usize].1
+    }
+
+    /// The keys beside `kind` that have an effect with it.
+    pub fn keys(self) -> &'static [&'static str] {
+        LIST[self as usize].2
+    }
+}
+
+/// Refuses a key of a recipe's `[decoder]` that has no effect with its kind.
+pub(crate) fn check_keys(recipe: &Table) -> Result<(), String> {
+    let Some(Value::Table(table)) = recipe.get("decoder") else {
+        return Ok(());
+    };
+    let named = table.get("kind").and_then(Value::as_str);
+    let kind = LIST.iter().find(|(_, name, _)| Some(*name) == named);
+    let kind = kind.map_or_else(DecoderKind::default, |(kind, ..)| *kind);
+    let mut keys = table.keys().filter(|key| *key != "kind");
+    match keys.find(|key| !kind.keys().contains(&key.as_str())) {
+        None => Ok(()),
+        Some(key) => Err(format!(
+            "decoder.{key} has no effect with decoder.kind = {:?}: remove it; {} looks at {}",
+            kind.name(),
+            kind.name(),
+            kind.keys().join(", ")
+        )),
+    }
+}
+
+impl DecoderConfig {
+    /// The decoder for a vocabulary, and a context so wide.
+    fn decoder(&self, vocab_size: usize, d_context: usize) -> TextDecoderConfig {
+        TextDecoderConfig::new(
+            vocab_size,
+            self.max_tokens,
+            self.d_model,
+            self.n_layers,
+            self.n_heads,
+        )
+        .with_d_context(d_context)
+        .with_d_ff(self.d_ff.unwrap_or(self.d_model.saturating_mul(4)))
+        .with_positions(self.positions)
+        .with_order(self.order)
+        .with_activation(self.activation)
+        .with_dropout(self.dropout)
+    }
+
+    /// Refuses what cannot work.
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        // Each byte has to be a piece.
+        if !(264..=1 << 20).contains(&self.vocab_size) {
+            return Err(format!(
+                "decoder.vocab_size: {} must be 264 to 1048576: 256 bytes, and what is special",
+                self.vocab_size
+            ));
+        }
+        if self.max_tokens < 3 {
+            return Err(format!(
+                "decoder.max_tokens: {} must be at least 3, for one token between those that a text begins and ends with",
+                self.max_tokens
+            ));
+        }
+        if !(1..=64).contains(&self.beams) {
+            return Err(format!("decoder.beams: {} must be 1 to 64", self.beams));
+        }
+        if !(-10.0..=10.0).contains(&self.length_penalty) {
+            return Err(format!(
+                "decoder.length_penalty: {} must be -10 to 10",
+                self.length_penalty
+            ));
+        }
+        let sizes = self.decoder(self.vocab_size, self.d_model).validate();
+        sizes.map_err(|error| format!("decoder.{error}"))
+    }
+
+    /// How a text is written.
+    pub(super) fn generation(&self) -> Generation {
+        Generation {
+            num_beams: self.beams,
+            length_penalty: self.length_penalty,
+            max_new_tokens: Some(self.max_tokens - 1),
+            ..Generation::default()
+        }
+    }
+
+    /// A vocabulary: that of its file, or one that is learned from texts.
+    pub(crate) fn tokenizer<'a>(
+        &self,
+        texts: impl Iterator<Item = &'a str>,
+    ) -> Result<Tokenizer, sensorium_text::Error> {
+        match &self.tokenizer {
+            Some(path) => Tokenizer::open(path),
+            None => self.pieces.learn(texts, self.vocab_size),
+        }
+    }
+
+    /// A freshly initialised decoder.
+    pub(super) fn build(
+        &self,
+        vocab_size: usize,
+        d_context: usize,
+        device: &Device,
+    ) -> Result<AnyDecoder, sensorium_text::Error> {
+        let decoder = self.decoder(vocab_size, d_context);
+        // The size of the vocabulary is the tokenizer file's say.
+        decoder.validate()?;
+        Ok(match self.kind {
+            DecoderKind::Cross => AnyDecoder::Cross(decoder.init(device)),
+        })
+    }
+}
+
+/// Whichever decoder a recipe names.
+#[derive(Clone, Debug)]
+pub enum AnyDecoder {
+    /// Each of its blocks attends to what the encoders gave.
+    Cross(TextDecoder),
+}
+
+one_of!(AnyDecoder { Cross });
+
+/// What a decoder keeps from one token to the next.
+#[derive(Clone, Debug)]
+pub(super) enum Course {
+    Cross(DecoderCache),
+}
+
+impl AnyDecoder {
+    /// Logits of the token after each of the texts', in view of `context` `[batch, keys, d_context]`: `[batch, tokens]` →
+    /// `[batch, tokens, vocab_size]`.
+    pub(super) fn forward_with<T: Tap>(
+        &self,
+        texts: TextBatch,
+        context: &Tokens,
+        tap: &mut T,
+    ) -> Tensor<3> {
+        match self {
+            Self::Cross(decoder) => decoder.forward_with(texts, context, tap),
+        }
+    }
+
+    /// Begins texts in view of a context.
+    pub(super) fn begin(&self, context: &Tokens) -> Course {
+        match self {
+            Self::Cross(decoder) => {
+                Course::Cross(decoder.begin(&context.embeds, Some(&context.pad)))
+            }
+        }
+    }
+
+    /// Logits of the token after the last of the next ones: `[batch, tokens]` → `[batch, vocab_size]`.
+    pub(super) fn step(&self, ids: Tensor<2, Int>, course: &mut Course) -> Tensor<2> {
+        match (self, course) {
+            (Self::Cross(decoder), Course::Cross(cache)) => decoder.step(ids, cache),
+        }
+    }
+}
+
+impl Course {
+    /// Goes on with these texts, in this order, and with these of the contexts: `[rows]` and `[contexts]`.
+    pub(super) fn select(&mut self, rows: &Tensor<1, Int>, contexts: &Tensor<1, Int>) {
+        match self {
+            Self::Cross(cache) => {
+                cache.select_tokens(rows);
+                cache.select_contexts(contexts);
+            }
+        }
+    }
+}
