@@ -61,6 +61,9 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Make(MakeCommand::Scenes(args))) => {
             commands::data::make_drawn("scenes", &args.out, common)
         }
+        Command::Data(DataCommand::Make(MakeCommand::ScenesCaptions(args))) => {
+            commands::data::make_drawn("scenes-captions", &args.out, common)
+        }
         Command::Data(DataCommand::Make(MakeCommand::ScenesQa(args))) => {
             commands::data::make_drawn("scenes-qa", &args.out, common)
         }

@@ -66,9 +66,10 @@ pub type Maker = fn() -> Result<Table, Error>;
 
 /// The data sets that come with the program, by name.
 #[cfg(feature = "av-digits")]
-pub const BUILT_IN: [(&str, Maker); 6] = [
+pub const BUILT_IN: [(&str, Maker); 7] = [
     ("av-digits", av_digits::embedded),
     ("scenes", scenes::captions),
+    ("scenes-captions", scenes::sentences),
     ("scenes-qa", scenes::questions),
     ("scenes-digits", scenes::digits),
     ("riddles", riddles::riddles),

@@ -136,6 +136,10 @@ pub enum MakeCommand {
     #[command(after_help = "Examples:
   sensorium data make scenes --out scenes")]
     Scenes(MakeDrawn),
+    /// The same pictures, each with one sentence that says all there is.
+    #[command(after_help = "Examples:
+  sensorium data make scenes-captions --out scenes-captions")]
+    ScenesCaptions(MakeDrawn),
     /// The same pictures, with questions and answers.
     #[command(after_help = "Examples:
   sensorium data make scenes-qa --out scenes-qa")]

@@ -25,7 +25,7 @@ use crate::av_digits::{embedded_parts, part_of};
 use crate::{Error, Named, Place, Row, Split, Table};
 use questions::ask;
 pub(crate) use words::DIGITS;
-use words::{COLOURS, PLACES, caption, listing};
+use words::{COLOURS, PLACES, caption, listing, sentence};
 
 /// What everything drawn derives from: the data set is the same everywhere.
 const SEED: u64 = 0x5CE7_E500;
@@ -107,6 +107,20 @@ pub fn questions() -> Result<Table, Error> {
         row
     });
     Ok(table("scenes-qa", rows.collect()))
+}
+
+/// Pictures, and as the label a sentence that says all that is in them, in reading order: `image`.
+///
+/// # Errors
+/// As [`captions`].
+pub fn sentences() -> Result<Table, Error> {
+    let (glyphs, clips) = embedded_parts()?;
+    let scenes = scenes(&glyphs, &clips);
+    let rows = scenes.par_iter().enumerate().map(|(i, scene)| {
+        let told = sentence(&scene.all());
+        scene.row("scenes-captions", i, scene.picture(), Some(told))
+    });
+    Ok(table("scenes-captions", rows.collect()))
 }
 
 /// Scenes of one digit each, written by several and spoken: `image`, `audio`, and the digit's name as the label. Nobody who writes or

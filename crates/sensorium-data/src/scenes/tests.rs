@@ -81,6 +81,26 @@ fn no_part_has_a_combination_a_voice_or_a_writing_of_another() {
 }
 
 #[test]
+fn a_sentence_says_all_there_is_in_reading_order() {
+    let table = sentences().unwrap();
+    assert_eq!(table.rows.len(), TOLD.rows.len());
+    for (row, told) in table.rows.iter().zip(&TOLD.rows) {
+        assert_eq!(
+            row.inputs.keys().map(|key| &**key).collect::<Vec<_>>(),
+            ["image"]
+        );
+        assert_eq!(row.meta["things"], told.meta["things"], "the same scenes");
+        let label = row.label.as_deref().unwrap();
+        let said: Vec<String> = label
+            .split(", ")
+            .flat_map(|part| part.split(" and "))
+            .map(|part| part.replacen("a ", "", 1).replace(" at the ", " "))
+            .collect();
+        assert_eq!(said, things(row), "{label}");
+    }
+}
+
+#[test]
 fn a_caption_says_what_is_there_and_is_of_one_picture_alone() {
     let table = &*TOLD;
     assert_eq!(

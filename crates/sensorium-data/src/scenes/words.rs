@@ -63,6 +63,14 @@ pub(super) fn caption(things: &[Combination], rng: &mut SampleRng) -> String {
     }
 }
 
+/// A sentence that says all there is, in one way, and in reading order: one picture has one sentence.
+pub(super) fn sentence(things: &[Combination]) -> String {
+    let told = things
+        .iter()
+        .map(|thing| format!("{} at the {}", thing.named(), thing.place()));
+    joined(&told.collect::<Vec<_>>())
+}
+
 /// "x", "x and y", "x, y and z"
 fn joined(parts: &[String]) -> String {
     match parts {

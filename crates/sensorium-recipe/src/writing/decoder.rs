@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use sensorium_core::nn::{Activation, DecoderCache, NormOrder};
 use sensorium_core::{Tap, Tokens, one_of};
 use sensorium_decode::Generation;
+use sensorium_models::causal::{CausalConfig, LlamaConfig};
 use sensorium_text::{Pieces, Positions, TextBatch, TextDecoder, TextDecoderConfig, Tokenizer};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
+
+use super::prefix::{PrefixCourse, PrefixDecoder};
 
 /// `[decoder]`: what writes a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +81,8 @@ pub enum DecoderKind {
     /// Each of its blocks attends to it (arXiv 1706.03762).
     #[default]
     Cross,
+    /// It reads it as if it stood before its own text, as vision-language models do (arXiv 2304.08485).
+    Prefix,
 }
 
 /// A kind, what it is called, and the keys it looks at.
@@ -85,8 +90,9 @@ type Entry = (DecoderKind, &'static str, &'static [&'static str]);
 
 /// Every kind, in the order of the type.
 #[rustfmt::skip] // An entry a line.
-const LIST: [Entry; 1] = [
+const LIST: [Entry; 2] = [
     (DecoderKind::Cross, "cross", &["tokenizer", "pieces", "vocab_size", "max_tokens", "d_model", "n_layers", "n_heads", "d_ff", "positions", "order", "activation", "dropout", "beams", "length_penalty"]),
+    (DecoderKind::Prefix, "prefix", &["tokenizer", "pieces", "vocab_size", "max_tokens", "d_model", "n_layers", "n_heads", "d_ff", "beams", "length_penalty"]),
 ];
 
 impl DecoderKind {
@@ -163,6 +169,14 @@ impl DecoderConfig {
                 self.length_penalty
             ));
         }
+        if self.kind == DecoderKind::Prefix
+            && (self.n_heads == 0 || !(self.d_model / self.n_heads).is_multiple_of(2))
+        {
+            return Err(format!(
+                "decoder.n_heads: d_model / n_heads = {} must be even, for positions turn pairs of features",
+                self.d_model / self.n_heads.max(1)
+            ));
+        }
         let sizes = self.decoder(self.vocab_size, self.d_model).validate();
         sizes.map_err(|error| format!("decoder.{error}"))
     }
@@ -200,6 +214,19 @@ impl DecoderConfig {
         decoder.validate()?;
         Ok(match self.kind {
             DecoderKind::Cross => AnyDecoder::Cross(decoder.init(device)),
+            DecoderKind::Prefix => {
+                let lm = self.causal(vocab_size);
+                AnyDecoder::Prefix(PrefixDecoder::new(&lm, d_context, self.max_tokens, device))
+            }
+        })
+    }
+
+    /// The language model of a prefix: a Llama of these sizes, whose logits come from its table of tokens.
+    fn causal(&self, vocab_size: usize) -> CausalConfig {
+        CausalConfig::from(LlamaConfig {
+            d_ff: self.d_ff.unwrap_or(self.d_model.saturating_mul(4)),
+            tied: true,
+            ..LlamaConfig::new(vocab_size, self.d_model, self.n_layers, self.n_heads)
         })
     }
 }
@@ -209,14 +236,17 @@ impl DecoderConfig {
 pub enum AnyDecoder {
     /// Each of its blocks attends to what the encoders gave.
     Cross(TextDecoder),
+    /// It reads that as if it stood before its text.
+    Prefix(PrefixDecoder),
 }
 
-one_of!(AnyDecoder { Cross });
+one_of!(AnyDecoder { Cross, Prefix });
 
 /// What a decoder keeps from one token to the next.
 #[derive(Clone, Debug)]
 pub(super) enum Course {
     Cross(DecoderCache),
+    Prefix(PrefixCourse),
 }
 
 impl AnyDecoder {
@@ -230,6 +260,7 @@ impl AnyDecoder {
     ) -> Tensor<3> {
         match self {
             Self::Cross(decoder) => decoder.forward_with(texts, context, tap),
+            Self::Prefix(decoder) => decoder.forward_with(texts, context, tap),
         }
     }
 
@@ -239,6 +270,7 @@ impl AnyDecoder {
             Self::Cross(decoder) => {
                 Course::Cross(decoder.begin(&context.embeds, Some(&context.pad)))
             }
+            Self::Prefix(decoder) => Course::Prefix(decoder.begin(context)),
         }
     }
 
@@ -246,18 +278,25 @@ impl AnyDecoder {
     pub(super) fn step(&self, ids: Tensor<2, Int>, course: &mut Course) -> Tensor<2> {
         match (self, course) {
             (Self::Cross(decoder), Course::Cross(cache)) => decoder.step(ids, cache),
+            (Self::Prefix(decoder), Course::Prefix(course)) => decoder.step(ids, course),
+            _ => unreachable!("a course is begun by the decoder that goes on with it"),
         }
     }
 }
 
 impl Course {
-    /// Goes on with these texts, in this order, and with these of the contexts: `[rows]` and `[contexts]`.
-    pub(super) fn select(&mut self, rows: &Tensor<1, Int>, contexts: &Tensor<1, Int>) {
+    /// Goes on with these texts, in this order, and with these of the contexts.
+    pub(super) fn select(&mut self, rows: &[usize], contexts: &[usize], device: &Device) {
+        let numbers = |places: &[usize]| {
+            let ids: Vec<i64> = places.iter().map(|i| *i as i64).collect();
+            Tensor::<1, Int>::from_data(TensorData::new(ids, [places.len()]), device)
+        };
         match self {
             Self::Cross(cache) => {
-                cache.select_tokens(rows);
-                cache.select_contexts(contexts);
+                cache.select_tokens(&numbers(rows));
+                cache.select_contexts(&numbers(contexts));
             }
+            Self::Prefix(course) => course.select(rows, device),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod decoder;
+mod prefix;
 mod write;
 
 use burn::module::Module;
@@ -16,6 +17,7 @@ use sensorium_train::{CrossEntropy, Learned, Learner, Objective, Tally};
 pub use ask::{Answering, Ask};
 pub(crate) use decoder::check_keys;
 pub use decoder::{AnyDecoder, DecoderConfig, DecoderKind};
+pub use prefix::PrefixDecoder;
 
 use crate::labels::Texts;
 use crate::modalities::{Batch, Encoders, Processors};

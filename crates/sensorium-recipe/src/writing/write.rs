@@ -60,9 +60,7 @@ impl Speaker for Writer<'_> {
     }
 
     fn select(&mut self, rows: &[usize], prompts: &[usize]) {
-        let place = |places: &[usize]| numbers(places.iter().map(|i| *i as i64), &self.device);
-        let (rows, prompts) = (place(rows), place(prompts));
-        self.course.select(&rows, &prompts);
+        self.course.select(rows, prompts, &self.device);
     }
 }
 
