@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer};
 use burn::tensor::Device;
 use sensorium_core::nn::{
-    LearnedPositions, NormKind, NormOrder, Transformer, TransformerConfig, sinusoidal,
+    LearnedPositions, NormKind, NormOrder, Rotary, Transformer, TransformerConfig, sinusoidal,
 };
 use sensorium_core::tap::in_layer;
 use sensorium_core::{Encoder, Modality, Tap, Tokens, need};
@@ -170,7 +170,8 @@ impl TextEncoderConfig {
     }
 
     fn transformer(&self) -> TransformerConfig {
-        let rotary = (self.positions == Positions::Rotary).then_some(10_000.0);
+        let rotary = (self.positions == Positions::Rotary)
+            .then(|| Rotary::new(self.d_model / self.n_heads, 10_000.0));
         TransformerConfig::new(self.d_model, self.n_heads, self.n_layers)
             .with_d_ff(self.d_ff)
             .with_norm(NormKind::Layer)

@@ -1,7 +1,7 @@
 //! One layer of a transformer: attention and feed-forward, each with its norm and residual.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Bool, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::attention::{Attend, Attention, KvCache, Remembered};
@@ -9,6 +9,7 @@ use super::drop_path::DropPath;
 use super::feed_forward::FeedForward;
 use super::layer_scale::LayerScale;
 use super::norm::Norm;
+use super::rotary::Angles;
 use crate::tap::in_layer;
 use crate::{Tap, Tokens};
 
@@ -45,12 +46,18 @@ pub struct EncoderBlock {
 }
 
 impl EncoderBlock {
-    /// `[batch, tokens, d_model]`, the shape is kept.
-    pub fn forward_with<T: Tap>(&self, x: Tensor<3>, how: &Attend, tap: &mut T) -> Tensor<3> {
+    /// `[batch, tokens, d_model]`, the shape is kept. Rotary positions turn by `angles`.
+    pub fn forward_with<T: Tap>(
+        &self,
+        x: Tensor<3>,
+        angles: Option<&Angles>,
+        how: &Attend,
+        tap: &mut T,
+    ) -> Tensor<3> {
         let wrap = self.wrap(&self.norm_attention, &self.scale_attention);
         let x = wrap.around(x.clone(), x, |x| {
             in_layer(tap, "attention", |tap| {
-                self.attention.self_attend_with(x, how, tap)
+                self.attention.self_attend_with(x, angles, how, tap)
             })
         });
         let wrap = self.wrap(&self.norm_feed_forward, &self.scale_feed_forward);
@@ -63,10 +70,28 @@ impl EncoderBlock {
     ///
     /// # Panics
     /// As [`Attention::first_attends`].
-    pub fn first(&self, x: Tensor<3>, how: &Attend) -> Tensor<3> {
+    pub fn first(&self, x: Tensor<3>, angles: Option<&Angles>, how: &Attend) -> Tensor<3> {
         let first = x.clone().narrow(1, 0, 1); // [B, T, D] -> [B, 1, D]
         let wrap = self.wrap(&self.norm_attention, &self.scale_attention);
-        let x = wrap.around(first, x, |x| self.attention.first_attends(x, how));
+        let x = wrap.around(first, x, |x| self.attention.first_attends(x, angles, how));
+        let wrap = self.wrap(&self.norm_feed_forward, &self.scale_feed_forward);
+        wrap.around(x.clone(), x, |x| self.feed_forward.forward(x))
+    }
+
+    /// New tokens `[batch, tokens, d_model]` in view of those in the cache; the shape is kept. `pad` `[batch, keys]` is that of
+    /// all tokens so far, these included.
+    ///
+    /// # Panics
+    /// As [`Attention::step`].
+    pub fn step(
+        &self,
+        x: Tensor<3>,
+        angles: Option<&Angles>,
+        pad: Option<&Tensor<2, Bool>>,
+        cache: &mut KvCache,
+    ) -> Tensor<3> {
+        let wrap = self.wrap(&self.norm_attention, &self.scale_attention);
+        let x = wrap.around(x.clone(), x, |x| self.attention.step(x, angles, pad, cache));
         let wrap = self.wrap(&self.norm_feed_forward, &self.scale_feed_forward);
         wrap.around(x.clone(), x, |x| self.feed_forward.forward(x))
     }
@@ -114,6 +139,7 @@ impl DecoderBlock {
     pub fn forward_with<T: Tap>(
         &self,
         x: Tensor<3>,
+        angles: Option<&Angles>,
         how: &Attend,
         context: &Tokens,
         tap: &mut T,
@@ -121,7 +147,7 @@ impl DecoderBlock {
         let wrap = self.wrap(&self.norm_attention, &self.scale_attention);
         let x = wrap.around(x.clone(), x, |x| {
             in_layer(tap, "attention", |tap| {
-                self.attention.self_attend_with(x, how, tap)
+                self.attention.self_attend_with(x, angles, how, tap)
             })
         });
         let wrap = self.wrap(&self.norm_cross, &self.scale_cross);
@@ -139,9 +165,17 @@ impl DecoderBlock {
     ///
     /// # Panics
     /// As [`Attention::step`] and [`Attention::recall`].
-    pub fn step(&self, x: Tensor<3>, cache: &mut KvCache, context: &Remembered) -> Tensor<3> {
+    pub fn step(
+        &self,
+        x: Tensor<3>,
+        angles: Option<&Angles>,
+        cache: &mut KvCache,
+        context: &Remembered,
+    ) -> Tensor<3> {
         let wrap = self.wrap(&self.norm_attention, &self.scale_attention);
-        let x = wrap.around(x.clone(), x, |x| self.attention.step(x, cache));
+        let x = wrap.around(x.clone(), x, |x| {
+            self.attention.step(x, angles, None, cache)
+        });
         let wrap = self.wrap(&self.norm_cross, &self.scale_cross);
         let x = wrap.around(x.clone(), x, |x| self.cross.recall(x, context));
         let wrap = self.wrap(&self.norm_feed_forward, &self.scale_feed_forward);

@@ -6,7 +6,8 @@ use burn::tensor::{Bool, Device, Int, Tensor};
 use super::attention::{Attend, KvCache, Remembered};
 use super::block::DecoderBlock;
 use super::norm::Norm;
-use super::stack::{TransformerConfig, finish};
+use super::rotary::{Positions, Rotary};
+use super::stack::{TransformerConfig, finish, turned};
 use crate::tap::in_layer;
 use crate::{NoTap, Tap, Tokens};
 
@@ -35,7 +36,6 @@ impl DecoderConfig {
         let cross = base
             .self_attention()
             .with_fused_qkv(false)
-            .with_rotary(None)
             .with_d_context(self.d_context);
         let block = |layer| DecoderBlock {
             norm_attention: base.block_norm().init(device),
@@ -53,6 +53,7 @@ impl DecoderConfig {
         Decoder {
             blocks: (0..base.n_layers).map(block).collect(),
             norm: base.last_norm(device),
+            rotary: base.rotary.clone(),
             causal: base.causal,
         }
     }
@@ -65,6 +66,8 @@ pub struct Decoder {
     pub blocks: Vec<DecoderBlock>,
     /// After the last layer.
     pub norm: Option<Norm>,
+    #[module(skip)]
+    pub(super) rotary: Option<Rotary>,
     #[module(skip)]
     causal: bool,
 }
@@ -80,13 +83,14 @@ impl Decoder {
     pub fn forward_with<T: Tap>(&self, tokens: Tokens, context: &Tokens, tap: &mut T) -> Tokens {
         let Tokens { embeds, pad } = tokens;
         let how = Attend::keys(pad.clone()).with_causal(self.causal);
+        let angles = turned(self.rotary.as_ref(), &embeds, None);
         let embeds = self
             .blocks
             .iter()
             .enumerate()
             .fold(embeds, |x, (i, block)| {
                 in_layer(tap, &format!("blocks.{i}"), |tap| {
-                    block.forward_with(x, &how, context, tap)
+                    block.forward_with(x, angles.as_ref(), &how, context, tap)
                 })
             });
         finish(embeds, pad, self.norm.as_ref(), tap)
@@ -122,13 +126,15 @@ impl Decoder {
             cache.own.len(),
             "the cache is another decoder's"
         );
+        let at = Positions::following(cache.len(), tokens.dims()[1]);
+        let angles = turned(self.rotary.as_ref(), &tokens, Some(&at));
         let caches = cache.own.iter_mut().zip(&cache.context);
         let x = self
             .blocks
             .iter()
             .zip(caches)
             .fold(tokens, |x, (block, (own, context))| {
-                block.step(x, own, context)
+                block.step(x, angles.as_ref(), own, context)
             });
         match &self.norm {
             Some(norm) => norm.forward(x),

@@ -7,7 +7,8 @@ use sensorium_testkit::{assert_close, devices, random};
 
 use super::attention::Attend;
 use super::block::EncoderBlock;
-use super::{Decoder, DecoderConfig, NormKind, NormOrder, TransformerConfig};
+use super::stack::turned;
+use super::{Decoder, DecoderConfig, NormKind, NormOrder, Rotary, TransformerConfig};
 use crate::{NoTap, Recorder, Tokens};
 
 /// Width of the context.
@@ -20,7 +21,9 @@ fn decoders(device: &Device) -> Vec<Decoder> {
     let configs = [
         base.clone(),
         base.clone().with_order(NormOrder::Post),
-        base.clone().with_norm(NormKind::Rms).with_rotary(Some(1e4)),
+        base.clone()
+            .with_norm(NormKind::Rms)
+            .with_rotary(Some(Rotary::new(4, 1e4))),
         base.with_fused_qkv(true).with_layer_scale(Some(0.5)),
     ];
     let configs = configs.into_iter();
@@ -167,8 +170,10 @@ fn a_context_that_is_all_padding_gives_nothing_but_the_output_bias() {
             let out = model.forward(Tokens::dense(x.clone()), &absent).embeds;
             let pad = Tensor::<2, Bool>::full([2, 4], false, &device);
             let how = Attend::keys(pad).with_causal(true);
+            let angles = turned(model.rotary.as_ref(), &x, None);
             let plain = (0..2).fold(x, |x, i| {
-                without_cross(&model, i, NormOrder::Pre).forward_with(x, &how, &mut NoTap)
+                let block = without_cross(&model, i, NormOrder::Pre);
+                block.forward_with(x, angles.as_ref(), &how, &mut NoTap)
             });
             let plain = model
                 .norm

@@ -5,6 +5,9 @@ mod activation;
 mod asked;
 pub mod attention;
 mod block;
+mod cached;
+#[cfg(test)]
+mod cached_tests;
 mod decoder;
 #[cfg(test)]
 mod decoder_tests;
@@ -27,6 +30,7 @@ pub use attention::{
     Attend, Attention, AttentionConfig, KvCache, Remembered, attend, attention_weights,
 };
 pub use block::{DecoderBlock, EncoderBlock, NormOrder};
+pub use cached::TransformerCache;
 pub use decoder::{Decoder, DecoderCache, DecoderConfig};
 pub use drop_path::DropPath;
 pub use feed_forward::{FeedForward, FeedForwardConfig};
@@ -36,5 +40,5 @@ pub use linear::{affine, linear};
 pub use norm::{Norm, NormConfig, NormKind};
 pub use pool::{Pool, PoolConfig, PoolKind};
 pub use positions::{LearnedPositions, sinusoidal};
-pub use rotary::Rotary;
-pub use stack::{Transformer, TransformerConfig};
+pub use rotary::{Angles, Positions, Rotary};
+pub use stack::{Layout, Transformer, TransformerConfig};

@@ -34,6 +34,12 @@ impl NormConfig {
         }
     }
 
+    /// The same over another number of features.
+    pub fn with_d_model(mut self, d_model: usize) -> Self {
+        self.d_model = d_model;
+        self
+    }
+
     /// Chooses the statistics.
     pub fn with_kind(mut self, kind: NormKind) -> Self {
         self.kind = kind;

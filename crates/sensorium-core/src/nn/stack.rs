@@ -1,7 +1,7 @@
 //! Transformer encoders: blocks in a row, honouring padding.
 
 use burn::module::Module;
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::{Bool, Device, Int, Tensor};
 
 use super::activation::Activation;
 use super::attention::{Attend, AttentionConfig};
@@ -10,6 +10,7 @@ use super::drop_path::DropPath;
 use super::feed_forward::FeedForwardConfig;
 use super::layer_scale::LayerScale;
 use super::norm::{Norm, NormConfig, NormKind};
+use super::rotary::{Angles, Positions, Rotary};
 use crate::tap::in_layer;
 use crate::{Misfit, NoTap, Tap, Tokens, need};
 
@@ -20,6 +21,7 @@ pub struct TransformerConfig {
     n_heads: usize,
     pub(super) n_layers: usize,
     n_kv_heads: Option<usize>,
+    d_head: Option<usize>,
     d_ff: Option<usize>,
     norm: NormKind,
     norm_epsilon: f64,
@@ -32,8 +34,10 @@ pub struct TransformerConfig {
     bias: bool,
     qkv_bias: Option<bool>,
     key_bias: Option<bool>,
+    feed_forward_bias: Option<bool>,
+    qk_norm: bool,
     layer_scale: Option<f64>,
-    rotary: Option<f64>,
+    pub(super) rotary: Option<Rotary>,
     final_norm: Option<bool>,
 }
 
@@ -45,6 +49,7 @@ impl TransformerConfig {
             n_heads,
             n_layers,
             n_kv_heads: None,
+            d_head: None,
             d_ff: None,
             norm: NormKind::Layer,
             norm_epsilon: 1e-5,
@@ -57,6 +62,8 @@ impl TransformerConfig {
             bias: true,
             qkv_bias: None,
             key_bias: None,
+            feed_forward_bias: None,
+            qk_norm: false,
             layer_scale: None,
             rotary: None,
             final_norm: None,
@@ -66,6 +73,12 @@ impl TransformerConfig {
     /// Fewer key and value heads than query heads.
     pub fn with_kv_heads(mut self, n_kv_heads: usize) -> Self {
         self.n_kv_heads = Some(n_kv_heads);
+        self
+    }
+
+    /// The width of a head, where it is not `d_model / n_heads`.
+    pub fn with_d_head(mut self, d_head: Option<usize>) -> Self {
+        self.d_head = d_head;
         self
     }
 
@@ -142,15 +155,27 @@ impl TransformerConfig {
         self
     }
 
+    /// Whether the maps of the feed-forward part have biases; by default where the others do.
+    pub fn with_feed_forward_bias(mut self, feed_forward_bias: bool) -> Self {
+        self.feed_forward_bias = Some(feed_forward_bias);
+        self
+    }
+
+    /// Whether each head's query and key go through a norm, of the blocks' kind, before they meet.
+    pub fn with_qk_norm(mut self, qk_norm: bool) -> Self {
+        self.qk_norm = qk_norm;
+        self
+    }
+
     /// A learned factor per feature on each residual branch, beginning as this value.
     pub fn with_layer_scale(mut self, value: Option<f64>) -> Self {
         self.layer_scale = value;
         self
     }
 
-    /// Rotary positions of this base in self-attention.
-    pub fn with_rotary(mut self, base: Option<f64>) -> Self {
-        self.rotary = base;
+    /// Rotary positions in self-attention.
+    pub fn with_rotary(mut self, rotary: Option<Rotary>) -> Self {
+        self.rotary = rotary;
         self
     }
 
@@ -197,13 +222,14 @@ impl TransformerConfig {
     /// A freshly initialised encoder.
     ///
     /// # Panics
-    /// If heads do not divide `d_model`.
+    /// If heads do not divide `d_model` and no width of a head is given.
     pub fn init(&self, device: &Device) -> Transformer {
         Transformer {
             blocks: (0..self.n_layers)
                 .map(|layer| self.encoder_block(layer, device))
                 .collect(),
             norm: self.last_norm(device),
+            rotary: self.rotary.clone(),
             causal: self.causal,
         }
     }
@@ -224,19 +250,20 @@ impl TransformerConfig {
     pub(super) fn self_attention(&self) -> AttentionConfig {
         AttentionConfig::new(self.d_model, self.n_heads)
             .with_kv_heads(self.n_kv_heads.unwrap_or(self.n_heads))
+            .with_d_head(self.d_head)
+            .with_qk_norm(self.qk_norm.then(|| self.block_norm()))
             .with_fused_qkv(self.fused_qkv)
             .with_bias(self.bias)
             .with_qkv_bias(self.qkv_bias.unwrap_or(self.bias))
             .with_key_bias(self.key_bias.or(self.qkv_bias).unwrap_or(self.bias))
             .with_dropout(self.dropout)
-            .with_rotary(self.rotary)
     }
 
     pub(super) fn feed_forward(&self) -> FeedForwardConfig {
         FeedForwardConfig::new(self.d_model, self.d_ff.unwrap_or(4 * self.d_model))
             .with_activation(self.activation)
             .with_dropout(self.dropout)
-            .with_bias(self.bias)
+            .with_bias(self.feed_forward_bias.unwrap_or(self.bias))
     }
 
     pub(super) fn block_norm(&self) -> NormConfig {
@@ -273,7 +300,30 @@ pub struct Transformer {
     /// After the last layer.
     pub norm: Option<Norm>,
     #[module(skip)]
-    causal: bool,
+    pub(super) rotary: Option<Rotary>,
+    #[module(skip)]
+    pub(super) causal: bool,
+}
+
+/// How the tokens of a row lie, where they are not one text from its beginning on.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// Where they stand, for rotary positions; one after the other from 0 on if not said.
+    pub positions: Option<Positions>,
+    /// Which of several texts in one row each belongs to, `[batch, tokens]`: none sees another's.
+    pub segments: Option<Tensor<2, Int>>,
+}
+
+impl Layout {
+    /// Which tokens must not see which, `[batch, 1, tokens, tokens]`.
+    fn apart(&self) -> Option<Tensor<4, Bool>> {
+        let segments = self.segments.clone()?;
+        let [batch, tokens] = segments.dims();
+        let full = [batch, 1, tokens, tokens];
+        let query = segments.clone().reshape([batch, 1, tokens, 1]).expand(full);
+        let key = segments.reshape([batch, 1, 1, tokens]).expand(full);
+        Some(query.not_equal(key))
+    }
 }
 
 impl Transformer {
@@ -284,9 +334,21 @@ impl Transformer {
 
     /// The same, showing `blocks.N.attention.weights`, `blocks.N.output` and `output` to the tap.
     pub fn forward_with<T: Tap>(&self, tokens: Tokens, tap: &mut T) -> Tokens {
+        self.forward_in_with(tokens, &Layout::default(), tap)
+    }
+
+    /// The same for tokens that lie otherwise than one text from its beginning on.
+    ///
+    /// # Panics
+    /// If positions or segments are of other tokens.
+    pub fn forward_in_with<T: Tap>(&self, tokens: Tokens, layout: &Layout, tap: &mut T) -> Tokens {
         let Tokens { embeds, pad } = tokens;
-        let how = Attend::keys(pad.clone()).with_causal(self.causal);
-        let embeds = run(&self.blocks, embeds, &how, tap);
+        let how = Attend {
+            mask: layout.apart(),
+            ..Attend::keys(pad.clone()).with_causal(self.causal)
+        };
+        let angles = self.angles(&embeds, layout.positions.as_ref());
+        let embeds = run(&self.blocks, embeds, angles.as_ref(), &how, tap);
         finish(embeds, pad, self.norm.as_ref(), tap)
     }
 
@@ -294,7 +356,8 @@ impl Transformer {
     /// mask is much quicker.
     pub fn forward_dense_with<T: Tap>(&self, embeds: Tensor<3>, tap: &mut T) -> Tensor<3> {
         let how = Attend::default().with_causal(self.causal);
-        let embeds = run(&self.blocks, embeds, &how, tap);
+        let angles = self.angles(&embeds, None);
+        let embeds = run(&self.blocks, embeds, angles.as_ref(), &how, tap);
         normed(embeds, self.norm.as_ref(), tap)
     }
 
@@ -310,16 +373,48 @@ impl Transformer {
         };
         let Tokens { embeds, pad } = tokens;
         let how = Attend::keys(pad.clone());
-        let first = last.first(run(before, embeds, &how, tap), &how);
+        let angles = self.angles(&embeds, None);
+        let embeds = run(before, embeds, angles.as_ref(), &how, tap);
+        let first = last.first(embeds, angles.as_ref(), &how);
         finish(first, pad.narrow(1, 0, 1), self.norm.as_ref(), tap)
+    }
+
+    /// What turns queries and keys, if anything does.
+    pub fn rotary(&self) -> Option<&Rotary> {
+        self.rotary.as_ref()
+    }
+
+    /// By what the tokens are turned, `[batch, tokens, d_model]`, if they are.
+    pub(super) fn angles(&self, x: &Tensor<3>, at: Option<&Positions>) -> Option<Angles> {
+        turned(self.rotary.as_ref(), x, at)
     }
 }
 
-fn run<T: Tap>(blocks: &[EncoderBlock], x: Tensor<3>, how: &Attend, tap: &mut T) -> Tensor<3> {
+/// By what rotary positions, if there are any, turn tokens `[batch, tokens, d_model]`: from 0 on unless it is said where they stand.
+pub(super) fn turned(
+    rotary: Option<&Rotary>,
+    x: &Tensor<3>,
+    at: Option<&Positions>,
+) -> Option<Angles> {
+    let rotary = rotary?;
+    let device = x.device();
+    Some(match at {
+        Some(at) => rotary.angles(at, &device),
+        None => rotary.angles(&Positions::following(0, x.dims()[1]), &device),
+    })
+}
+
+fn run<T: Tap>(
+    blocks: &[EncoderBlock],
+    x: Tensor<3>,
+    angles: Option<&Angles>,
+    how: &Attend,
+    tap: &mut T,
+) -> Tensor<3> {
     let numbered = blocks.iter().enumerate();
     numbered.fold(x, |x, (i, block)| {
         let layer = format!("blocks.{i}");
-        in_layer(tap, &layer, |tap| block.forward_with(x, how, tap))
+        in_layer(tap, &layer, |tap| block.forward_with(x, angles, how, tap))
     })
 }
 

@@ -4,10 +4,12 @@
 use burn::tensor::{Device, Tensor};
 use sensorium_testkit::{assert_close, check_gradients, devices, parameter_snapshot, random};
 
-use super::{Activation, DecoderConfig, NormKind, NormOrder, Transformer, TransformerConfig};
+use super::{
+    Activation, DecoderConfig, NormKind, NormOrder, Rotary, Transformer, TransformerConfig,
+};
 use crate::{NoTap, Recorder, Tokens};
 
-fn configs() -> [TransformerConfig; 5] {
+fn configs() -> [TransformerConfig; 6] {
     let base = TransformerConfig::new(8, 2, 2).with_d_ff(12);
     [
         base.clone(),
@@ -16,12 +18,20 @@ fn configs() -> [TransformerConfig; 5] {
             .with_norm(NormKind::Rms)
             .with_activation(Activation::SwiGlu)
             .with_kv_heads(1)
-            .with_rotary(Some(1e4))
+            .with_rotary(Some(Rotary::new(4, 1e4)))
             .with_bias(false),
         base.clone()
             .with_fused_qkv(true)
             .with_activation(Activation::QuickGelu)
             .with_bias(false),
+        base.clone()
+            .with_norm(NormKind::Rms)
+            .with_d_head(Some(6))
+            .with_kv_heads(1)
+            .with_qk_norm(true)
+            .with_rotary(Some(Rotary::new(6, 1e4)))
+            .with_bias(false)
+            .with_feed_forward_bias(true),
         base.with_layer_scale(Some(0.5)).with_qkv_bias(false),
     ]
 }

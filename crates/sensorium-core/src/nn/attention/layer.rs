@@ -5,8 +5,9 @@ use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::{Bool, Device, Tensor};
 
 use super::cache::{KvCache, Remembered};
-use super::op::{Attend, attend, attention_weights, repeat_heads};
-use crate::nn::{Rotary, linear};
+use super::op::{Attend, attend, attention_weights, mix};
+use crate::nn::rotary::Angles;
+use crate::nn::{Norm, NormConfig, linear};
 use crate::{NoTap, Tap, Tokens};
 
 /// Configuration of an [`Attention`] layer.
@@ -15,13 +16,14 @@ pub struct AttentionConfig {
     d_model: usize,
     n_heads: usize,
     n_kv_heads: usize,
+    d_head: Option<usize>,
     d_context: usize,
     fused_qkv: bool,
     bias: bool,
     qkv_bias: Option<bool>,
     key_bias: Option<bool>,
+    qk_norm: Option<NormConfig>,
     dropout: f64,
-    rotary_base: Option<f64>,
 }
 
 impl AttentionConfig {
@@ -31,19 +33,26 @@ impl AttentionConfig {
             d_model,
             n_heads,
             n_kv_heads: n_heads,
+            d_head: None,
             d_context: d_model,
             fused_qkv: false,
             bias: true,
             qkv_bias: None,
             key_bias: None,
+            qk_norm: None,
             dropout: 0.0,
-            rotary_base: None,
         }
     }
 
     /// Fewer key and value heads than query heads (arXiv 2305.13245).
     pub fn with_kv_heads(mut self, n_kv_heads: usize) -> Self {
         self.n_kv_heads = n_kv_heads;
+        self
+    }
+
+    /// The width of a head, where it is not `d_model / n_heads`.
+    pub fn with_d_head(mut self, d_head: Option<usize>) -> Self {
+        self.d_head = d_head;
         self
     }
 
@@ -83,17 +92,18 @@ impl AttentionConfig {
         self
     }
 
-    /// Turns query and key by rotary positions of this base, in self-attention.
-    pub fn with_rotary(mut self, base: Option<f64>) -> Self {
-        self.rotary_base = base;
+    /// A norm on each head's query, and one on its key, before they are turned (arXiv 2302.05442, section 2); its width is
+    /// made that of a head.
+    pub fn with_qk_norm(mut self, norm: Option<NormConfig>) -> Self {
+        self.qk_norm = norm;
         self
     }
 
     /// A freshly initialised layer.
     ///
     /// # Panics
-    /// If heads do not divide `d_model`, key heads do not divide heads, or projections of another
-    /// context are to be fused.
+    /// If heads do not divide `d_model` and no width of a head is given, key heads do not divide heads, or projections of
+    /// another context are to be fused.
     pub fn init(&self, device: &Device) -> Attention {
         let Self {
             d_model,
@@ -103,7 +113,7 @@ impl AttentionConfig {
             ..
         } = *self;
         assert!(
-            n_heads > 0 && d_model.is_multiple_of(n_heads),
+            n_heads > 0 && (self.d_head.is_some() || d_model.is_multiple_of(n_heads)),
             "d_model {d_model} cannot be divided among {n_heads} heads"
         );
         assert!(
@@ -114,8 +124,8 @@ impl AttentionConfig {
             !self.fused_qkv || d_context == d_model,
             "query, key and value can be fused only where the context is the input"
         );
-        let d_head = d_model / n_heads;
-        let d_kv = n_kv_heads * d_head;
+        let d_head = self.d_head.unwrap_or(d_model / n_heads);
+        let (d_query, d_kv) = (n_heads * d_head, n_kv_heads * d_head);
         let linear = |d_in, d_out, bias| {
             LinearConfig::new(d_in, d_out)
                 .with_bias(bias)
@@ -124,16 +134,21 @@ impl AttentionConfig {
         };
         let qkv_bias = self.qkv_bias.unwrap_or(self.bias);
         let split = |d_in, d_out, bias| (!self.fused_qkv).then(|| linear(d_in, d_out, bias));
+        let norm = || {
+            let norm = self.qk_norm.clone()?.with_d_model(d_head);
+            Some(norm.init(device))
+        };
         Attention {
-            query: split(d_model, d_model, qkv_bias),
+            query: split(d_model, d_query, qkv_bias),
             key: split(d_context, d_kv, self.key_bias.unwrap_or(qkv_bias)),
             value: split(d_context, d_kv, qkv_bias),
             qkv: self
                 .fused_qkv
-                .then(|| linear(d_model, d_model + 2 * d_kv, qkv_bias)),
-            output: linear(d_model, d_model, self.bias),
+                .then(|| linear(d_model, d_query + 2 * d_kv, qkv_bias)),
+            norm_query: norm(),
+            norm_key: norm(),
+            output: linear(d_query, d_model, self.bias),
             dropout: DropoutConfig::new(self.dropout).init(),
-            rotary: self.rotary_base.map(|base| Rotary::new(d_head, base)),
             n_heads,
             n_kv_heads,
         }
@@ -143,7 +158,7 @@ impl AttentionConfig {
 /// Multi-head attention (arXiv 1706.03762, section 3.2.2).
 #[derive(Module, Debug)]
 pub struct Attention {
-    /// `d_model` → `d_model`, unless fused.
+    /// `d_model` → `n_heads * d_head`, unless fused.
     pub query: Option<Linear>,
     /// `d_context` → `n_kv_heads * d_head`, unless fused.
     pub key: Option<Linear>,
@@ -151,12 +166,14 @@ pub struct Attention {
     pub value: Option<Linear>,
     /// `d_model` → query, key and value one after the other, if fused.
     pub qkv: Option<Linear>,
-    /// `d_model` → `d_model`
+    /// On each head's query.
+    pub norm_query: Option<Norm>,
+    /// On each head's key.
+    pub norm_key: Option<Norm>,
+    /// `n_heads * d_head` → `d_model`
     pub output: Linear,
     /// On the output.
     pub dropout: Dropout,
-    /// Positions of query and key in self-attention.
-    pub rotary: Option<Rotary>,
     #[module(skip)]
     n_heads: usize,
     #[module(skip)]
@@ -164,12 +181,22 @@ pub struct Attention {
 }
 
 impl Attention {
-    /// Attends from `x` to itself: `[batch, tokens, d_model]`, the shape is kept.
+    /// Attends from `x` to itself: `[batch, tokens, d_model]`, the shape is kept. Queries and keys are turned by `angles`, if
+    /// there are any.
     ///
     /// Taps `weights` `[batch, heads, tokens, tokens]` if the tap wants weights.
-    pub fn self_attend_with<T: Tap>(&self, x: Tensor<3>, how: &Attend, tap: &mut T) -> Tensor<3> {
+    pub fn self_attend_with<T: Tap>(
+        &self,
+        x: Tensor<3>,
+        angles: Option<&Angles>,
+        how: &Attend,
+        tap: &mut T,
+    ) -> Tensor<3> {
         let (query, key, value) = self.project(x.clone(), x);
-        let (query, key) = self.turned(query, key, 0);
+        let (query, key) = match angles {
+            Some(angles) => (angles.turn(query), angles.turn(key)),
+            None => (query, key),
+        };
         self.finish(query, key, value, how, tap)
     }
 
@@ -178,7 +205,7 @@ impl Attention {
     ///
     /// # Panics
     /// If `how` is causal, or holds a mask or a bias, which are for all queries.
-    pub fn first_attends(&self, x: Tensor<3>, how: &Attend) -> Tensor<3> {
+    pub fn first_attends(&self, x: Tensor<3>, angles: Option<&Angles>, how: &Attend) -> Tensor<3> {
         assert!(
             !how.causal && how.mask.is_none() && how.bias.is_none(),
             "the first token alone attends by padding only"
@@ -190,23 +217,38 @@ impl Attention {
             }
             None => self.project(x.clone().narrow(1, 0, 1), x),
         };
-        let (query, key) = self.turned(query, key, 0);
+        let (query, key) = match angles {
+            Some(angles) => (angles.first().turn(query), angles.turn(key)),
+            None => (query, key),
+        };
         self.finish(query, key, value, how, &mut NoTap)
     }
 
-    /// Attends from new tokens to themselves and to those in the cache, which they join; none sees a later one:
-    /// `[batch, tokens, d_model]`, the shape is kept. What [`self_attend_with`](Self::self_attend_with) gives these tokens
-    /// causally, when all stand in one row.
+    /// Attends from new tokens, which `angles` turn, to themselves and to those in the cache, which they join; none sees a
+    /// later one, nor what `pad` `[batch, keys]` of all tokens so far says is padding: `[batch, tokens, d_model]`, the shape is
+    /// kept. What [`self_attend_with`](Self::self_attend_with) gives these tokens causally, when all stand in one row.
     ///
     /// # Panics
     /// If the cache has no room for them.
-    pub fn step(&self, x: Tensor<3>, cache: &mut KvCache) -> Tensor<3> {
+    pub fn step(
+        &self,
+        x: Tensor<3>,
+        angles: Option<&Angles>,
+        pad: Option<&Tensor<2, Bool>>,
+        cache: &mut KvCache,
+    ) -> Tensor<3> {
         let [_, tokens, _] = x.dims();
         let (query, key, value) = self.project(x.clone(), x);
-        let (query, key) = self.turned(query, key, cache.len());
+        let (query, key) = match angles {
+            Some(angles) => (angles.turn(query), angles.turn(key)),
+            None => (query, key),
+        };
         let (key, value) = cache.push(key, value);
         // The last token sees all: alone, it needs no mask.
-        let how = Attend::default().with_causal(tokens > 1);
+        let how = Attend {
+            key_pad: pad.cloned(),
+            ..Attend::default().with_causal(tokens > 1)
+        };
         self.finish(query, key, value, &how, &mut NoTap)
     }
 
@@ -224,10 +266,11 @@ impl Attention {
             let ranges = x.dims().map(|n| 0..n);
             Tensor::zeros(x.dims(), &x.device()).slice_assign(ranges, x)
         };
-        let split = |layer, x| laid_out(split_heads(linear(layer, x), self.n_kv_heads));
+        let split = |layer, x| split_heads(linear(layer, x), self.n_kv_heads);
+        let key = normed(split(key, context.clone()), &self.norm_key);
         Remembered {
-            key: split(key, context.clone()),
-            value: split(value, context),
+            key: laid_out(key),
+            value: laid_out(split(value, context)),
             pad,
         }
     }
@@ -250,7 +293,10 @@ impl Attention {
         );
         // Queries do not see each other, so those of several samples may stand in one row: [B, Q, D] -> [C, B / C * Q, D]
         let x = x.reshape([contexts, batch / contexts * queries, d_model]);
-        let query = split_heads(linear(query, x), self.n_heads);
+        let query = normed(
+            split_heads(linear(query, x), self.n_heads),
+            &self.norm_query,
+        );
         let how = Attend {
             key_pad: context.pad.clone(),
             ..Attend::default()
@@ -282,12 +328,12 @@ impl Attention {
 
     /// Query from `x`, key and value from `context`, each `[batch, heads, tokens, d_head]`.
     fn project(&self, x: Tensor<3>, context: Tensor<3>) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
-        let d_model = x.dims()[2];
         let (query, key, value) = match (&self.qkv, &self.query, &self.key, &self.value) {
             (Some(qkv), ..) => {
-                let d_kv = d_model / self.n_heads * self.n_kv_heads;
+                let d_query = self.output.weight.dims()[0];
+                let d_kv = d_query / self.n_heads * self.n_kv_heads;
                 let mut parts = linear(qkv, x)
-                    .split_with_sizes(vec![d_model, d_kv, d_kv], 2)
+                    .split_with_sizes(vec![d_query, d_kv, d_kv], 2)
                     .into_iter();
                 let mut next = || parts.next().expect("three sizes give three parts");
                 (next(), next(), next())
@@ -300,18 +346,10 @@ impl Attention {
             _ => unreachable!("init sets either the fused or all three projections"),
         };
         (
-            split_heads(query, self.n_heads),
-            split_heads(key, self.n_kv_heads),
+            normed(split_heads(query, self.n_heads), &self.norm_query),
+            normed(split_heads(key, self.n_kv_heads), &self.norm_key),
             split_heads(value, self.n_kv_heads),
         )
-    }
-
-    /// Query and key, `[batch, heads, tokens, d_head]`, turned by rotary positions from `start` on, if there are any.
-    fn turned(&self, query: Tensor<4>, key: Tensor<4>, start: usize) -> (Tensor<4>, Tensor<4>) {
-        match &self.rotary {
-            Some(rotary) => (rotary.forward(query, start), rotary.forward(key, start)),
-            None => (query, key),
-        }
     }
 
     fn finish<T: Tap>(
@@ -324,9 +362,8 @@ impl Attention {
     ) -> Tensor<3> {
         let [batch, heads, queries, d_head] = query.dims();
         let mixed = if T::WEIGHTS {
-            let value = repeat_heads(value, &query);
-            tap.tensor("weights", attention_weights(query, key, how))
-                .matmul(value)
+            let weights = tap.tensor("weights", attention_weights(query, key, how));
+            mix(weights, value)
         } else {
             attend(query, key, value, how)
         };
@@ -334,6 +371,13 @@ impl Attention {
             .swap_dims(1, 2)
             .reshape([batch, queries, heads * d_head]); // [B, H, Q, Dh] -> [B, Q, D]
         self.dropout.forward(linear(&self.output, joined))
+    }
+}
+
+fn normed(x: Tensor<4>, norm: &Option<Norm>) -> Tensor<4> {
+    match norm {
+        Some(norm) => norm.forward(x),
+        None => x,
     }
 }
 

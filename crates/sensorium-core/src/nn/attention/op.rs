@@ -80,30 +80,28 @@ impl Attend {
 /// # Panics
 /// If the shapes do not fit each other.
 pub fn attend(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, how: &Attend) -> Tensor<4> {
-    let (key, value) = (repeat_heads(key, &query), repeat_heads(value, &query));
+    let heads = query.dims()[1];
     let blocked = how.blocked(&query, &key);
     let plain = blocked.is_none() && how.softcap.is_none() && how.bias.is_none();
     let device = query.device();
+    let (query, bias, blocked) = grouped(query, &key, how.bias.clone(), blocked);
+    let [batch, kv_heads, queries, d_head] = query.dims();
     // With autodiff the framework runs its own decomposed path, which saves nothing over ours.
-    if device.is_autodiff() || !trust::fused_is_right(&device, plain) {
-        return weights(query, key, how, blocked).matmul(value);
-    }
-    let options = AttentionModuleOptions {
-        scale: how.scale,
-        softcap: how.softcap,
-        ..Default::default()
+    let mixed = if device.is_autodiff() || !trust::fused_is_right(&device, plain) {
+        weights(query, key, how, bias, blocked).matmul(value)
+    } else {
+        let options = AttentionModuleOptions {
+            scale: how.scale,
+            softcap: how.softcap,
+            ..Default::default()
+        };
+        let full = [batch, kv_heads, queries, key.dims()[2]];
+        let blocked = blocked.map(|mask| mask.expand(full));
+        let bias = bias.map(|bias| bias.expand(full));
+        fused(query, key, value, blocked, bias, options)
     };
-    let [batch, heads, queries, _] = query.dims();
-    let keys = key.dims()[2];
-    let full = [batch, heads, queries, keys];
-    fused(
-        query,
-        key,
-        value,
-        blocked.map(|mask| mask.expand(full)),
-        how.bias.clone().map(|bias| bias.expand(full)),
-        options,
-    )
+    let queries = queries * kv_heads / heads;
+    mixed.reshape([batch, heads, queries, d_head]) // [B, G, H / G * Q, Dh] -> [B, H, Q, Dh]
 }
 
 /// The weights `softmax(QKᵀ/√d)`, `[batch, heads, queries, keys]`; their product with the value is
@@ -112,16 +110,28 @@ pub fn attend(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, how: &Attend) 
 /// # Panics
 /// If the shapes do not fit each other.
 pub fn attention_weights(query: Tensor<4>, key: Tensor<4>, how: &Attend) -> Tensor<4> {
-    let key = repeat_heads(key, &query);
+    let [batch, heads, queries, _] = query.dims();
+    let keys = key.dims()[2];
     let blocked = how.blocked(&query, &key);
-    weights(query, key, how, blocked)
+    let (query, bias, blocked) = grouped(query, &key, how.bias.clone(), blocked);
+    weights(query, key, how, bias, blocked).reshape([batch, heads, queries, keys])
 }
 
-/// The weights, for a key that already has the query's heads.
+/// Values by weights `[batch, heads, queries, keys]`: `[batch, heads, queries, d_head]`.
+pub(super) fn mix(weights: Tensor<4>, value: Tensor<4>) -> Tensor<4> {
+    let [batch, heads, queries, keys] = weights.dims();
+    let [_, kv_heads, _, d_head] = value.dims();
+    let rows = heads / kv_heads * queries;
+    let mixed = weights.reshape([batch, kv_heads, rows, keys]).matmul(value);
+    mixed.reshape([batch, heads, queries, d_head])
+}
+
+/// The weights, for a query, a bias and a mask that have the key's heads.
 pub(super) fn weights(
     query: Tensor<4>,
     key: Tensor<4>,
     how: &Attend,
+    bias: Option<Tensor<4>>,
     blocked: Option<Tensor<4, Bool>>,
 ) -> Tensor<4> {
     let [batch, heads, queries, d_head] = query.dims();
@@ -133,8 +143,8 @@ pub(super) fn weights(
     if let Some(cap) = how.softcap {
         scores = scores.div_scalar(cap).tanh().mul_scalar(cap);
     }
-    if let Some(bias) = &how.bias {
-        scores = scores + bias.clone().expand(full);
+    if let Some(bias) = bias {
+        scores = scores + bias.expand(full);
     }
     match blocked {
         None => softmax(scores, 3),
@@ -148,19 +158,38 @@ pub(super) fn weights(
     }
 }
 
-/// Gives key or value the query's number of heads: head `h` of the result is head `h / group`.
-pub(super) fn repeat_heads(kv: Tensor<4>, query: &Tensor<4>) -> Tensor<4> {
-    let heads = query.dims()[1];
-    let [batch, kv_heads, keys, d_head] = kv.dims();
+/// Heads that share a key head as queries of one head, so that keys and values are read as they lie and never copied for each:
+/// query `[batch, heads, queries, d_head]` → `[batch, kv_heads, heads / kv_heads * queries, d_head]`, bias and mask alike.
+fn grouped(
+    query: Tensor<4>,
+    key: &Tensor<4>,
+    bias: Option<Tensor<4>>,
+    blocked: Option<Tensor<4, Bool>>,
+) -> (Tensor<4>, Option<Tensor<4>>, Option<Tensor<4, Bool>>) {
+    let [batch, heads, queries, d_head] = query.dims();
+    let [_, kv_heads, keys, _] = key.dims();
     assert!(
         kv_heads > 0 && heads.is_multiple_of(kv_heads),
         "{heads} query heads cannot share {kv_heads} key heads evenly"
     );
     if heads == kv_heads {
-        return kv;
+        return (query, bias, blocked);
     }
-    let group = heads / kv_heads;
-    kv.reshape([batch, kv_heads, 1, keys, d_head])
-        .expand([batch, kv_heads, group, keys, d_head])
-        .reshape([batch, heads, keys, d_head]) // [B, G, 1, K, Dh] -> [B, H, K, Dh]
+    let rows = heads / kv_heads * queries;
+    let query = query.reshape([batch, kv_heads, rows, d_head]);
+    let bias = bias.map(|bias| {
+        bias.expand([batch, heads, queries, keys])
+            .reshape([batch, kv_heads, rows, keys])
+    });
+    let blocked = blocked.map(|mask| match mask.dims()[1] {
+        // The same for all heads: for each of a group, one after the other.
+        1 => mask
+            .reshape([batch, 1, 1, queries, keys])
+            .expand([batch, 1, heads / kv_heads, queries, keys])
+            .reshape([batch, 1, rows, keys]),
+        _ => mask
+            .expand([batch, heads, queries, keys])
+            .reshape([batch, kv_heads, rows, keys]),
+    });
+    (query, bias, blocked)
 }

@@ -5,6 +5,7 @@ use burn::tensor::{Bool, Device, Tensor, TensorData};
 use sensorium_testkit::{assert_close, check_gradients, devices, floats, random};
 
 use super::{Attend, Attention, AttentionConfig, attend, attention_weights};
+use crate::nn::{Positions, Rotary};
 use crate::{NoTap, Recorder, Tokens};
 
 struct Case {
@@ -222,11 +223,7 @@ fn layers(device: &Device) -> [Attention; 3] {
     let config = AttentionConfig::new(8, 4);
     [
         config.clone().init(device),
-        config
-            .clone()
-            .with_kv_heads(2)
-            .with_rotary(Some(1e4))
-            .init(device),
+        config.clone().with_kv_heads(2).init(device),
         config.with_fused_qkv(true).init(device),
     ]
 }
@@ -238,8 +235,12 @@ fn showing_the_weights_changes_nothing() {
             let x = random([2, 5, 8], 5, &device);
             let how = Attend::keys(pad(&device));
             let mut recorder = Recorder::default();
-            let shown = layer.self_attend_with(x.clone(), &how, &mut recorder);
-            assert_close(&layer.self_attend_with(x, &how, &mut NoTap), &shown, 1e-5);
+            let shown = layer.self_attend_with(x.clone(), None, &how, &mut recorder);
+            assert_close(
+                &layer.self_attend_with(x, None, &how, &mut NoTap),
+                &shown,
+                1e-5,
+            );
             let (shape, weights) = recorder.get("weights").expect("weights are tapped");
             assert_eq!(shape, [2, 4, 5, 5]);
             let sums: Vec<f32> = weights.chunks(5).map(|row| row.iter().sum()).collect();
@@ -268,8 +269,8 @@ fn fused_projections_equal_split_ones() {
         let x = random([2, 5, 8], 5, &device);
         let how = Attend::default();
         assert_close(
-            &split.self_attend_with(x.clone(), &how, &mut NoTap),
-            &fused.self_attend_with(x, &how, &mut NoTap),
+            &split.self_attend_with(x.clone(), None, &how, &mut NoTap),
+            &fused.self_attend_with(x, None, &how, &mut NoTap),
             1e-5,
         );
     }
@@ -278,18 +279,15 @@ fn fused_projections_equal_split_ones() {
 #[test]
 fn every_parameter_trains() {
     for device in devices().into_iter().map(Device::autodiff) {
-        for mut layer in layers(&device) {
-            // A key bias shifts all scores of a row alike, which a softmax does not see: its gradient is
-            // zero in truth, and rounding noise in practice. Rotary positions undo the symmetry.
-            if layer.rotary.is_none()
-                && let Some(key) = &mut layer.key
-            {
-                key.bias = None;
-            }
+        // A key bias shifts all scores of a row alike, which a softmax does not see: its gradient is
+        // zero in truth, and rounding noise in practice. Rotary positions undo the symmetry.
+        let angles = Rotary::new(2, 1e4).angles(&Positions::following(0, 5), &device);
+        for layer in layers(&device) {
             let x = random([2, 5, 8], 5, &device);
             let w = random([2, 5, 8], 6, &device);
             check_gradients(layer, |layer| {
-                (layer.self_attend_with(x, &Attend::default(), &mut NoTap) * w).sum()
+                let how = Attend::default();
+                (layer.self_attend_with(x, Some(&angles), &how, &mut NoTap) * w).sum()
             });
         }
     }

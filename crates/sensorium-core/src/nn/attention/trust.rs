@@ -39,8 +39,8 @@ fn probe(device: &Device) -> Trust {
             softcap,
             ..Attend::default()
         };
-        let expected =
-            weights(query.clone(), key.clone(), &how, mask.clone()).matmul(value.clone());
+        let expected = weights(query.clone(), key.clone(), &how, bias.clone(), mask.clone())
+            .matmul(value.clone());
         let options = AttentionModuleOptions {
             softcap,
             ..Default::default()

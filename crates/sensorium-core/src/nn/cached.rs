@@ -1,0 +1,117 @@
+//! A causal transformer token by token: every token is computed once.
+
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+
+use super::attention::KvCache;
+use super::rotary::Positions;
+use super::stack::Transformer;
+
+/// What a causal [`Transformer`] keeps from one step to the next, of each block. Memory for all that may come is taken once.
+#[derive(Clone, Debug)]
+pub struct TransformerCache {
+    blocks: Vec<KvCache>,
+    /// `[batch, capacity]`, true where padding stands before a text; `None` if there is none.
+    pad: Option<Tensor<2, Bool>>,
+    /// How many tokens of padding stand before each text.
+    before: Vec<usize>,
+    capacity: usize,
+}
+
+impl Transformer {
+    /// Begins a text a row, for up to `capacity` tokens each. Before the first token of each stand `before` tokens of padding, so that
+    /// texts of several lengths end together; they count among `capacity`.
+    ///
+    /// # Panics
+    /// If the transformer is not causal: what comes later would change what has been computed.
+    pub fn begin(&self, before: &[usize], capacity: usize, device: &Device) -> TransformerCache {
+        assert!(
+            self.causal,
+            "only a causal transformer can go token by token"
+        );
+        TransformerCache {
+            blocks: self.blocks.iter().map(|_| KvCache::new(capacity)).collect(),
+            pad: padding(before, capacity, device),
+            before: before.to_vec(),
+            capacity,
+        }
+    }
+
+    /// The next tokens, `[batch, tokens, d_model]`, as [`forward`](Self::forward) gives them where they follow those that the
+    /// cache has seen; they join it. Tokens stand where `positions` says, or one after the other.
+    ///
+    /// # Panics
+    /// If the cache has no room for them, is another transformer's, or has other rows.
+    pub fn step(
+        &self,
+        tokens: Tensor<3>,
+        positions: Option<&Positions>,
+        cache: &mut TransformerCache,
+    ) -> Tensor<3> {
+        let [rows, count, _] = tokens.dims();
+        assert_eq!(
+            [self.blocks.len(), rows],
+            [cache.blocks.len(), cache.before.len()],
+            "blocks and rows: the cache is another's"
+        );
+        let following = cache.following(count);
+        let angles = self.angles(&tokens, Some(positions.unwrap_or(&following)));
+        let end = cache.len() + count;
+        let pad = cache.pad.clone().map(|pad| pad.narrow(1, 0, end));
+        let blocks = self.blocks.iter().zip(&mut cache.blocks);
+        let x = blocks.fold(tokens, |x, (block, own)| {
+            block.step(x, angles.as_ref(), pad.as_ref(), own)
+        });
+        match &self.norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        }
+    }
+}
+
+impl TransformerCache {
+    /// How many tokens of each row have been seen, padding before it counted.
+    pub fn len(&self) -> usize {
+        self.blocks.first().map_or(0, KvCache::len)
+    }
+
+    /// Whether no token has been seen.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many more tokens there is room for.
+    pub fn room(&self) -> usize {
+        self.capacity - self.len()
+    }
+
+    /// Where the next `tokens` of each row stand, if texts are counted from their beginning.
+    pub fn following(&self, tokens: usize) -> Positions {
+        let at = |before: &usize| self.len() as i64 - *before as i64;
+        let starts: Vec<i64> = self.before.iter().map(at).collect();
+        Positions::rows(&starts, tokens)
+    }
+
+    /// Goes on with these rows, in this order; one may be taken more than once.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn select(&mut self, rows: &[usize], device: &Device) {
+        if rows.iter().copied().eq(0..self.before.len()) {
+            return;
+        }
+        let ids: Vec<i64> = rows.iter().map(|row| *row as i64).collect();
+        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [rows.len()]), device);
+        self.blocks.iter_mut().for_each(|cache| cache.select(&ids));
+        self.before = rows.iter().map(|row| self.before[*row]).collect();
+        self.pad = padding(&self.before, self.capacity, device);
+    }
+}
+
+/// `[batch, capacity]`, true at the first so many of each row; nothing if there are none.
+fn padding(before: &[usize], capacity: usize, device: &Device) -> Option<Tensor<2, Bool>> {
+    before.iter().any(|before| *before > 0).then(|| {
+        let row = |before: &usize| (0..capacity).map(|at| at < *before).collect::<Vec<_>>();
+        let rows: Vec<bool> = before.iter().flat_map(row).collect();
+        Tensor::from_data(TensorData::new(rows, [before.len(), capacity]), device)
+    })
+}
