@@ -42,10 +42,16 @@ pub enum Family {
     ClapText,
     /// CLAP's audio tower.
     ClapAudio,
+    /// Idefics3 and SmolVLM, text with images in it.
+    Idefics3,
+    /// LLaVA 1.5, text with images in it.
+    Llava,
+    /// Qwen2.5-VL, text with images in it.
+    Qwen25Vl,
 }
 
 /// `model_type`, the family, and its name.
-const TYPES: [(&str, Family, &str); 20] = [
+const TYPES: [(&str, Family, &str); 24] = [
     ("bert", Family::Bert, "BERT"),
     ("roberta", Family::Bert, "RoBERTa"),
     ("xlm-roberta", Family::Bert, "XLM-RoBERTa"),
@@ -82,6 +88,10 @@ const TYPES: [(&str, Family, &str); 20] = [
     ("clap", Family::Clap, "CLAP"),
     ("clap_text_model", Family::ClapText, "CLAP's text tower"),
     ("clap_audio_model", Family::ClapAudio, "CLAP's audio tower"),
+    ("idefics3", Family::Idefics3, "Idefics3"),
+    ("smolvlm", Family::Idefics3, "SmolVLM"),
+    ("llava", Family::Llava, "LLaVA"),
+    ("qwen2_5_vl", Family::Qwen25Vl, "Qwen2.5-VL"),
 ];
 
 impl Family {

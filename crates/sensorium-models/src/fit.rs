@@ -19,6 +19,7 @@ use crate::dino::{Dinov2ForImageClassification, Dinov2Model};
 use crate::family::head;
 use crate::published::{described, holds};
 use crate::siglip::{SiglipModel, SiglipTextModel, SiglipVisionModel};
+use crate::vision_language::ImageFeatures;
 use crate::vit::{VitForImageClassification, VitModel};
 use crate::wav2vec2::{Wav2Vec2ForCtc, Wav2Vec2ForSequenceClassification, Wav2Vec2Model};
 use crate::whisper::{WhisperForConditionalGeneration, WhisperModel};
@@ -93,6 +94,9 @@ pub fn fit(checkpoint: &Checkpoint, device: &Device) -> Result<LoadReport, Error
             of::<ClapAudioModelWithProjection>(checkpoint, device)
         }
         (Family::ClapAudio, _) => of::<ClapAudioModel>(checkpoint, device),
+        (Family::Idefics3 | Family::Llava | Family::Qwen25Vl, _) => {
+            of::<ImageFeatures>(checkpoint, device)
+        }
     }
 }
 

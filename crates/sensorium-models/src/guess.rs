@@ -8,7 +8,13 @@ impl Family {
         let names: Vec<&str> = names.collect();
         let has = |part: &str| names.iter().any(|name| name.contains(part));
         // What only one of the families has comes first.
-        let signs: [(bool, Self); 15] = [
+        let signs: [(bool, Self); 18] = [
+            (has("connector.modality_projection"), Self::Idefics3),
+            (has("multi_modal_projector.linear_1"), Self::Llava),
+            (
+                has("visual.merger.mlp") && has("visual.blocks.0.mlp.gate_proj"),
+                Self::Qwen25Vl,
+            ),
             // A ViT's names, but for the second token of its own.
             (has("distillation_token"), Self::Ast),
             (

@@ -1,0 +1,25 @@
+//! Models that read text with images in it: an image encoder, a projector into the text's space, and a causal decoder.
+//!
+//! Families are presets of one composition: Idefics3 and SmolVLM (arXiv 2408.12637, 2504.05299), LLaVA 1.5
+//! (arXiv 2310.03744) and Qwen2.5-VL (arXiv 2502.13923). What differs between them stands in a folder each.
+
+mod features;
+pub mod idefics3;
+pub mod llava;
+mod prompt;
+pub mod qwen2_5_vl;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+pub use features::{ImageEncoder, ImageFeatures, ImageFeaturesConfig, Images, Projector};
+pub use prompt::expand;
+
+/// The text's part of a `config.json`, which may be the file itself.
+fn text_of(json: &Value) -> &Value {
+    match &json["text_config"] {
+        Value::Null => json,
+        text => text,
+    }
+}
