@@ -42,6 +42,14 @@ pub enum Family {
     ClapText,
     /// CLAP's audio tower.
     ClapAudio,
+    /// Llama and those that are built alike: SmolLM2, TinyLlama.
+    Llama,
+    /// Qwen2.5, text alone.
+    Qwen2,
+    /// Qwen3, text alone.
+    Qwen3,
+    /// GPT-2.
+    Gpt2,
     /// Idefics3 and SmolVLM, text with images in it.
     Idefics3,
     /// LLaVA 1.5, text with images in it.
@@ -51,7 +59,7 @@ pub enum Family {
 }
 
 /// `model_type`, the family, and its name.
-const TYPES: [(&str, Family, &str); 24] = [
+const TYPES: [(&str, Family, &str); 28] = [
     ("bert", Family::Bert, "BERT"),
     ("roberta", Family::Bert, "RoBERTa"),
     ("xlm-roberta", Family::Bert, "XLM-RoBERTa"),
@@ -88,6 +96,10 @@ const TYPES: [(&str, Family, &str); 24] = [
     ("clap", Family::Clap, "CLAP"),
     ("clap_text_model", Family::ClapText, "CLAP's text tower"),
     ("clap_audio_model", Family::ClapAudio, "CLAP's audio tower"),
+    ("llama", Family::Llama, "Llama"),
+    ("qwen2", Family::Qwen2, "Qwen2.5"),
+    ("qwen3", Family::Qwen3, "Qwen3"),
+    ("gpt2", Family::Gpt2, "GPT-2"),
     ("idefics3", Family::Idefics3, "Idefics3"),
     ("smolvlm", Family::Idefics3, "SmolVLM"),
     ("llava", Family::Llava, "LLaVA"),
@@ -147,9 +159,14 @@ fn entry(
     })
 }
 
+/// The class that wrote a checkpoint: `BertForMaskedLM`.
+pub(crate) fn class(config: &Value) -> &str {
+    config["architectures"][0].as_str().unwrap_or_default()
+}
+
 /// The model's head, as `architectures` names it, without the family: `ForMaskedLM`, `Model`.
 pub(crate) fn head(config: &Value) -> &str {
-    let class = config["architectures"][0].as_str().unwrap_or_default();
+    let class = class(config);
     class.find("For").map_or("", |at| &class[at..])
 }
 
