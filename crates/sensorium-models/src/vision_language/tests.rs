@@ -183,7 +183,7 @@ fn what_cannot_work_is_refused_by_key() {
             "config.json: scale_factor: ",
         ),
         (
-            json!({"model_type": "idefics3", "text_config": {"hidden_size": 0}}),
+            json!({"model_type": "idefics3", "vision_config": {"patch_size": 16}, "text_config": {"hidden_size": 0}}),
             "config.json: hidden_size: ",
         ),
         (
