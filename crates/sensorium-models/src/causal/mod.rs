@@ -32,3 +32,4 @@ mod speaking;
 pub use config::{CausalConfig, Gpt2Config, LlamaConfig, LlamaKind, Rope};
 pub use model::{CausalLm, CausalModel};
 pub use speaking::Speaking;
+pub(crate) use speaking::{check, host};

@@ -110,7 +110,8 @@ fn ids(tokens: &[u32], rows: usize, device: &Device) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(ids, shape), device)
 }
 
-fn host(scores: Tensor<2>) -> Vec<f32> {
+/// Scores as numbers, row by row.
+pub(crate) fn host(scores: Tensor<2>) -> Vec<f32> {
     let data = scores.into_data().convert::<f32>();
     data.iter::<f32>().collect()
 }

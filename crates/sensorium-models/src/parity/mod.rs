@@ -158,7 +158,7 @@ fn compare(case: &Case, device: &Device, saved: &Path) {
         "Idefics3ForConditionalGeneration"
         | "SmolVLMForConditionalGeneration"
         | "LlavaForConditionalGeneration"
-        | "Qwen2_5_VLForConditionalGeneration" => vision_language::seeing,
+        | "Qwen2_5_VLForConditionalGeneration" => vision_language::whole,
         class => panic!("there is no comparison for {class}"),
     };
     how(case, device, saved);

@@ -45,7 +45,7 @@ pub fn unit_rows(vectors: Tensor<2>) -> Tensor<2> {
 }
 
 /// The file that says how inputs are prepared, under its old name or its new one: its name, and its text.
-fn preparation(checkpoint: &Checkpoint) -> Result<(&'static str, String), Error> {
+pub(crate) fn preparation(checkpoint: &Checkpoint) -> Result<(&'static str, String), Error> {
     const NAMES: [&str; 2] = ["preprocessor_config.json", "processor_config.json"];
     for name in NAMES {
         if let Some(json) = checkpoint.text(name)? {

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use sensorium_core::tap::in_layer;
 use sensorium_core::{NoTap, Tap};
-use sensorium_hub::{KeyMap, Weights};
+use sensorium_hub::KeyMap;
 use sensorium_vision::PatchBatch;
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use super::idefics3::{Idefics3ImagesConfig, Idefics3VisionModel, ShuffleProjecto
 use super::llava::{LlavaImagesConfig, LlavaVisionModel, MlpProjector};
 use super::qwen2_5_vl::{MergeProjector, Qwen25VlImagesConfig, Qwen25VlVisionModel};
 use crate::config::ModelConfig;
-use crate::{Error, Family, Published};
+use crate::{Error, Family};
 
 /// Images as an encoder takes them.
 #[derive(Clone, Debug)]
@@ -159,19 +159,5 @@ impl ModelConfig for ImageFeaturesConfig {
                 });
             }
         })
-    }
-}
-
-impl Published for ImageFeatures {
-    type Config = ImageFeaturesConfig;
-
-    const PART: bool = true;
-
-    fn prepare(config: &Self::Config, _weights: &Weights, device: &Device) -> Self {
-        config.init(device)
-    }
-
-    fn key_map(config: &Self::Config) -> KeyMap {
-        config.bare_map().prefixes(["", "model."])
     }
 }
