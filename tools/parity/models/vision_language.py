@@ -80,7 +80,7 @@ CASES = {
         Idefics3Config(
             vision_config=BLOCKS | {"image_size": 16, "patch_size": 4}, text_config=LLAMA, image_token_id=IMAGE, scale_factor=2
         ),
-        [3, 1, 4],
+        [2, 1, 3],
     ),
     "smolvlm": (
         SmolVLMForConditionalGeneration,
@@ -91,7 +91,7 @@ CASES = {
             scale_factor=3,
             tie_word_embeddings=True,
         ),
-        [1, 3, 1],
+        [1, 2, 1],
     ),
     "llava": (
         LlavaForConditionalGeneration,

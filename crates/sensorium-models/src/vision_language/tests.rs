@@ -92,7 +92,7 @@ fn images_become_as_many_vectors_as_is_said() {
 }
 
 #[test]
-fn prompts_are_expanded_as_the_reference_does() {
+fn parity_of_what_stands_for_images() {
     let file =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/vision-language/prompts.json");
     let text = std::fs::read_to_string(file).expect("a fixture");

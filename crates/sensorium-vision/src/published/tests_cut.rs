@@ -62,7 +62,7 @@ fn check(case: &str, found: impl Fn(&[Source]) -> (Vec<usize>, Vec<f32>, Vec<usi
 }
 
 #[test]
-fn tiles_are_transformers() {
+fn parity_of_tiles() {
     for case in ["idefics3", "smolvlm", "smolvlm-whole", "smolvlm-one-tile"] {
         let json = settings(case);
         let processor = TiledImageProcessor::from_json(case, &json).expect("a published file");
@@ -80,7 +80,7 @@ fn tiles_are_transformers() {
 }
 
 #[test]
-fn patches_are_transformers() {
+fn parity_of_patches() {
     for case in ["qwen2-vl", "qwen2-vl-odd", "qwen2-vl-grown"] {
         let json = settings(case);
         let processor = PatchedImageProcessor::from_json(case, &json).expect("a published file");
@@ -98,7 +98,7 @@ fn patches_are_transformers() {
 }
 
 #[test]
-fn pictures_are_made_square_as_transformers_does() {
+fn parity_of_pictures_made_square() {
     for case in ["llava", "llava-padded"] {
         let processor = PublishedImageProcessor::from_json(case, &settings(case));
         let processor = processor.expect("a published file");
@@ -112,7 +112,7 @@ fn pictures_are_made_square_as_transformers_does() {
 }
 
 #[test]
-fn all_settings_are_tried() {
+fn parity_of_every_setting_is_tried() {
     let entries = std::fs::read_dir(folder()).expect("fixtures");
     let names = entries.map(|entry| entry.expect("an entry").file_name());
     let cases = names.filter(|name| name.to_string_lossy().ends_with(".json"));
