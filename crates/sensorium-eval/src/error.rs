@@ -233,6 +233,35 @@ pub enum Error {
         hypotheses: usize,
     },
 
+    /// A text that there is nothing to compare with.
+    #[error("sample {sample}: no reference to compare with, give at least one, which may be empty")]
+    NoReferences {
+        /// The sample's position counted from 0.
+        sample: u64,
+    },
+
+    /// Counts of different things cannot be added.
+    #[error("counts of `{ours}` and of `{theirs}` cannot be merged: count both alike")]
+    CountedOtherwise {
+        /// What the one counts.
+        ours: String,
+        /// What the other counts.
+        theirs: String,
+    },
+
+    /// A likelihood that no tokens have.
+    #[error(
+        "sample {sample}: a negative log likelihood of {nll} over {tokens} tokens cannot be, give the sum of -ln p over as many"
+    )]
+    Likelihood {
+        /// The sample's position counted from 0.
+        sample: u64,
+        /// The sum that was given.
+        nll: String,
+        /// Over so many tokens.
+        tokens: u64,
+    },
+
     /// A table of spellings that cannot be read.
     #[error(
         "a table of spellings is a JSON object of words to words, as in a Whisper's `normalizer.json`: {reason}"

@@ -30,6 +30,7 @@ mod classification;
 mod compared;
 mod confusion;
 mod error;
+mod generation;
 mod interval;
 mod multilabel;
 pub mod normalise;
@@ -51,6 +52,11 @@ pub use classification::{
 pub use compared::{Search, Told, search_table, told_table};
 pub use confusion::{Cell, Confusion};
 pub use error::Error;
+pub use generation::{
+    Bleu, BleuReport, BleuTokens, Chrf, ChrfReport, Cider, CiderReport, CiderScore, ExactMatch,
+    ExactMatchReport, Perplexity, PerplexityReport, Rouge, RougeKind, RougeReport, RougeScore,
+    RougeScores, VqaAccuracy, VqaReport, caption_words, vqa_answer,
+};
 pub use interval::{Interval, wilson};
 pub use multilabel::{MultiLabel, MultiLabelReport};
 pub use outcome::{Metric, NumbersReport, Outcome, Summary};

@@ -115,6 +115,11 @@ impl Family {
         Ok(entry(model, config)?.1)
     }
 
+    /// Whether it goes on with texts.
+    pub fn is_causal(self) -> bool {
+        matches!(self, Self::Llama | Self::Qwen2 | Self::Qwen3 | Self::Gpt2)
+    }
+
     /// The name that a `config.json`'s family goes by.
     ///
     /// # Errors

@@ -93,6 +93,14 @@ impl CausalConfig {
         }
     }
 
+    /// What older files hold beside weights: masks, and what positions are turned by.
+    fn buffers(&self) -> &'static [&'static str] {
+        match self {
+            Self::Llama(_) => &["layers.{}.self_attn.rotary_emb.inv_freq"],
+            Self::Gpt2(_) => &["h.{}.attn.bias", "h.{}.attn.masked_bias"],
+        }
+    }
+
     /// What stands before the model's names in a checkpoint with logits.
     fn stem(&self) -> &'static str {
         match self {
@@ -104,6 +112,10 @@ impl CausalConfig {
     /// Names of a [`CausalModel`].
     pub fn model_map(&self) -> KeyMap {
         let map = self.bare_map().ignore("lm_head.weight");
+        let map = self
+            .buffers()
+            .iter()
+            .fold(map, |map, name| map.ignore(name));
         map.prefixes(["", &format!("{}.", self.stem())])
     }
 
@@ -118,6 +130,9 @@ impl CausalConfig {
         };
         let older = |map: KeyMap, top: &&str| map.formerly(&format!("{stem}.{top}"), top);
         let map = tops.iter().fold(map, older);
+        let map = self.buffers().iter().fold(map, |map, name| {
+            map.ignore(name).ignore(&format!("{stem}.{name}"))
+        });
         match self.tied() {
             true => map.ignore("lm_head.weight"), // a copy of what it is tied to
             false => map.rename("head", "lm_head"),

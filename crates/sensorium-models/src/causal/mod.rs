@@ -28,6 +28,8 @@ mod config;
 mod keys;
 mod model;
 mod speaking;
+#[cfg(test)]
+mod tests;
 
 pub use config::{CausalConfig, Gpt2Config, LlamaConfig, LlamaKind, Rope};
 pub use model::{CausalLm, CausalModel};

@@ -63,6 +63,11 @@ impl<'a> Speaking<'a> {
     pub fn new(lm: &'a CausalLm, cache: TransformerCache) -> Self {
         Self { lm, cache }
     }
+
+    /// How many more tokens there is room for.
+    pub fn room(&self) -> usize {
+        self.cache.room()
+    }
 }
 
 impl Speaker for Speaking<'_> {
