@@ -120,6 +120,11 @@ impl Family {
         matches!(self, Self::Llama | Self::Qwen2 | Self::Qwen3 | Self::Gpt2)
     }
 
+    /// Whether it reads text with images in it.
+    pub fn reads_images_in_text(self) -> bool {
+        matches!(self, Self::Idefics3 | Self::Llava | Self::Qwen25Vl)
+    }
+
     /// The name that a `config.json`'s family goes by.
     ///
     /// # Errors

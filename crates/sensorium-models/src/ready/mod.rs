@@ -1,6 +1,7 @@
 //! Published models ready for use, each with its own preparation: what comes in are files and texts, what comes out are
 //! vectors, scores, what was said, and texts that go on.
 
+mod answer;
 mod classify;
 mod ctc;
 mod image;
@@ -11,6 +12,8 @@ mod speech;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_answer;
+#[cfg(test)]
 mod tests_ctc;
 #[cfg(test)]
 mod tests_sound;
@@ -20,6 +23,7 @@ mod text;
 mod write;
 mod zero_shot;
 
+pub use answer::{Answerer, Question};
 pub use classify::{Classifier, Prepared};
 pub use ctc::{CtcToText, Windows};
 pub use image::ImageEmbedder;

@@ -13,45 +13,8 @@ use crate::Error;
 use crate::config::ModelConfig;
 use crate::ready::{Takes, preparation, unfit};
 
-/// Prepares images for a model that reads text with images in it.
-///
-/// ```no_run
-/// use burn::tensor::Device;
-/// use sensorium_core::Source;
-/// use sensorium_decode::{Chat, ChatTemplate, Generation, Message, Part, Prompt, generate};
-/// use sensorium_hub::Checkpoint;
-/// use sensorium_models::Published;
-/// use sensorium_models::vision_language::{Pictures, VisionLanguage};
-/// use sensorium_text::Tokenizer;
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let device = Device::flex();
-/// let checkpoint = Checkpoint::open("HuggingFaceTB/SmolVLM-256M-Instruct")?; // or a folder
-/// let model = VisionLanguage::load(&checkpoint, &device)?.model;
-/// let pictures = Pictures::open(&checkpoint)?;
-///
-/// // The talk as the model was trained to read it, with a placeholder for the image.
-/// let config = checkpoint.text("tokenizer_config.json")?.unwrap_or_default();
-/// let template = checkpoint.text("chat_template.jinja")?;
-/// let template = ChatTemplate::of_tokenizer(&config, template.as_deref())?.ok_or("no template")?;
-/// let question = Part::Text("What is in the picture?".to_owned());
-/// let turns = [Message::of_parts("user", vec![Part::Image, question])];
-/// let prompt = template.render(&Chat::of(&turns))?;
-///
-/// // In its place: what stands for this image.
-/// let image = pictures.process(&Source::path("photo.jpg"))?;
-/// let prompt = pictures.expand(&prompt, std::slice::from_ref(&image))?;
-/// let json = checkpoint.text("tokenizer.json")?.unwrap_or_default();
-/// let tokenizer = Tokenizer::from_bytes("tokenizer.json", json.as_bytes())?;
-/// let tokens = tokenizer.encode("prompt", &prompt, 8192)?;
-///
-/// let (mut answering, scores) = model.read(&[&tokens], pictures.collate(&[image], &device), 64)?;
-/// let prompts = [Prompt { tokens: &tokens, seed: 0 }];
-/// let go_on = |_, _: &_| std::ops::ControlFlow::Continue(());
-/// let texts = generate(&mut answering, scores, &prompts, &Generation::default(), &[64], go_on)?;
-/// println!("{}", tokenizer.decode(&texts[0].tokens)?);
-/// # Ok(()) }
-/// ```
+/// Prepares images for a model that reads text with images in it, and says what stands for them.
+/// [`Answerer`](crate::ready::Answerer) does so, and all that comes after it.
 #[derive(Clone, Debug)]
 pub struct Pictures(Preparing);
 
