@@ -212,6 +212,8 @@ fn the_readme_s_commands_run() {
     let whisper = root().join("crates/sensorium-models/tests/fixtures/ready-whisper");
     std::fs::create_dir(folder.path().join("talks")).expect("a folder can be made");
     let clap = root().join("crates/sensorium-models/tests/fixtures/ready-clap");
+    let llama = root().join("crates/sensorium-models/tests/fixtures/ready-llama");
+    let llama = llama.display().to_string();
     for name in ["talks/long.wav", "clip.wav"] {
         let copied = std::fs::copy(whisper.join("long.wav"), folder.path().join(name));
         copied.expect("a recording");
@@ -232,6 +234,8 @@ fn the_readme_s_commands_run() {
         }
         let line = line
             .replace("openai/whisper-tiny", &whisper.display().to_string())
+            .replace("HuggingFaceTB/SmolLM2-135M-Instruct", &llama)
+            .replace("HuggingFaceTB/SmolLM2-135M", &llama)
             .replace("laion/clap-htsat-unfused", &clap.display().to_string())
             .replace("openai/clip-vit-base-patch32", "tiny-clip")
             .replace("sentence-transformers/all-MiniLM-L6-v2", "tiny-clip")
@@ -250,7 +254,7 @@ fn the_readme_s_commands_run() {
         assert!(done.status.success(), "`{line}` failed\n{said}");
         ran += 1;
     }
-    assert_eq!(ran, 12, "update the number with the README");
+    assert_eq!(ran, 14, "update the number with the README");
     for made in [
         "photos.parquet",
         "subtitles/long.srt",

@@ -1,12 +1,11 @@
 //! `sensorium chat`: a talk with a language model.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Write};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use rustyline::DefaultEditor;
-use rustyline::error::ReadlineError;
 use sensorium_decode::{Chat, Content, Generation, Message};
 use sensorium_models::ready::Writer;
 use serde_json::json;
@@ -15,10 +14,6 @@ use super::generate::shown;
 use crate::args::{ChatArgs, Common};
 use crate::{Misuse, models, screen};
 
-/// Whether an answer is being given, which Ctrl-C stops; elsewhere it leaves.
-static ANSWERING: AtomicBool = AtomicBool::new(false);
-static STOPPED: AtomicBool = AtomicBool::new(false);
-
 /// As a shell knows a program that was interrupted.
 const INTERRUPTED: i32 = 130;
 
@@ -26,7 +21,7 @@ const HELP: &str = "\
 /system TEXT   tell the model something before the talk; without a text, nothing
 /clear         begin anew
 /help          this
-/quit          leave, as Ctrl-D does; Ctrl-C stops an answer
+/quit          leave, as Ctrl-D does; Ctrl-C stops an answer, and leaves where there is none
 Anything else is said to the model. A line that ends in \\ goes on in the next.";
 
 /// Commands, for the nearest to what was meant.
@@ -44,11 +39,6 @@ pub fn run(args: &ChatArgs, common: &Common) -> anyhow::Result<()> {
         );
         return Err(Misuse(problem).into());
     }
-    ctrlc::set_handler(|| match ANSWERING.load(Ordering::SeqCst) {
-        true => STOPPED.store(true, Ordering::SeqCst),
-        false => std::process::exit(INTERRUPTED),
-    })
-    .context("Ctrl-C cannot be listened for")?;
     let how = args.how.over(writer.generation());
     how.validate().map_err(sensorium_models::Error::from)?;
     let mut talk = Talk {
@@ -58,17 +48,18 @@ pub fn run(args: &ChatArgs, common: &Common) -> anyhow::Result<()> {
         system: args.system.clone(),
         turns: Vec::new(),
         prints: !common.json,
+        interruption: Interruption::listen().context("Ctrl-C cannot be listened for")?,
     };
-    let mut lines = Lines::new()?;
-    if lines.is_terminal() && !common.quiet {
+    let terminal = std::io::stdin().is_terminal();
+    if terminal && !common.quiet {
         eprintln!("{}; /help says what can be done", checkpoint.name());
     }
-    while let Some(line) = lines.next()? {
+    while let Some(line) = next_line(terminal)? {
         match talk.take(line.trim()) {
             Ok(ControlFlow::Continue(())) => {}
             Ok(ControlFlow::Break(())) => break,
             // What was said is taken back; the talk goes on.
-            Err(error) if lines.is_terminal() => eprintln!("{}", crate::one_line(&error)),
+            Err(error) if terminal => eprintln!("{}", crate::one_line(&error)),
             Err(error) => return Err(error),
         }
     }
@@ -86,6 +77,33 @@ struct Talk<'a> {
     system: Option<String>,
     turns: Vec<Message>,
     prints: bool,
+    interruption: Interruption,
+}
+
+/// What Ctrl-C does: it stops an answer, and where none is given, it leaves.
+struct Interruption {
+    idle: Arc<AtomicBool>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Interruption {
+    fn listen() -> std::io::Result<Self> {
+        use signal_hook::consts::SIGINT;
+        use signal_hook::flag;
+        let (idle, stopped) = (Arc::new(AtomicBool::new(true)), Arc::default());
+        flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&idle))?;
+        flag::register(SIGINT, Arc::clone(&stopped))?;
+        Ok(Self { idle, stopped })
+    }
+
+    /// Does something that asks whether it was stopped.
+    fn stops<R>(&self, job: impl FnOnce(&AtomicBool) -> R) -> R {
+        self.stopped.store(false, Ordering::SeqCst);
+        self.idle.store(false, Ordering::SeqCst);
+        let done = job(&self.stopped);
+        self.idle.store(true, Ordering::SeqCst);
+        done
+    }
 }
 
 impl Talk<'_> {
@@ -138,24 +156,22 @@ impl Talk<'_> {
                 "the talk has {tokens} tokens, and the model reads {most} with its answer: begin anew (/clear)"
             );
         }
-        ANSWERING.store(true, Ordering::SeqCst);
-        STOPPED.store(false, Ordering::SeqCst);
         let mut failed = None;
         // Each answer is drawn anew, and the same talk with the same seed is the same.
         let seed = self.seed.wrapping_add(self.turns.len() as u64);
-        let written = self.writer.write(&[prompt], &self.how, seed, |_, piece| {
-            let printed = if self.prints { shown(piece) } else { Ok(()) };
-            let stopped = STOPPED.load(Ordering::SeqCst);
-            match printed {
-                Ok(()) if !stopped => ControlFlow::Continue(()),
-                Ok(()) => ControlFlow::Break(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
+        let written = self.interruption.stops(|stopped| {
+            self.writer.write(&[prompt], &self.how, seed, |_, piece| {
+                let printed = if self.prints { shown(piece) } else { Ok(()) };
+                match printed {
+                    Ok(()) if !stopped.load(Ordering::SeqCst) => ControlFlow::Continue(()),
+                    Ok(()) => ControlFlow::Break(()),
+                    Err(error) => {
+                        failed = Some(error);
+                        ControlFlow::Break(())
+                    }
                 }
-            }
+            })
         });
-        ANSWERING.store(false, Ordering::SeqCst);
         let written = written?.remove(0);
         if let Some(error) = failed {
             return Err(error.into());
@@ -179,67 +195,28 @@ impl Talk<'_> {
     }
 }
 
-/// What a person types, with a history; or what stands in a file or pipe.
-enum Lines {
-    Terminal(Box<DefaultEditor>),
-    Piped,
-}
-
-impl Lines {
-    fn new() -> anyhow::Result<Self> {
-        match std::io::stdin().is_terminal() {
-            true => Ok(Self::Terminal(Box::new(DefaultEditor::new()?))),
-            false => Ok(Self::Piped),
+/// The next line, those that end in a backslash together with those after them; nothing at the end.
+fn next_line(terminal: bool) -> anyhow::Result<Option<String>> {
+    let mut all = String::new();
+    loop {
+        if terminal {
+            eprint!("{}", if all.is_empty() { "> " } else { "… " });
+            std::io::stderr().flush()?;
         }
-    }
-
-    fn is_terminal(&self) -> bool {
-        matches!(self, Self::Terminal(_))
-    }
-
-    /// The next, lines that end in a backslash together with those after them; nothing at the end.
-    fn next(&mut self) -> anyhow::Result<Option<String>> {
-        let mut all = String::new();
-        loop {
-            let prompt = if all.is_empty() { "> " } else { "… " };
-            let Some(line) = self.one(prompt)? else {
-                return Ok((!all.is_empty()).then_some(all));
-            };
-            match line.strip_suffix('\\') {
-                Some(line) => {
-                    all.push_str(line);
-                    all.push('\n');
-                }
-                None => {
-                    all.push_str(&line);
-                    return Ok(Some(all));
-                }
-            }
+        let mut line = String::new();
+        let count = std::io::stdin().lock().read_line(&mut line);
+        if count.context("standard input cannot be read")? == 0 {
+            return Ok((!all.is_empty()).then_some(all));
         }
-    }
-
-    fn one(&mut self, prompt: &str) -> anyhow::Result<Option<String>> {
-        let editor = match self {
-            Self::Terminal(editor) => editor,
-            Self::Piped => {
-                let mut line = String::new();
-                let count = std::io::stdin().lock().read_line(&mut line);
-                let count = count.context("standard input cannot be read")?;
-                let line = line.trim_end_matches(['\n', '\r']).to_owned();
-                return Ok((count > 0).then_some(line));
+        let line = line.trim_end_matches(['\n', '\r']);
+        match line.strip_suffix('\\') {
+            Some(line) => {
+                all.push_str(line);
+                all.push('\n');
             }
-        };
-        loop {
-            match editor.readline(prompt) {
-                Ok(line) => {
-                    if !line.trim().is_empty() {
-                        editor.add_history_entry(&line)?;
-                    }
-                    return Ok(Some(line));
-                }
-                Err(ReadlineError::Interrupted) => eprintln!("/quit or Ctrl-D leaves"),
-                Err(ReadlineError::Eof) => return Ok(None),
-                Err(error) => return Err(error.into()),
+            None => {
+                all.push_str(line);
+                return Ok(Some(all));
             }
         }
     }

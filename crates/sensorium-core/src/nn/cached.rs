@@ -10,7 +10,7 @@ use super::stack::Transformer;
 #[derive(Clone, Debug)]
 pub struct TransformerCache {
     blocks: Vec<KvCache>,
-    /// `[batch, capacity]`, true where padding stands before a text; `None` if there is none.
+    /// `[batch, capacity]`, true at padding; `None` if there is none.
     pad: Option<Tensor<2, Bool>>,
     /// How many tokens of padding stand before each text.
     before: Vec<usize>,
@@ -34,6 +34,27 @@ impl Transformer {
             before: before.to_vec(),
             capacity,
         }
+    }
+
+    /// Begins rows of which the first tokens are to have `pad` `[batch, tokens]`, true at padding, wherever it stands. Positions are
+    /// then for whoever steps to say.
+    ///
+    /// # Panics
+    /// If the transformer is not causal, or has no room for them.
+    pub fn begin_after(&self, pad: &Tensor<2, Bool>, capacity: usize) -> TransformerCache {
+        let [rows, tokens] = pad.dims();
+        let device = pad.device();
+        let mut cache = self.begin(&vec![0; rows], capacity, &device);
+        assert!(
+            tokens <= capacity,
+            "{tokens} tokens do not fit into a cache for {capacity}"
+        );
+        let rest = Tensor::<2, Bool>::full([rows, capacity - tokens], false, &device);
+        cache.pad = Some(match capacity == tokens {
+            true => pad.clone(),
+            false => Tensor::cat(vec![pad.clone(), rest], 1),
+        });
+        cache
     }
 
     /// The next tokens, `[batch, tokens, d_model]`, as [`forward`](Self::forward) gives them where they follow those that the
@@ -103,7 +124,7 @@ impl TransformerCache {
         let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [rows.len()]), device);
         self.blocks.iter_mut().for_each(|cache| cache.select(&ids));
         self.before = rows.iter().map(|row| self.before[*row]).collect();
-        self.pad = padding(&self.before, self.capacity, device);
+        self.pad = self.pad.take().map(|pad| pad.select(0, ids));
     }
 }
 

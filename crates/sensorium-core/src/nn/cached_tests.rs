@@ -1,7 +1,7 @@
 //! Token by token is as all at once, texts of several lengths side by side are as each alone, and texts that share a row do not
 //! see each other.
 
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Bool, Device, Int, Tensor};
 use sensorium_testkit::{assert_close, devices, random};
 
 use super::{
@@ -95,6 +95,31 @@ fn texts_of_several_lengths_go_side_by_side_and_leave_alone() {
                     assert_close(&expected, &part(&found, place, 0, 1), 1e-5);
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn padding_may_stand_anywhere_among_the_first() {
+    for device in devices() {
+        for model in transformers(&device) {
+            let x = random::<3>([2, 5, 8], 6, &device);
+            // The second row has no second token.
+            let pad = [[false, false, false], [false, true, false]];
+            let pad = Tensor::<2, Bool>::from_data(pad, &device);
+            let mut cache = model.begin_after(&pad, 5);
+            let at = |positions: [[u32; 3]; 2]| Positions::on_axes(vec![positions.concat()], 2);
+            let first = at([[0, 1, 2], [0, 0, 1]]);
+            model.step(x.clone().narrow(1, 0, 3), Some(&first), &mut cache);
+            cache.select(&[1, 0], &device);
+            let swapped = Tensor::cat(vec![part(&x, 1, 3, 4), part(&x, 0, 3, 4)], 0);
+            let next = Positions::on_axes(vec![vec![2, 3]], 2);
+            let found = model.step(swapped, Some(&next), &mut cache);
+            let whole = model.forward(Tokens::dense(part(&x, 0, 0, 4))).embeds;
+            assert_close(&part(&whole, 0, 3, 4), &part(&found, 1, 0, 1), 1e-5);
+            let without = Tensor::cat(vec![part(&x, 1, 0, 1), part(&x, 1, 2, 4)], 1);
+            let without = model.forward(Tokens::dense(without)).embeds;
+            assert_close(&part(&without, 0, 2, 3), &part(&found, 0, 0, 1), 1e-5);
         }
     }
 }

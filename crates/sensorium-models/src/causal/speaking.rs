@@ -34,7 +34,8 @@ impl CausalLm {
             .iter()
             .map(|prompt| longest - prompt.len())
             .collect();
-        let capacity = (longest + most).min(self.max_positions.max(longest));
+        // A short prompt may go on further than the longest, behind its padding.
+        let capacity = longest + most;
         let device = self.model.device();
         let mut cache = self.model.begin(&before, capacity);
         let mut scores = Vec::new();

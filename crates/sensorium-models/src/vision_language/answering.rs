@@ -44,7 +44,8 @@ impl VisionLanguage {
             ..
         } = self.lay_with(prompts, images, &mut NoTap)?;
         let [_, longest, _] = embeds.dims();
-        let capacity = (longest + most).min(self.text.max_positions().max(longest));
+        // A short prompt may go on further than the longest, behind its padding.
+        let capacity = longest + most;
         let mut cache = self.text.model.begin(&before, capacity);
         let mut scores = Vec::new();
         for from in (0..longest).step_by(AT_ONCE) {
