@@ -64,6 +64,24 @@ pub(crate) fn parse<T: DeserializeOwned>(file: &str, value: &Value) -> Result<T,
     })
 }
 
+/// A whole number of a JSON object, or what is assumed where there is none.
+pub(crate) fn number(
+    file: &str,
+    json: &Value,
+    key: &'static str,
+    assumed: usize,
+) -> Result<usize, Error> {
+    let Some(value) = json.get(key).filter(|value| !value.is_null()) else {
+        return Ok(assumed);
+    };
+    let number = value.as_u64().and_then(|n| usize::try_from(n).ok());
+    number.ok_or_else(|| Error::Config {
+        file: file.to_owned(),
+        key,
+        problem: "must be a whole number".to_owned(),
+    })
+}
+
 /// Names of activations as `hidden_act` has them, for `#[serde(with)]`. The first name of each is written.
 pub(crate) mod hidden_act {
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _};

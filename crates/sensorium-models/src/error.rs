@@ -40,6 +40,12 @@ pub enum Error {
         /// What it is, and what would serve.
         problem: String,
     },
+    /// Images that do not fit their prompt.
+    #[error("{problem}")]
+    Images {
+        /// How many there are of what, and how many there would have to be.
+        problem: String,
+    },
     /// A label that a model does not tell apart.
     #[error("sample {sample}: label {label} is none of the model's {n_ids} ids, 0 to {}; below 0 is padding", n_ids.saturating_sub(1))]
     Label {

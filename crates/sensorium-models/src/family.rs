@@ -50,10 +50,16 @@ pub enum Family {
     Qwen3,
     /// GPT-2.
     Gpt2,
+    /// Idefics3 and SmolVLM, text with images in it.
+    Idefics3,
+    /// LLaVA 1.5, text with images in it.
+    Llava,
+    /// Qwen2.5-VL, text with images in it.
+    Qwen25Vl,
 }
 
 /// `model_type`, the family, and its name.
-const TYPES: [(&str, Family, &str); 24] = [
+const TYPES: [(&str, Family, &str); 28] = [
     ("bert", Family::Bert, "BERT"),
     ("roberta", Family::Bert, "RoBERTa"),
     ("xlm-roberta", Family::Bert, "XLM-RoBERTa"),
@@ -94,6 +100,10 @@ const TYPES: [(&str, Family, &str); 24] = [
     ("qwen2", Family::Qwen2, "Qwen2.5"),
     ("qwen3", Family::Qwen3, "Qwen3"),
     ("gpt2", Family::Gpt2, "GPT-2"),
+    ("idefics3", Family::Idefics3, "Idefics3"),
+    ("smolvlm", Family::Idefics3, "SmolVLM"),
+    ("llava", Family::Llava, "LLaVA"),
+    ("qwen2_5_vl", Family::Qwen25Vl, "Qwen2.5-VL"),
 ];
 
 impl Family {
@@ -108,6 +118,11 @@ impl Family {
     /// Whether it goes on with texts.
     pub fn is_causal(self) -> bool {
         matches!(self, Self::Llama | Self::Qwen2 | Self::Qwen3 | Self::Gpt2)
+    }
+
+    /// Whether it reads text with images in it.
+    pub fn reads_images_in_text(self) -> bool {
+        matches!(self, Self::Idefics3 | Self::Llava | Self::Qwen25Vl)
     }
 
     /// The name that a `config.json`'s family goes by.

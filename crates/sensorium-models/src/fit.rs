@@ -20,6 +20,7 @@ use crate::dino::{Dinov2ForImageClassification, Dinov2Model};
 use crate::family::{class, head};
 use crate::published::{described, holds};
 use crate::siglip::{SiglipModel, SiglipTextModel, SiglipVisionModel};
+use crate::vision_language::{ImageFeatures, VisionLanguage};
 use crate::vit::{VitForImageClassification, VitModel};
 use crate::wav2vec2::{Wav2Vec2ForCtc, Wav2Vec2ForSequenceClassification, Wav2Vec2Model};
 use crate::whisper::{WhisperForConditionalGeneration, WhisperModel};
@@ -102,6 +103,12 @@ pub fn fit(checkpoint: &Checkpoint, device: &Device) -> Result<LoadReport, Error
         }
         (Family::Llama | Family::Qwen2 | Family::Qwen3 | Family::Gpt2, _) => {
             of::<CausalModel>(checkpoint, device)
+        }
+        (Family::Idefics3 | Family::Llava | Family::Qwen25Vl, "ForConditionalGeneration") => {
+            of::<VisionLanguage>(checkpoint, device)
+        }
+        (Family::Idefics3 | Family::Llava | Family::Qwen25Vl, _) => {
+            of::<ImageFeatures>(checkpoint, device)
         }
     }
 }

@@ -8,7 +8,13 @@ impl Family {
         let names: Vec<&str> = names.collect();
         let has = |part: &str| names.iter().any(|name| name.contains(part));
         // What only one of the families has comes first.
-        let signs: [(bool, Self); 19] = [
+        let signs: [(bool, Self); 22] = [
+            (has("connector.modality_projection"), Self::Idefics3),
+            (has("multi_modal_projector.linear_1"), Self::Llava),
+            (
+                has("visual.merger.mlp") && has("visual.blocks.0.mlp.gate_proj"),
+                Self::Qwen25Vl,
+            ),
             (has("attn.c_attn"), Self::Gpt2),
             (has("mlp.gate_proj") && has("self_attn.q_norm"), Self::Qwen3),
             (

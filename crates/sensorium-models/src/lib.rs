@@ -23,6 +23,7 @@ mod published;
 pub mod ready;
 pub mod siglip;
 pub mod tower;
+pub mod vision_language;
 pub mod vit;
 pub mod wav2vec2;
 pub mod whisper;

@@ -73,6 +73,20 @@ pub enum Error {
         /// What the decoder said.
         reason: String,
     },
+    /// A picture is longer and narrower than a published model takes.
+    #[error(
+        "{name}: {width} x {height} pixels: one side is more than {most} times the other, which the model's processor refuses; crop the image"
+    )]
+    TooNarrow {
+        /// File or name.
+        name: String,
+        /// Pixels in a row.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// How often the shorter side may go into the longer one.
+        most: usize,
+    },
     /// A published model's file cannot be followed.
     #[error("{name}: {key}: {problem}")]
     Published {

@@ -52,7 +52,10 @@ pub use patch::{PatchEmbedding, PatchEmbeddingConfig};
 pub use picture::Picture;
 pub use prepare::{Normalize, PrepareConfig};
 pub use processor::{ImageBatch, ImageProcessor, ImageSample};
-pub use published::PublishedImageProcessor;
+pub use published::{
+    PatchBatch, PatchedImage, PatchedImageProcessor, PublishedImageProcessor, TiledImage,
+    TiledImageProcessor,
+};
 pub use resize::{Filter, Fit, resize, resize_and_crop};
 pub use vit::{Vit, VitConfig};
 

@@ -80,7 +80,7 @@ const STRAIGHT: [&str; 4] = [
 
 impl CausalConfig {
     /// Names of a [`CausalModel`] of which nothing stands before.
-    fn bare_map(&self) -> KeyMap {
+    pub(crate) fn bare_map(&self) -> KeyMap {
         match self {
             Self::Llama(_) => pairs(&LLAMA).ignore("layers.{}.self_attn.rotary_emb.inv_freq"),
             Self::Gpt2(_) => {

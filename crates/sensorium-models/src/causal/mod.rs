@@ -34,3 +34,4 @@ mod tests;
 pub use config::{CausalConfig, Gpt2Config, LlamaConfig, LlamaKind, Rope};
 pub use model::{CausalLm, CausalModel};
 pub use speaking::Speaking;
+pub(crate) use speaking::{check, host};

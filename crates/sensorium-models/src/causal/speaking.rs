@@ -34,7 +34,8 @@ impl CausalLm {
             .iter()
             .map(|prompt| longest - prompt.len())
             .collect();
-        let capacity = (longest + most).min(self.max_positions.max(longest));
+        // A short prompt may go on further than the longest, behind its padding.
+        let capacity = longest + most;
         let device = self.model.device();
         let mut cache = self.model.begin(&before, capacity);
         let mut scores = Vec::new();
@@ -115,7 +116,8 @@ fn ids(tokens: &[u32], rows: usize, device: &Device) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(ids, shape), device)
 }
 
-fn host(scores: Tensor<2>) -> Vec<f32> {
+/// Scores as numbers, row by row.
+pub(crate) fn host(scores: Tensor<2>) -> Vec<f32> {
     let data = scores.into_data().convert::<f32>();
     data.iter::<f32>().collect()
 }

@@ -12,6 +12,7 @@ mod dino;
 mod full;
 mod minilm;
 mod siglip;
+mod vision_language;
 mod vit;
 mod wav2vec2;
 mod whisper;
@@ -159,6 +160,10 @@ fn compare(case: &Case, device: &Device, saved: &Path) {
         "ClapTextModelWithProjection" => clap::text_projection,
         "ClapAudioModel" => clap::audio,
         "ClapAudioModelWithProjection" => clap::audio_projection,
+        "Idefics3ForConditionalGeneration"
+        | "SmolVLMForConditionalGeneration"
+        | "LlavaForConditionalGeneration"
+        | "Qwen2_5_VLForConditionalGeneration" => vision_language::whole,
         class => panic!("there is no comparison for {class}"),
     };
     how(case, device, saved);
@@ -240,4 +245,19 @@ fn parity_of_whisper() {
 fn parity_of_causal_language_models() {
     let families = [Family::Llama, Family::Qwen2, Family::Qwen3, Family::Gpt2];
     check(&families, 10);
+}
+
+#[test]
+fn parity_of_idefics3_and_smolvlm() {
+    check(&[Family::Idefics3], 2);
+}
+
+#[test]
+fn parity_of_llava() {
+    check(&[Family::Llava], 2);
+}
+
+#[test]
+fn parity_of_qwen2_5_vl() {
+    check(&[Family::Qwen25Vl], 2);
 }

@@ -80,7 +80,11 @@ pub(crate) fn image_processor(
 
 impl Takes {
     /// Why a model cannot take the images that a file makes.
-    fn complaint(&self, file: &str, [channels, height, width]: [usize; 3]) -> Option<String> {
+    pub(crate) fn complaint(
+        &self,
+        file: &str,
+        [channels, height, width]: [usize; 3],
+    ) -> Option<String> {
         if channels != self.channels {
             let own = self.channels;
             return Some(format!(

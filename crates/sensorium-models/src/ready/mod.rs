@@ -1,6 +1,7 @@
 //! Published models ready for use, each with its own preparation: what comes in are files and texts, what comes out are
 //! vectors, scores, what was said, and texts that go on.
 
+mod answer;
 mod classify;
 mod ctc;
 mod image;
@@ -11,6 +12,8 @@ mod speech;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_answer;
+#[cfg(test)]
 mod tests_ctc;
 #[cfg(test)]
 mod tests_sound;
@@ -20,6 +23,7 @@ mod text;
 mod write;
 mod zero_shot;
 
+pub use answer::{Answerer, Question};
 pub use classify::{Classifier, Prepared};
 pub use ctc::{CtcToText, Windows};
 pub use image::ImageEmbedder;
@@ -49,7 +53,7 @@ pub fn unit_rows(vectors: Tensor<2>) -> Tensor<2> {
 }
 
 /// The file that says how inputs are prepared, under its old name or its new one: its name, and its text.
-fn preparation(checkpoint: &Checkpoint) -> Result<(&'static str, String), Error> {
+pub(crate) fn preparation(checkpoint: &Checkpoint) -> Result<(&'static str, String), Error> {
     const NAMES: [&str; 2] = ["preprocessor_config.json", "processor_config.json"];
     for name in NAMES {
         if let Some(json) = checkpoint.text(name)? {

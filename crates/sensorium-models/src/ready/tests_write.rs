@@ -115,6 +115,38 @@ fn side_by_side_is_each_alone_drawn_or_not() {
 }
 
 #[test]
+fn a_short_prompt_has_its_room_beside_one_that_almost_fills_the_model() {
+    for device in devices() {
+        for name in ["ready-llama", "ready-gpt2"] {
+            let writer = open(name, &device);
+            let how = Generation {
+                max_new_tokens: Some(50),
+                ..Generation::default()
+            };
+            let long = writer.prompt("one two three ").unwrap();
+            let long: Vec<u32> = long
+                .into_iter()
+                .cycle()
+                .take(writer.max_tokens() - 3)
+                .collect();
+            let short = writer.prompt("the red cat").unwrap();
+            let run = |prompts: &[Vec<u32>]| {
+                let go_on = |_, _: &str| ControlFlow::Continue(());
+                let written = writer.write(prompts, &how, 0, go_on).unwrap();
+                written
+                    .into_iter()
+                    .map(|one| one.tokens)
+                    .collect::<Vec<_>>()
+            };
+            let together = run(&[long, short.clone()]);
+            assert_eq!(together[0].len(), 3, "{name}");
+            assert_eq!(together[1..], run(&[short]), "{name}");
+            assert_eq!(together[1].len(), 50, "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_text_stops_where_it_is_asked_to() {
     let device = devices().remove(0);
     let writer = open("ready-gpt2", &device);

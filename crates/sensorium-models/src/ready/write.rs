@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
-use sensorium_decode::{Chat, ChatTemplate, Finish, Generation, Prompt, TextStream, generate};
+use sensorium_decode::{
+    Chat, ChatTemplate, Finish, Generation, Prompt, Speaker, TextStream, generate,
+};
 use sensorium_hub::Checkpoint;
 use sensorium_text::Tokenizer;
 use serde_json::Value;
@@ -15,6 +17,7 @@ use crate::{Error, Published};
 const GENERATION: &str = "generation_config.json";
 const TOKENIZER: &str = "tokenizer_config.json";
 const TEMPLATE: &str = "chat_template.jinja";
+const OLDER: &str = "chat_template.json";
 
 /// How many tokens are generated where nobody says.
 const MOST: usize = 256;
@@ -56,25 +59,12 @@ impl Writer {
             return Err(unfit(checkpoint, problem));
         }
         let config = CausalLm::parse("config.json", &json)?;
-        let settings = checkpoint.text(TOKENIZER)?;
-        let template = checkpoint.text(TEMPLATE)?;
-        let template = match (&settings, &template) {
-            (None, None) => None,
-            (settings, template) => {
-                let settings = settings.as_deref().unwrap_or("{}");
-                ChatTemplate::of_tokenizer(settings, template.as_deref())?
-            }
-        };
-        let generation = match checkpoint.text(GENERATION)? {
-            Some(text) => Generation::from_json(&text)?,
-            None => of_model(&json)?,
-        };
         Ok(Self {
             name: checkpoint.name().to_owned(),
             tokenizer: tokenizer(checkpoint, "", config.vocab_size())?,
             model: CausalLm::load(checkpoint, device)?.model,
-            template,
-            generation,
+            template: template(checkpoint)?,
+            generation: generation(checkpoint, &json)?,
         })
     }
 
@@ -120,8 +110,7 @@ impl Writer {
 
     /// How many tokens may follow a prompt of so many.
     pub fn most_new(&self, how: &Generation, prompt: usize) -> usize {
-        let room = self.max_tokens().saturating_sub(prompt);
-        how.most_new(prompt).unwrap_or(MOST).min(room)
+        most_new(how, prompt, self.max_tokens())
     }
 
     /// What the model says after each of some prompts, side by side. `on_text` is told what is new, with the number of the
@@ -135,47 +124,124 @@ impl Writer {
         prompts: &[Vec<u32>],
         how: &Generation,
         seed: u64,
-        mut on_text: impl FnMut(usize, &str) -> ControlFlow<()>,
+        on_text: impl FnMut(usize, &str) -> ControlFlow<()>,
     ) -> Result<Vec<Written>, Error> {
         how.validate()?;
         let read: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
         let room: Vec<usize> = read.iter().map(|p| self.most_new(how, p.len())).collect();
         let most = room.iter().copied().max().unwrap_or(0);
         let (mut speaking, scores) = self.model.read(&read, most)?;
-        let asked: Vec<Prompt> = read.iter().map(|tokens| Prompt { tokens, seed }).collect();
         let decode = |ids: &[u32]| self.tokenizer.decode(ids).unwrap_or_default();
-        let stream = TextStream::new(&how.stop_strings);
-        let mut streams = vec![(stream, String::new()); prompts.len()];
-        let texts = generate(&mut speaking, scores, &asked, how, &room, |i, chosen| {
-            let (stream, text) = &mut streams[i];
-            // What ends a text is no part of it, special token or not.
-            let piece = match chosen.ends {
-                true => String::new(),
-                false => stream.push(chosen.id, decode),
-            };
-            text.push_str(&piece);
-            let enough = on_text(i, &piece).is_break() || stream.is_stopped();
-            match enough {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+        let asked = Asked {
+            prompts: &read,
+            room: &room,
+            how,
+            seed,
+        };
+        spoken(&mut speaking, scores, &asked, decode, on_text)
+    }
+}
+
+/// What texts are to go on after, and how.
+pub(super) struct Asked<'a> {
+    pub(super) prompts: &'a [&'a [u32]],
+    /// How many tokens may follow each.
+    pub(super) room: &'a [usize],
+    pub(super) how: &'a Generation,
+    pub(super) seed: u64,
+}
+
+/// What is said after each of some prompts that a model has read. `decode` turns tokens into text.
+pub(super) fn spoken<S: Speaker<Error = Error>>(
+    speaker: &mut S,
+    scores: Vec<f32>,
+    asked: &Asked<'_>,
+    decode: impl Fn(&[u32]) -> String,
+    mut on_text: impl FnMut(usize, &str) -> ControlFlow<()>,
+) -> Result<Vec<Written>, Error> {
+    let Asked {
+        prompts,
+        room,
+        how,
+        seed,
+    } = *asked;
+    let prompts: Vec<Prompt> = prompts
+        .iter()
+        .map(|tokens| Prompt { tokens, seed })
+        .collect();
+    let stream = TextStream::new(&how.stop_strings);
+    let mut streams = vec![(stream, String::new()); prompts.len()];
+    let texts = generate(speaker, scores, &prompts, how, room, |i, chosen| {
+        let (stream, text) = &mut streams[i];
+        // What ends a text is no part of it, special token or not.
+        let piece = match chosen.ends {
+            true => String::new(),
+            false => stream.push(chosen.id, &decode),
+        };
+        text.push_str(&piece);
+        let enough = on_text(i, &piece).is_break() || stream.is_stopped();
+        match enough {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    })?;
+    let written = texts.into_iter().zip(streams).enumerate();
+    Ok(written
+        .map(|(i, (said, (mut stream, mut text)))| {
+            let rest = stream.finish(&decode);
+            if !rest.is_empty() {
+                let _ = on_text(i, &rest);
+                text.push_str(&rest);
             }
-        })?;
-        let written = texts.into_iter().zip(streams).enumerate();
-        Ok(written
-            .map(|(i, (said, (mut stream, mut text)))| {
-                let rest = stream.finish(decode);
-                if !rest.is_empty() {
-                    let _ = on_text(i, &rest);
-                    text.push_str(&rest);
-                }
-                Written {
-                    text,
-                    tokens: said.tokens,
-                    log_probabilities: said.log_probabilities,
-                    finish: said.finish,
-                }
-            })
-            .collect())
+            Written {
+                text,
+                tokens: said.tokens,
+                log_probabilities: said.log_probabilities,
+                finish: said.finish,
+            }
+        })
+        .collect())
+}
+
+/// How many tokens may follow a prompt of so many, where so many are read at the most.
+pub(super) fn most_new(how: &Generation, prompt: usize, most: usize) -> usize {
+    let room = most.saturating_sub(prompt);
+    how.most_new(prompt).unwrap_or(MOST).min(room)
+}
+
+/// How a checkpoint's talks are written, if it says so.
+pub(super) fn template(checkpoint: &Checkpoint) -> Result<Option<ChatTemplate>, Error> {
+    let settings = checkpoint.text(TOKENIZER)?;
+    let template = match checkpoint.text(TEMPLATE)? {
+        Some(template) => Some(template),
+        None => older_template(checkpoint)?,
+    };
+    if settings.is_none() && template.is_none() {
+        return Ok(None);
+    }
+    let settings = settings.as_deref().unwrap_or("{}");
+    Ok(ChatTemplate::of_tokenizer(settings, template.as_deref())?)
+}
+
+/// The template of older models that read more than text.
+fn older_template(checkpoint: &Checkpoint) -> Result<Option<String>, Error> {
+    let Some(json) = checkpoint.json(OLDER)? else {
+        return Ok(None);
+    };
+    match json["chat_template"].as_str() {
+        Some(template) => Ok(Some(template.to_owned())),
+        None => Err(Error::Json {
+            file: OLDER.to_owned(),
+            reason: "has no chat_template, or one that is no text".to_owned(),
+        }),
+    }
+}
+
+/// How a checkpoint's own files say that it generates.
+pub(super) fn generation(checkpoint: &Checkpoint, config: &Value) -> Result<Generation, Error> {
+    match checkpoint.text(GENERATION)? {
+        Some(text) => Ok(Generation::from_json(&text)?),
+        None => of_model(config),
     }
 }
 

@@ -135,6 +135,7 @@ fn takes_other(checkpoint: &Checkpoint, family: Family, given: &str) -> Error {
         Family::Whisper | Family::Ast | Family::Wav2Vec2 | Family::ClapAudio => "sounds",
         Family::Clap => "sounds and texts",
         Family::Llama | Family::Qwen2 | Family::Qwen3 | Family::Gpt2 => "texts to go on with",
+        Family::Idefics3 | Family::Llava | Family::Qwen25Vl => "text with images in it",
     };
     unfit(checkpoint, format!("{family} takes {takes}, not {given}"))
 }

@@ -15,6 +15,8 @@ pub(super) struct Defaults {
     pub filter: Filter,
     /// Mean and deviation.
     pub normalize: Normalize,
+    /// Whether the class makes pictures square first, where the file asks for padding.
+    pub squares: bool,
 }
 
 /// What is known of a class.
@@ -32,14 +34,7 @@ pub(super) enum Class {
 ///
 /// From Transformers 5.23, `models/*/image_processing_pil_*.py`; the same in 4.57.
 pub(super) fn class(name: &str) -> Class {
-    let base = ["Fast", "Pil"]
-        .iter()
-        .find_map(|end| name.strip_suffix(end));
-    let base = base.unwrap_or(name);
-    let family = ["ImageProcessor", "FeatureExtractor"]
-        .iter()
-        .find_map(|end| base.strip_suffix(end));
-    let Some(family) = family else {
+    let Some(family) = family(name) else {
         return Class::Unknown;
     };
     let square = |side| Size::Exact([side; 2]);
@@ -49,6 +44,7 @@ pub(super) fn class(name: &str) -> Class {
         crop,
         filter: Filter::Bicubic,
         normalize: Normalize::Clip,
+        squares: false,
     };
     let half = |square, size, crop, filter| Defaults {
         square,
@@ -56,21 +52,35 @@ pub(super) fn class(name: &str) -> Class {
         crop,
         filter,
         normalize: Normalize::Half,
+        squares: false,
+    };
+    let shorter = Size::Shortest {
+        edge: 224,
+        longest: None,
     };
     Class::Known(match family {
-        "CLIP" | "ChineseCLIP" | "Bit" => {
-            let edge = Size::Shortest {
-                edge: 224,
-                longest: None,
-            };
-            clip(false, edge, Some([224; 2]))
-        }
+        "CLIP" | "ChineseCLIP" | "Bit" => clip(false, shorter, Some([224; 2])),
+        "Llava" => Defaults {
+            squares: true,
+            ..clip(false, shorter, Some([224; 2]))
+        },
         "Blip" => clip(true, square(384), None),
         "ViT" => half(true, square(224), None, Filter::Bilinear),
         "DeiT" => half(true, square(256), Some([224; 2]), Filter::Bicubic),
         "Siglip" => half(false, square(224), None, Filter::Bicubic),
         other => return own_steps(other),
     })
+}
+
+/// The family in a class's name: `Siglip` of `SiglipImageProcessorFast`.
+pub(super) fn family(name: &str) -> Option<&str> {
+    let base = ["Fast", "Pil"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end));
+    let base = base.unwrap_or(name);
+    ["ImageProcessor", "FeatureExtractor"]
+        .iter()
+        .find_map(|end| base.strip_suffix(end))
 }
 
 /// Classes whose files look complete, and yet something else is done.
@@ -83,10 +93,14 @@ fn own_steps(family: &str) -> Class {
         "Siglip2" => Class::Other(
             "cuts pictures of any shape into patches; checkpoints of one fixed size name SiglipImageProcessor",
         ),
-        "LlavaNext" | "LlavaOnevision" | "Idefics2" | "Idefics3" | "SmolVLM" | "Qwen2VL"
-        | "Pixtral" | "Gemma3" | "GotOcr2" | "Mllama" => {
-            Class::Other("cuts a picture into several, as many as its shape asks for")
+        "Idefics3" | "SmolVLM" => {
+            Class::Other("cuts a picture into tiles, as TiledImageProcessor does")
         }
+        "Qwen2VL" | "Qwen2_5_VL" => {
+            Class::Other("cuts a picture into patches, as PatchedImageProcessor does")
+        }
+        "LlavaNext" | "LlavaOnevision" | "Idefics2" | "Pixtral" | "Gemma3" | "GotOcr2"
+        | "Mllama" => Class::Other("cuts a picture into several, as many as its shape asks for"),
         _ => Class::Unknown,
     }
 }

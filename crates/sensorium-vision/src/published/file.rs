@@ -103,8 +103,8 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Steps of other models that are not taken here: better no picture than another one.
-    pub(super) fn refuse_other_steps(&self) -> Result<(), Error> {
+    /// Steps of other models that are not taken here, but for those that the class has: better no picture than another one.
+    pub(super) fn refuse_other_steps(&self, but: &[&str]) -> Result<(), Error> {
         const OTHER: [&str; 12] = [
             "do_pad",
             "do_flip_channel_order",
@@ -119,7 +119,7 @@ impl<'a> File<'a> {
             "use_square_size",
             "image_grid_pinpoints",
         ];
-        for key in OTHER {
+        for key in OTHER.into_iter().filter(|key| !but.contains(key)) {
             match self.get(key) {
                 None | Some(Value::Bool(false)) => {}
                 Some(_) => {
@@ -134,11 +134,73 @@ impl<'a> File<'a> {
     }
 
     fn side(&self, key: &'static str, value: &Value) -> Result<usize, Error> {
-        let side = value.as_u64().filter(|side| (1..=LONGEST).contains(side));
-        side.map(|side| side as usize).ok_or_else(|| {
-            let right = format!("a whole number of pixels, 1 to {LONGEST}");
+        self.whole(key, value, LONGEST, " of pixels")
+    }
+
+    fn whole(
+        &self,
+        key: &'static str,
+        value: &Value,
+        most: u64,
+        of_what: &str,
+    ) -> Result<usize, Error> {
+        let found = value.as_u64().filter(|found| (1..=most).contains(found));
+        found.map(|found| found as usize).ok_or_else(|| {
+            let right = format!("a whole number{of_what}, 1 to {most}");
             self.wrong(key, value, &right)
         })
+    }
+
+    /// A whole number from 1 on.
+    pub(super) fn count(&self, key: &'static str, most: u64) -> Result<Option<usize>, Error> {
+        let value = self.get(key);
+        let count = value.map(|value| self.whole(key, value, most, ""));
+        count.transpose()
+    }
+
+    /// The longer side that pictures are resized to, under `longest_edge`.
+    pub(super) fn longest(&self, key: &'static str) -> Result<Option<usize>, Error> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let wrong = || self.wrong(key, value, "{\"longest_edge\"}");
+        let map = value.as_object().ok_or_else(wrong)?;
+        let edge = map.get("longest_edge").filter(|_| map.len() == 1);
+        Ok(Some(self.side(key, edge.ok_or_else(wrong)?)?))
+    }
+
+    /// The least and the most pixels of a resized picture, by the names that they have had.
+    pub(super) fn area(&self) -> Result<[Option<usize>; 2], Error> {
+        const KEY: &str = "size";
+        let size = match self.get(KEY) {
+            None => None,
+            Some(Value::Object(map)) => Some(map),
+            Some(other) => {
+                let right = "{\"shortest_edge\", \"longest_edge\"}, in pixels of the whole picture";
+                return Err(self.wrong(KEY, other, right));
+            }
+        };
+        let [mut least, mut most] = [None; 2];
+        for (place, alone, inside) in [
+            (&mut least, "min_pixels", "shortest_edge"),
+            (&mut most, "max_pixels", "longest_edge"),
+        ] {
+            let nested = size.and_then(|map| map.get(inside).or_else(|| map.get(alone)));
+            *place = match (self.get(alone), nested) {
+                (Some(value), _) => {
+                    Some(self.whole(alone, value, LONGEST * LONGEST, " of pixels")?)
+                }
+                (None, Some(value)) => {
+                    Some(self.whole(KEY, value, LONGEST * LONGEST, " of pixels")?)
+                }
+                (None, None) if size.is_some() => {
+                    let problem = format!("lacks {inside}; write it into the file");
+                    return Err(self.error(KEY, problem));
+                }
+                (None, None) => None,
+            };
+        }
+        Ok([least, most])
     }
 
     /// Height and width, from a number, a pair or names.

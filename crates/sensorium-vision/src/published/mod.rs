@@ -2,9 +2,14 @@
 
 mod classes;
 mod file;
+mod patches;
 mod steps;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_cut;
+mod tiles;
+mod values;
 
 use burn::tensor::Device;
 use sensorium_core::{Changes, Processor, SampleRng, Source};
@@ -12,7 +17,12 @@ use sensorium_core::{Changes, Processor, SampleRng, Source};
 use crate::decode::{Limits, decode};
 use crate::processor::stack;
 use crate::{AugmentConfig, Error, ImageBatch, ImageSample, Picture};
+use file::File;
 use steps::Steps;
+use values::Values;
+
+pub use patches::{PatchBatch, PatchedImage, PatchedImageProcessor};
+pub use tiles::{TiledImage, TiledImageProcessor};
 
 /// Decodes and prepares images as a model's `preprocessor_config.json` says: to RGB, resize, centre crop,
 /// rescale, normalise, in this order, each where the file asks for it.
@@ -50,7 +60,7 @@ use steps::Steps;
 pub struct PublishedImageProcessor {
     steps: Steps,
     /// Each byte's number once rescaled and normalised, by channel.
-    values: [[f32; 256]; 3],
+    values: Values,
     limits: Limits,
     augment: AugmentConfig,
     strong: Option<AugmentConfig>,
@@ -65,8 +75,7 @@ impl PublishedImageProcessor {
     /// [`Error::Published`] naming the key that is missing, cannot work, or asks for a step that is not
     /// known here.
     pub fn from_json(name: &str, json: &str) -> Result<Self, Error> {
-        let steps = Steps::read(name, json)?;
-        let values = steps.values(name)?;
+        let (steps, values) = Steps::read(&File::parse(name, json)?)?;
         Ok(Self {
             steps,
             values,
@@ -125,14 +134,7 @@ impl PublishedImageProcessor {
     pub fn prepare(&self, picture: Picture) -> ImageSample {
         let [channels, height, width] = self.dims();
         let picture = self.steps.place(picture.to_rgb());
-        let mut pixels = vec![0.0; channels * height * width];
-        // [H, W, C] -> [C, H, W]
-        for (c, plane) in pixels.chunks_exact_mut(height * width).enumerate() {
-            let bytes = picture.data().iter().skip(c).step_by(channels);
-            for (pixel, byte) in plane.iter_mut().zip(bytes) {
-                *pixel = self.values[c][usize::from(*byte)];
-            }
-        }
+        let pixels = values::pixels(&self.values, &picture);
         ImageSample::new(channels, height, width, pixels)
     }
 }
@@ -143,7 +145,9 @@ impl Processor for PublishedImageProcessor {
     type Error = Error;
 
     fn process(&self, source: &Source) -> Result<ImageSample, Error> {
-        Ok(self.prepare(decode(source, &self.limits)?))
+        let picture = decode(source, &self.limits)?;
+        self.steps.fit(source, &picture, &self.limits)?;
+        Ok(self.prepare(picture))
     }
 
     fn augment(&self, sample: ImageSample, rng: &mut SampleRng) -> ImageSample {

@@ -1,9 +1,12 @@
 //! What a file asks to be done to a picture, and doing it.
 
+use sensorium_core::Source;
+
 use super::classes::{Class, Defaults, class};
 use super::file::{File, Size};
+use super::values::{self, Values};
 use crate::resize::{Span, resize_part};
-use crate::{Error, Filter, Picture};
+use crate::{Error, Filter, Limits, Picture};
 
 /// A file's settings with its class's defaults.
 #[derive(Clone, Debug)]
@@ -13,20 +16,13 @@ pub(super) struct Steps {
     crop: Option<[usize; 2]>,
     /// Height and width of all that comes out.
     output: [usize; 2],
-    rescale: Option<f64>,
-    normalize: Option<Normal>,
-}
-
-/// Mean and deviation by channel.
-#[derive(Clone, Copy, Debug)]
-struct Normal {
-    mean: [f32; 3],
-    std: [f32; 3],
+    /// What stands beside a picture that is made square first.
+    square: Option<[u8; 3]>,
 }
 
 impl Steps {
-    pub(super) fn read(name: &str, json: &str) -> Result<Self, Error> {
-        let file = File::parse(name, json)?;
+    /// The steps of a file, and what each byte becomes.
+    pub(super) fn read(file: &File) -> Result<(Self, Values), Error> {
         let defaults = match file.class()? {
             None => None,
             Some(name) => match class(name) {
@@ -38,9 +34,10 @@ impl Steps {
                 }
             },
         };
-        file.refuse_other_steps()?;
-        let resize = resize(&file, defaults.as_ref())?;
-        let crop = crop(&file, defaults.as_ref())?;
+        let defaults = defaults.as_ref();
+        let square = square(file, defaults)?;
+        let resize = resize(file, defaults)?;
+        let crop = crop(file, defaults)?;
         let output = match (crop, resize) {
             (Some(sides), _) | (None, Some((Size::Exact(sides), _))) => sides,
             (None, Some(_)) => {
@@ -53,13 +50,13 @@ impl Steps {
                 ));
             }
         };
-        Ok(Self {
+        let steps = Self {
             resize,
             crop,
             output,
-            rescale: rescale(&file, defaults.as_ref())?,
-            normalize: normalize(&file, defaults.as_ref())?,
-        })
+            square,
+        };
+        Ok((steps, values::read(file, defaults.map(|d| d.normalize))?))
     }
 
     /// Height and width of all that comes out.
@@ -67,29 +64,32 @@ impl Steps {
         self.output
     }
 
-    /// What each byte becomes, by channel. Rounded where the reference rounds: after rescaling, in 32 bits.
-    pub(super) fn values(&self, name: &str) -> Result<[[f32; 256]; 3], Error> {
-        let mut values = [[0.0; 256]; 3];
-        for (c, channel) in values.iter_mut().enumerate() {
-            for (byte, value) in channel.iter_mut().enumerate() {
-                *value = (byte as f64 * self.rescale.unwrap_or(1.0)) as f32;
-                if let Some(Normal { mean, std }) = self.normalize {
-                    *value = (*value - mean[c]) / std[c];
-                }
-            }
+    /// Refuses a picture that is made square first and would be too large then.
+    pub(super) fn fit(
+        &self,
+        source: &Source,
+        picture: &Picture,
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        let side = picture.width().max(picture.height()) as u32;
+        if self.square.is_none() || u64::from(side).pow(2) <= limits.max_pixels {
+            return Ok(());
         }
-        if values.iter().flatten().all(|value| value.is_finite()) {
-            return Ok(values);
-        }
-        Err(Error::Published {
-            name: name.to_owned(),
-            key: "image_std",
-            problem: "makes pixels that are no numbers, together with rescale_factor and image_mean; use the values the model was trained with".to_owned(),
+        Err(Error::TooLarge {
+            name: source.describe(),
+            width: side,
+            height: side,
+            max_pixels: limits.max_pixels,
+            max_side: limits.max_side,
         })
     }
 
     /// Resizes and crops; zeros stand around a picture that is smaller than the crop.
     pub(super) fn place(&self, picture: Picture) -> Picture {
+        let picture = match self.square {
+            Some(colour) => made_square(picture, colour),
+            None => picture,
+        };
         let (width, height) = (picture.width(), picture.height());
         // Pixels that are not resized are their own nearest.
         let (resized, filter) = match self.resize {
@@ -155,16 +155,52 @@ fn within(edge: usize, longest: usize, shorter: usize, longer: usize) -> [usize;
 
 /// Zeros around a part, at most a pixel more before it than after, as the reference rounds.
 fn pad(part: &Picture, [height, width]: [usize; 2]) -> Picture {
-    let channels = part.channels();
     let top = (height - part.height()).div_ceil(2);
     let left = (width - part.width()).div_ceil(2);
-    let mut data = vec![0; height * width * channels];
+    put(part, [height, width], [top, left], [0; 3])
+}
+
+/// The picture in the middle of a square as large as its longer side; at most a pixel more stands after it than before.
+fn made_square(picture: Picture, colour: [u8; 3]) -> Picture {
+    let (width, height) = (picture.width(), picture.height());
+    let side = width.max(height);
+    let place = [(side - height) / 2, (side - width) / 2];
+    put(&picture, [side; 2], place, colour)
+}
+
+/// A picture of one colour with another one in it, `[top, left]`.
+fn put(
+    part: &Picture,
+    [height, width]: [usize; 2],
+    [top, left]: [usize; 2],
+    colour: [u8; 3],
+) -> Picture {
+    let channels = part.channels();
+    let mut data = colour[..channels].repeat(height * width);
     let rows = data.chunks_exact_mut(width * channels).skip(top);
     let length = part.width() * channels;
     for (row, bytes) in rows.zip(part.data().chunks_exact(length)) {
         row[left * channels..left * channels + length].copy_from_slice(bytes);
     }
     Picture::new(width, height, channels, data)
+}
+
+/// The colour beside pictures that are made square, where the class does so: the mean, cut off to a byte.
+fn square(file: &File, defaults: Option<&Defaults>) -> Result<Option<[u8; 3]>, Error> {
+    if !defaults.is_some_and(|d| d.squares) {
+        file.refuse_other_steps(&[])?;
+        return Ok(None);
+    }
+    file.refuse_other_steps(&["do_pad"])?;
+    if !file.switch("do_pad")?.unwrap_or(false) {
+        return Ok(None);
+    }
+    let mean = values::mean(file, defaults.map(|d| d.normalize))?;
+    if mean.iter().any(|mean| !(0.0..=1.0).contains(mean)) {
+        let problem = format!("is {mean:?}, which is no colour to pad with; use numbers of 0 to 1");
+        return Err(file.error("image_mean", problem));
+    }
+    Ok(Some(mean.map(|mean| (mean * 255.0) as u8)))
 }
 
 fn resize(file: &File, defaults: Option<&Defaults>) -> Result<Option<(Size, Filter)>, Error> {
@@ -191,28 +227,4 @@ fn crop(file: &File, defaults: Option<&Defaults>) -> Result<Option<[usize; 2]>, 
     let size = file.crop_size()?;
     let default = defaults.and_then(|d| d.crop);
     file.or("crop_size", size, default).map(Some)
-}
-
-fn rescale(file: &File, defaults: Option<&Defaults>) -> Result<Option<f64>, Error> {
-    const SWITCH: &str = "do_rescale";
-    if !file.or(SWITCH, file.switch(SWITCH)?, defaults.map(|_| true))? {
-        return Ok(None);
-    }
-    Ok(Some(file.factor("rescale_factor")?.unwrap_or(1.0 / 255.0)))
-}
-
-fn normalize(file: &File, defaults: Option<&Defaults>) -> Result<Option<Normal>, Error> {
-    const SWITCH: &str = "do_normalize";
-    if !file.or(SWITCH, file.switch(SWITCH)?, defaults.map(|_| true))? {
-        return Ok(None);
-    }
-    let three = |values: &[f32]| [0, 1, 2].map(|c| values[c % values.len()]);
-    let default = defaults.map(|d| three(d.normalize.mean()));
-    let mean = file.or("image_mean", file.channels("image_mean")?, default)?;
-    let default = defaults.map(|d| three(d.normalize.std()));
-    let std = file.or("image_std", file.channels("image_std")?, default)?;
-    if std.iter().any(|std| *std <= 0.0) {
-        return Err(file.error("image_std", format!("is {std:?}; use numbers above 0")));
-    }
-    Ok(Some(Normal { mean, std }))
 }

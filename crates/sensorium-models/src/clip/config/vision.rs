@@ -139,7 +139,7 @@ impl ClipVisionConfig {
         self.validate_as("config.json")
     }
 
-    pub(super) fn validate_as(&self, file: &str) -> Result<(), Error> {
+    pub(crate) fn validate_as(&self, file: &str) -> Result<(), Error> {
         self.blocks().validate(file)?;
         common::validate_image(file, self.image_size, self.patch_size, self.channels)?;
         size(file, "projection_dim", self.d_embed, WIDEST)

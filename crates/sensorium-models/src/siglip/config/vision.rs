@@ -135,7 +135,7 @@ impl SiglipVisionConfig {
         self.validate_as("config.json")
     }
 
-    pub(super) fn validate_as(&self, file: &str) -> Result<(), Error> {
+    pub(crate) fn validate_as(&self, file: &str) -> Result<(), Error> {
         self.blocks().validate(file)?;
         common::validate_image(file, self.image_size, self.patch_size, self.channels)
     }
@@ -146,7 +146,7 @@ impl SiglipVisionConfig {
         rows * columns
     }
 
-    pub(in crate::siglip) fn blocks(&self) -> Blocks {
+    pub(crate) fn blocks(&self) -> Blocks {
         Blocks {
             d_model: self.d_model,
             n_layers: self.n_layers,
@@ -158,7 +158,7 @@ impl SiglipVisionConfig {
         }
     }
 
-    pub(in crate::siglip) fn embeddings(&self) -> VisionEmbeddingsConfig {
+    pub(crate) fn embeddings(&self) -> VisionEmbeddingsConfig {
         VisionEmbeddingsConfig {
             d_model: self.d_model,
             channels: self.channels,
