@@ -51,6 +51,8 @@ fn main() -> ExitCode {
         Command::Embed(args) => commands::embed::run(&args, common),
         Command::Classify(args) => commands::classify::run(&args, common),
         Command::Transcribe(args) => commands::transcribe::run(&args, common),
+        Command::Generate(args) => commands::generate::run(&args, common),
+        Command::Chat(args) => commands::chat::run(&args, common),
         Command::Merge(args) => commands::merge::run(&args, common),
         Command::Inspect(args) => commands::inspect::run(&args, common),
         Command::Data(DataCommand::Make(MakeCommand::AvDigits(args))) => {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::Error;
+use crate::{Early, Error, Search};
 
 /// How tokens are chosen, and when a text ends. The keys are those of `generation_config.json`, with the reference's defaults; the two
 /// penalties that it lacks are those of other programs' interfaces.
@@ -34,6 +34,12 @@ pub struct Generation {
     pub begin_suppress_tokens: Vec<u32>,
     /// Tokens that end a text.
     pub eos_token_id: Vec<u32>,
+    /// How many texts are followed side by side in search of the likeliest; 1 for none but the one.
+    pub num_beams: usize,
+    /// What the score of a text that beams have found is divided by: its length to this power.
+    pub length_penalty: f64,
+    /// When beams end.
+    pub early_stopping: Early,
     /// How many tokens are generated at the most.
     pub max_new_tokens: Option<usize>,
     /// How many tokens, the prompt counted, there are at the most; `max_new_tokens` goes before it.
@@ -59,6 +65,9 @@ impl Default for Generation {
             suppress_tokens: Vec::new(),
             begin_suppress_tokens: Vec::new(),
             eos_token_id: Vec::new(),
+            num_beams: 1,
+            length_penalty: 1.0,
+            early_stopping: Early::default(),
             max_new_tokens: None,
             max_length: None,
             min_new_tokens: 0,
@@ -98,6 +107,9 @@ struct File {
     suppress_tokens: Option<Vec<u32>>,
     begin_suppress_tokens: Option<Vec<u32>>,
     eos_token_id: Option<OneOrMany<u32>>,
+    num_beams: Option<usize>,
+    length_penalty: Option<f64>,
+    early_stopping: Option<Early>,
     max_new_tokens: Option<usize>,
     max_length: Option<usize>,
     min_new_tokens: Option<usize>,
@@ -164,6 +176,9 @@ impl Generation {
             suppress_tokens: file.suppress_tokens.unwrap_or_default(),
             begin_suppress_tokens: file.begin_suppress_tokens.unwrap_or_default(),
             eos_token_id: file.eos_token_id.map(OneOrMany::all).unwrap_or_default(),
+            num_beams: file.num_beams.unwrap_or(own.num_beams),
+            length_penalty: file.length_penalty.unwrap_or(own.length_penalty),
+            early_stopping: file.early_stopping.unwrap_or_default(),
             max_new_tokens: file.max_new_tokens,
             max_length: file.max_length,
             min_new_tokens: file.min_new_tokens.unwrap_or_default(),
@@ -178,6 +193,15 @@ impl Generation {
     pub fn most_new(&self, prompt: usize) -> Option<usize> {
         self.max_new_tokens
             .or_else(|| Some(self.max_length?.saturating_sub(prompt)))
+    }
+
+    /// How beams are searched, if there are any.
+    pub fn search(&self) -> Option<Search> {
+        (self.num_beams > 1).then_some(Search {
+            width: self.num_beams,
+            length_penalty: self.length_penalty,
+            early: self.early_stopping,
+        })
     }
 
     /// Checks that every setting is possible.
@@ -233,6 +257,7 @@ impl Generation {
                 });
             }
         }
+        self.validate_beams()?;
         match self.stop_strings.iter().any(String::is_empty) {
             true => Err(Error::Setting {
                 key: "stop_strings",
@@ -241,6 +266,35 @@ impl Generation {
             }),
             false => Ok(()),
         }
+    }
+}
+
+impl Generation {
+    fn validate_beams(&self) -> Result<(), Error> {
+        let refuse = |key, value: String, way_out| {
+            Err(Error::Setting {
+                key,
+                value,
+                way_out,
+            })
+        };
+        let beams = self.num_beams;
+        if !(1..=Search::MOST).contains(&beams) {
+            return refuse("num_beams", beams.to_string(), "it must be 1 to 1024");
+        }
+        if beams > 1 && self.sample {
+            let way_out = "beams look for the likeliest text, and nothing is drawn: do_sample = false, or num_beams = 1";
+            return refuse("num_beams", beams.to_string(), way_out);
+        }
+        if !self.length_penalty.is_finite() {
+            let value = self.length_penalty.to_string();
+            return refuse(
+                "length_penalty",
+                value,
+                "it must be a number; 1 is the mean",
+            );
+        }
+        Ok(())
     }
 }
 

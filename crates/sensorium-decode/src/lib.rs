@@ -18,11 +18,25 @@
 mod chat;
 mod choose;
 mod error;
+mod follow;
 mod generation;
 mod stream;
 
 pub use chat::{Chat, ChatTemplate, Content, Message, Part};
 pub use choose::{Chooser, Chosen};
 pub use error::Error;
+pub use follow::{
+    Beam, Beams, Chooses, Early, Finish, Next, Prompt, Search, Speaker, Text, follow, generate,
+};
 pub use generation::Generation;
 pub use stream::TextStream;
+
+/// ln Σ eˣ of scores, in double precision; minus infinity where there is nothing above it.
+pub fn log_sum_exp(scores: &[f32]) -> f32 {
+    let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    if most == f32::NEG_INFINITY {
+        return most;
+    }
+    let sum: f64 = scores.iter().map(|s| f64::from(s - most).exp()).sum();
+    (f64::from(most) + sum.ln()) as f32
+}

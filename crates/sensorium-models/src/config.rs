@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::Error;
 use crate::ast::AstConfig;
 use crate::bert::BertConfig;
+use crate::causal::CausalConfig;
 use crate::clap::{ClapAudioConfig, ClapConfig, ClapTextConfig};
 use crate::clip::{ClipConfig, ClipTextConfig, ClipVisionConfig};
 use crate::dino::Dinov2Config;
@@ -38,6 +39,7 @@ macro_rules! model_configs {
 model_configs!(
     AstConfig,
     BertConfig,
+    CausalConfig,
     ClapAudioConfig,
     ClapConfig,
     ClapTextConfig,

@@ -42,10 +42,18 @@ pub enum Family {
     ClapText,
     /// CLAP's audio tower.
     ClapAudio,
+    /// Llama and those that are built alike: SmolLM2, TinyLlama.
+    Llama,
+    /// Qwen2.5, text alone.
+    Qwen2,
+    /// Qwen3, text alone.
+    Qwen3,
+    /// GPT-2.
+    Gpt2,
 }
 
 /// `model_type`, the family, and its name.
-const TYPES: [(&str, Family, &str); 20] = [
+const TYPES: [(&str, Family, &str); 24] = [
     ("bert", Family::Bert, "BERT"),
     ("roberta", Family::Bert, "RoBERTa"),
     ("xlm-roberta", Family::Bert, "XLM-RoBERTa"),
@@ -82,6 +90,10 @@ const TYPES: [(&str, Family, &str); 20] = [
     ("clap", Family::Clap, "CLAP"),
     ("clap_text_model", Family::ClapText, "CLAP's text tower"),
     ("clap_audio_model", Family::ClapAudio, "CLAP's audio tower"),
+    ("llama", Family::Llama, "Llama"),
+    ("qwen2", Family::Qwen2, "Qwen2.5"),
+    ("qwen3", Family::Qwen3, "Qwen3"),
+    ("gpt2", Family::Gpt2, "GPT-2"),
 ];
 
 impl Family {
@@ -91,6 +103,11 @@ impl Family {
     /// If it names none, or another.
     pub fn of(model: &str, config: &Value) -> Result<Self, Error> {
         Ok(entry(model, config)?.1)
+    }
+
+    /// Whether it goes on with texts.
+    pub fn is_causal(self) -> bool {
+        matches!(self, Self::Llama | Self::Qwen2 | Self::Qwen3 | Self::Gpt2)
     }
 
     /// The name that a `config.json`'s family goes by.
@@ -137,9 +154,14 @@ fn entry(
     })
 }
 
+/// The class that wrote a checkpoint: `BertForMaskedLM`.
+pub(crate) fn class(config: &Value) -> &str {
+    config["architectures"][0].as_str().unwrap_or_default()
+}
+
 /// The model's head, as `architectures` names it, without the family: `ForMaskedLM`, `Model`.
 pub(crate) fn head(config: &Value) -> &str {
-    let class = config["architectures"][0].as_str().unwrap_or_default();
+    let class = class(config);
     class.find("For").map_or("", |at| &class[at..])
 }
 

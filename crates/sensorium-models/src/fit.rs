@@ -7,6 +7,7 @@ use crate::ast::{AstForAudioClassification, AstModel};
 use crate::bert::{
     BertForMaskedLm, BertForSequenceClassification, BertModel, MODULES, SentenceEncoder,
 };
+use crate::causal::{CausalLm, CausalModel};
 use crate::clap::{
     ClapAudioModel, ClapAudioModelWithProjection, ClapModel, ClapTextModel,
     ClapTextModelWithProjection,
@@ -16,7 +17,7 @@ use crate::clip::{
     ClipVisionModelWithProjection,
 };
 use crate::dino::{Dinov2ForImageClassification, Dinov2Model};
-use crate::family::head;
+use crate::family::{class, head};
 use crate::published::{described, holds};
 use crate::siglip::{SiglipModel, SiglipTextModel, SiglipVisionModel};
 use crate::vit::{VitForImageClassification, VitModel};
@@ -93,6 +94,15 @@ pub fn fit(checkpoint: &Checkpoint, device: &Device) -> Result<LoadReport, Error
             of::<ClapAudioModelWithProjection>(checkpoint, device)
         }
         (Family::ClapAudio, _) => of::<ClapAudioModel>(checkpoint, device),
+        (Family::Gpt2, _) if class(&config).ends_with("LMHeadModel") => {
+            of::<CausalLm>(checkpoint, device)
+        }
+        (Family::Llama | Family::Qwen2 | Family::Qwen3, "ForCausalLM") => {
+            of::<CausalLm>(checkpoint, device)
+        }
+        (Family::Llama | Family::Qwen2 | Family::Qwen3 | Family::Gpt2, _) => {
+            of::<CausalModel>(checkpoint, device)
+        }
     }
 }
 

@@ -8,7 +8,14 @@ impl Family {
         let names: Vec<&str> = names.collect();
         let has = |part: &str| names.iter().any(|name| name.contains(part));
         // What only one of the families has comes first.
-        let signs: [(bool, Self); 15] = [
+        let signs: [(bool, Self); 19] = [
+            (has("attn.c_attn"), Self::Gpt2),
+            (has("mlp.gate_proj") && has("self_attn.q_norm"), Self::Qwen3),
+            (
+                has("mlp.gate_proj") && has("q_proj.bias") && !has("o_proj.bias"),
+                Self::Qwen2,
+            ),
+            (has("mlp.gate_proj"), Self::Llama),
             // A ViT's names, but for the second token of its own.
             (has("distillation_token"), Self::Ast),
             (
@@ -73,7 +80,7 @@ mod tests {
 
     #[test]
     fn other_names_are_of_none() {
-        let names = ["model.layers.0.self_attn.q_proj.weight", "lm_head.weight"];
+        let names = ["model.layers.0.mixer.in_proj.weight", "lm_head.weight"];
         assert_eq!(Family::guess(names.into_iter()), None);
         assert_eq!(Family::guess(std::iter::empty()), None);
     }

@@ -7,6 +7,7 @@
 
 pub mod ast;
 pub mod bert;
+pub mod causal;
 pub mod clap;
 pub mod clip;
 mod config;

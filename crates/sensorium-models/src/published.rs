@@ -95,7 +95,7 @@ pub struct Loaded<M: Published> {
 const CONFIG: &str = "config.json";
 
 /// Files of a checkpoint that say what the model is and how inputs are prepared, which saving takes along.
-const BESIDE: [&str; 15] = [
+const BESIDE: [&str; 16] = [
     CONFIG,
     "tokenizer.json",
     "tokenizer_config.json",
@@ -110,6 +110,7 @@ const BESIDE: [&str; 15] = [
     "preprocessor_config.json",
     "processor_config.json",
     "generation_config.json",
+    "chat_template.jinja",
     "config_sentence_transformers.json",
 ];
 

@@ -68,6 +68,7 @@ pub use modalities::Samples;
 pub use model::{RecipeModel, build};
 pub use objective::{Negatives, ObjectiveConfig, ObjectiveKind, RegressionLoss};
 pub use observer::{Observer, Silent};
+pub use parse::nearest;
 pub use prepare::{Prepared, Preparing, prepare};
 pub use pretext::ZeroShotConfig;
 pub use recipe::{BatchConfig, DataConfig, Recipe, ShuffleConfig};

@@ -140,7 +140,20 @@ impl Tokenizer {
         self.encode_cut(name, text, max_tokens, Side::Right)
     }
 
-    /// The same, but of a longer text, this end is cut off.
+    /// The ids of a text as it stands, without special tokens around it: one that names its own, as the text of a talk does.
+    ///
+    /// # Errors
+    /// If the tokenizer cannot split the text; `name` stands for it in the message.
+    pub fn encode_bare(&self, name: &str, text: &str) -> Result<Vec<u32>, Error> {
+        let encoding = self.inner.encode_fast(text, false);
+        let encoding = encoding.map_err(|error| Error::Encode {
+            name: name.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The same as [`encode`](Self::encode), but of a longer text, this end is cut off.
     ///
     /// # Errors
     /// If the tokenizer cannot split the text; `name` stands for it in the message.

@@ -46,6 +46,7 @@ fn may_see(name: &str) -> Option<&'static [&'static str]> {
         "sensorium-models" => &[
             "sensorium-audio",
             "sensorium-core",
+            "sensorium-decode",
             "sensorium-hub",
             "sensorium-text",
             "sensorium-vision",

@@ -3,6 +3,7 @@
 pub mod data;
 mod merge;
 mod sweep;
+mod write;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use sensorium_runtime::Backend;
 use data::DataCommand;
 pub use merge::MergeArgs;
 pub use sweep::SweepArgs;
+pub use write::{ChatArgs, GenerateArgs};
 
 /// Multimodal models: train, evaluate and use them, on any GPU or none.
 #[derive(Debug, Parser)]
@@ -109,6 +111,20 @@ The same command again goes on where it was stopped; with more --runs it goes on
   sensorium transcribe --model my-whisper --format srt --out subtitles videos/*.mp4 --on-error skip
   sensorium transcribe --model facebook/wav2vec2-base-960h --beam 16 --times talk.wav")]
     Transcribe(TranscribeArgs),
+    /// Go on with texts, or answer what is said, with a language model.
+    #[command(after_help = "Examples:
+  sensorium generate --model HuggingFaceTB/SmolLM2-135M --prompt \"Once upon a time\"
+  sensorium generate --model HuggingFaceTB/SmolLM2-135M-Instruct --chat --prompt \"Why is the sky blue?\" --temperature 0.7
+  sensorium generate --model my-llama --prompt \"one, two,\" \"red, green,\" --max-new-tokens 20 --json
+  cat prompts.txt | sensorium generate --model my-llama --prompt - --beam 4")]
+    Generate(GenerateArgs),
+    /// Talk with a language model.
+    #[command(after_help = "Examples:
+  sensorium chat --model HuggingFaceTB/SmolLM2-135M-Instruct
+  sensorium chat --model my-llama --system \"Be brief.\" --temperature 0.7 --seed 3
+
+/help says what can be done; Ctrl-C stops an answer, and Ctrl-D leaves.")]
+    Chat(ChatArgs),
     /// Merge a LoRA adapter into the model that it was made for: a published one, or a run's.
     #[command(after_help = "Examples:
   sensorium merge --model runs/av-digits --adapter runs/lora/adapter --out runs/merged

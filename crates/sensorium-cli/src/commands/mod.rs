@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod chat;
 pub mod check;
 pub mod classify;
 pub mod convert;
@@ -8,6 +9,7 @@ pub mod devices;
 pub mod dry_run;
 pub mod embed;
 pub mod eval;
+pub mod generate;
 pub mod inspect;
 pub mod merge;
 pub mod predict;

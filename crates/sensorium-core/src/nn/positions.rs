@@ -1,9 +1,11 @@
 //! Where a token stands: learned or sinusoidal vectors that are added to the embeddings.
 
 use burn::module::{Module, Param};
+use burn::tensor::module::embedding;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::init::trunc_normal;
+use super::rotary::Positions;
 
 /// A learned vector for each position (BERT, ViT).
 #[derive(Module, Debug)]
@@ -47,6 +49,20 @@ impl LearnedPositions {
         let positions = self.weight.val().slice([start..end, 0..d_model]);
         x + positions.reshape([1, tokens, d_model])
     }
+
+    /// Adds to `[batch, tokens, d_model]` the vectors of where each stands.
+    ///
+    /// # Panics
+    /// If one stands where there is no vector, or positions are of other tokens.
+    pub fn forward_at(&self, x: Tensor<3>, at: &Positions) -> Tensor<3> {
+        let (last, max_len) = (at.last(), self.max_len());
+        assert!(
+            last.is_none_or(|last| (last as usize) < max_len),
+            "{} tokens, but there are only {max_len} positions",
+            last.map_or(0, |last| last as usize + 1)
+        );
+        x + embedding(self.weight.val(), at.ids(&self.weight.val().device()))
+    }
 }
 
 /// The fixed positions of the Transformer (arXiv 1706.03762, section 3.5): `[len, d_model]`, sines in
@@ -71,7 +87,7 @@ pub fn sinusoidal(len: usize, d_model: usize, device: &Device) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sensorium_testkit::{check_gradients, devices, floats, random};
+    use sensorium_testkit::{assert_close, check_gradients, devices, floats, random};
 
     #[test]
     fn sinusoids_are_those_of_the_paper() {
@@ -101,6 +117,14 @@ mod tests {
                     assert!((out[i] - (x[i] + table[i])).abs() < 1e-6, "{sample}, {i}");
                 }
             }
+
+            // Each row where it is said.
+            let at = Positions::rows(&[2, -1], 3);
+            let found = positions.forward_at(x.clone(), &at);
+            let first = positions.forward_from(x.clone().narrow(0, 0, 1), 2);
+            assert_close(&found.clone().narrow(0, 0, 1), &first, 1e-6);
+            let second = positions.forward(x.narrow(0, 1, 1).narrow(1, 1, 2));
+            assert_close(&found.narrow(0, 1, 1).narrow(1, 1, 2), &second, 1e-6);
 
             let positions = LearnedPositions::new(5, 4, &device.clone().autodiff());
             let x = random([2, 5, 4], 1, &device.clone().autodiff());

@@ -1,7 +1,7 @@
 //! Rotary positions: query and key are turned by an angle that grows with the position, so that their
 //! product depends on the distance alone.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// Rotary position embedding (arXiv 2104.09864) in the *rotate-half* layout of published checkpoints:
 /// feature `i` is paired with feature `i + d_head / 2`.
@@ -71,6 +71,17 @@ impl Positions {
         );
         let tokens = count / rows;
         Self { rows, tokens, at }
+    }
+
+    /// On the first axis, `[rows, tokens]`.
+    pub fn ids(&self, device: &Device) -> Tensor<2, Int> {
+        let ids: Vec<i64> = self.at[0].iter().map(|at| i64::from(*at)).collect();
+        Tensor::from_data(TensorData::new(ids, [self.rows, self.tokens]), device)
+    }
+
+    /// The furthest, if there is any.
+    pub fn last(&self) -> Option<u32> {
+        self.at.iter().flatten().copied().max()
     }
 
     /// How many tokens a row has.

@@ -6,9 +6,9 @@ mod penalties;
 use rand::RngExt;
 use sensorium_core::seed;
 
-use crate::{Error, Generation};
+use crate::{Error, Generation, log_sum_exp};
 use narrow::narrow;
-use penalties::Penalties;
+pub(crate) use penalties::Penalties;
 
 /// A score that is never chosen.
 const NEVER: f32 = f32::NEG_INFINITY;
@@ -135,13 +135,6 @@ fn likeliest(scores: &[f32]) -> Option<usize> {
         }
     }
     best
-}
-
-/// ln Σ eˣ, in double precision.
-fn log_sum_exp(scores: &[f32]) -> f32 {
-    let most = scores.iter().copied().fold(NEVER, f32::max);
-    let sum: f64 = scores.iter().map(|s| f64::from(s - most).exp()).sum();
-    (f64::from(most) + sum.ln()) as f32
 }
 
 #[cfg(test)]

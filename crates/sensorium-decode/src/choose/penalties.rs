@@ -6,16 +6,16 @@ use super::NEVER;
 use crate::Generation;
 
 /// What has been so far, and what follows from it.
-pub(super) struct Penalties<'a> {
-    pub(super) how: &'a Generation,
+pub(crate) struct Penalties<'a> {
+    pub(crate) how: &'a Generation,
     /// The prompt and what was generated.
-    pub(super) tokens: &'a [u32],
-    pub(super) prompt: usize,
+    pub(crate) tokens: &'a [u32],
+    pub(crate) prompt: usize,
 }
 
 impl Penalties<'_> {
     /// Applies all to the scores. Ids that the scores lack are passed over.
-    pub(super) fn apply(&self, scores: &mut [f32]) {
+    pub(crate) fn apply(&self, scores: &mut [f32]) {
         self.repeated(scores);
         self.no_sequence_twice(scores);
         let how = self.how;

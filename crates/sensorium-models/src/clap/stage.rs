@@ -72,7 +72,7 @@ impl SwinBlock {
         };
         let parts = windows.cut(self.norm_attention.forward(x.clone()));
         let parts = in_layer(tap, "attention", |tap| {
-            self.attention.self_attend_with(parts, &how, tap)
+            self.attention.self_attend_with(parts, None, &how, tap)
         });
         let seen = windows.join(parts).reshape([batch, rows * columns, width]);
         let seen = self.drop_path.forward(seen);

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::bert::BertKind;
+use crate::causal::{Gpt2Config, LlamaConfig};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Acts {
@@ -83,6 +84,19 @@ where
     Ok(())
 }
 
+/// Rotary positions with all that can be said of them.
+fn stretched() -> LlamaConfig {
+    let rope = json!({
+        "rope_type": "yarn", "rope_theta": 1e4, "factor": 2.0, "original_max_position_embeddings": 16,
+        "attention_factor": 1.5, "beta_fast": 32, "beta_slow": 1, "mscale": 1.0, "mscale_all_dim": 0.5,
+        "truncate": true, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "mrope_section": [1, 1],
+    });
+    LlamaConfig {
+        rope_parameters: Some(serde_json::from_value(rope).unwrap()),
+        ..LlamaConfig::debug()
+    }
+}
+
 proptest! {
     #[test]
     fn no_value_makes_a_parser_panic_and_what_it_takes_can_be_written(
@@ -92,6 +106,9 @@ proptest! {
         survives(&AstConfig::debug(), &changes)?;
         survives(&BertConfig::debug(), &changes)?;
         survives(&BertConfig::debug().with_kind(BertKind::Roberta), &changes)?;
+        survives(&CausalConfig::from(LlamaConfig::debug()), &changes)?;
+        survives(&CausalConfig::from(stretched()), &changes)?;
+        survives(&CausalConfig::from(Gpt2Config::debug()), &changes)?;
         survives(&ClapConfig::debug(), &changes)?;
         survives(&ClapConfig::new(ClapTextConfig::debug(), fused), &changes)?;
         survives(&ClipConfig::debug(), &changes)?;

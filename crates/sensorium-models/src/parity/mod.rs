@@ -5,6 +5,7 @@
 
 mod ast;
 mod bert;
+mod causal;
 mod clap;
 mod clip;
 mod dino;
@@ -132,6 +133,10 @@ fn compare(case: &Case, device: &Device, saved: &Path) {
         "Dinov2ForImageClassification" | "Dinov2WithRegistersForImageClassification" => {
             dino::classification
         }
+        "LlamaForCausalLM" | "Qwen2ForCausalLM" | "Qwen3ForCausalLM" | "GPT2LMHeadModel" => {
+            causal::lm
+        }
+        "LlamaModel" | "GPT2Model" => causal::headless,
         "CLIPModel" => clip::whole,
         "CLIPTextModel" => clip::text,
         "CLIPTextModelWithProjection" => clip::text_projection,
@@ -229,4 +234,10 @@ fn parity_of_clap() {
 #[test]
 fn parity_of_whisper() {
     check(&[Family::Whisper], 3);
+}
+
+#[test]
+fn parity_of_causal_language_models() {
+    let families = [Family::Llama, Family::Qwen2, Family::Qwen3, Family::Gpt2];
+    check(&families, 10);
 }

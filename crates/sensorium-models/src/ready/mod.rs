@@ -1,5 +1,5 @@
 //! Published models ready for use, each with its own preparation: what comes in are files and texts, what comes out are
-//! vectors, scores, and what was said.
+//! vectors, scores, what was said, and texts that go on.
 
 mod classify;
 mod ctc;
@@ -14,7 +14,10 @@ mod tests;
 mod tests_ctc;
 #[cfg(test)]
 mod tests_sound;
+#[cfg(test)]
+mod tests_write;
 mod text;
+mod write;
 mod zero_shot;
 
 pub use classify::{Classifier, Prepared};
@@ -28,6 +31,7 @@ pub use speech::{PreparedSpeech, Said, Speech, WhisperToText};
 pub use text::TextEmbedder;
 use text::tokenizer;
 pub(crate) use text::{sentence_processor, text_processor};
+pub use write::{Writer, Written};
 pub use zero_shot::{Scoring, ZeroShot};
 
 pub use sensorium_audio::SoundSample;

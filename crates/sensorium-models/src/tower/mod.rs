@@ -134,6 +134,7 @@ fn takes_other(checkpoint: &Checkpoint, family: Family, given: &str) -> Error {
         Family::Clip | Family::Siglip => "images and texts",
         Family::Whisper | Family::Ast | Family::Wav2Vec2 | Family::ClapAudio => "sounds",
         Family::Clap => "sounds and texts",
+        Family::Llama | Family::Qwen2 | Family::Qwen3 | Family::Gpt2 => "texts to go on with",
     };
     unfit(checkpoint, format!("{family} takes {takes}, not {given}"))
 }

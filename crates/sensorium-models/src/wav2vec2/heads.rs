@@ -182,7 +182,9 @@ impl Wav2Vec2ForSequenceClassification {
         in_layer(tap, "encoder", |tap| {
             for (i, block) in self.wav2vec2.encoder.blocks.iter().enumerate() {
                 let layer = format!("blocks.{i}");
-                x = in_layer(tap, &layer, |tap| block.forward_with(x.clone(), &how, tap));
+                x = in_layer(tap, &layer, |tap| {
+                    block.forward_with(x.clone(), None, &how, tap)
+                });
                 sum = sum.clone() + weigh(&x, i + 1);
             }
         });

@@ -1,10 +1,10 @@
-//! One half minute: word after word, the likeliest or drawn.
+//! One half minute: word after word, the likeliest or drawn, or by beam search.
 
 use rand::RngExt;
 use sensorium_core::SampleRng;
+use sensorium_decode::{Beams, Chooses, Error, Next, Search, log_sum_exp};
 
-use super::decode::{Chooses, Next};
-use super::rules::{Rules, log_sum_exp};
+use super::rules::Rules;
 
 /// The words of a half minute.
 #[derive(Clone, Debug)]
@@ -62,8 +62,14 @@ impl<'a> Line<'a> {
     }
 }
 
+/// What the words of a half minute come out of.
+pub(super) trait Says: Chooses {
+    /// What was said.
+    fn chosen(self) -> Chosen;
+}
+
 impl Chooses for Line<'_> {
-    fn choose(&mut self, scores: &mut [f32]) -> Option<Vec<Next>> {
+    fn choose(&mut self, scores: &mut [f32]) -> Result<Option<Vec<Next>>, Error> {
         self.rules.apply(&self.tokens, scores);
         let token = match self.temperature > 0.0 {
             true => draw(scores, self.temperature, self.rng),
@@ -72,11 +78,42 @@ impl Chooses for Line<'_> {
         self.sum += f64::from(scores[token as usize] - log_sum_exp(scores));
         self.tokens.push(token);
         let ends = self.tokens.len() >= self.most || self.rules.ends().contains(&token);
-        (!ends).then(|| vec![Next { from: 0, token }])
+        Ok((!ends).then(|| vec![Next { from: 0, token }]))
     }
+}
 
+impl Says for Line<'_> {
     fn chosen(self) -> Chosen {
         Chosen::new(self.tokens, self.sum)
+    }
+}
+
+/// The texts that are followed side by side.
+pub(super) struct Searching<'a> {
+    rules: &'a Rules<'a>,
+    beams: Beams,
+}
+
+impl<'a> Searching<'a> {
+    pub(super) fn new(rules: &'a Rules<'a>, search: Search, most: usize) -> Self {
+        Self {
+            rules,
+            beams: Beams::new(search, rules.ends(), most),
+        }
+    }
+}
+
+impl Chooses for Searching<'_> {
+    fn choose(&mut self, scores: &mut [f32]) -> Result<Option<Vec<Next>>, Error> {
+        let allow = |chosen: &[u32], scores: &mut [f32]| self.rules.apply(chosen, scores);
+        Ok(self.beams.choose(scores, allow))
+    }
+}
+
+impl Says for Searching<'_> {
+    fn chosen(self) -> Chosen {
+        let best = self.beams.best().unwrap_or_default();
+        Chosen::new(best.tokens, best.allowed)
     }
 }
 

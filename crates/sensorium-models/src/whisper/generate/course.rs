@@ -103,7 +103,7 @@ impl Transcriber<'_> {
         let mut courses: Vec<&mut Course> = courses.filter(|course| ahead(course)).collect();
         let mut rngs: Vec<&mut SampleRng> = courses.iter_mut().map(|c| &mut c.rng).collect();
         let heard = self.only(&heard, &said, count);
-        let tried = self.with_fallback(&heard, &prompts, how, &mut rngs);
+        let tried = self.with_fallback(&heard, &prompts, how, &mut rngs)?;
         for ((i, course), tried) in said.iter().zip(courses).zip(tried) {
             let before = course.transcript.segments.len();
             self.went_on(course, &tried, how);

@@ -2,27 +2,37 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 use sensorium_core::nn::DecoderCache;
+use sensorium_decode::{Speaker, follow, log_sum_exp};
 
-use super::choose::Chosen;
-use super::rules::log_sum_exp;
+use super::choose::{Chosen, Says};
 use super::{Prompt, Transcriber, host};
+use crate::Error;
 
-/// How a text goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Next {
-    /// Which of the texts.
-    pub(super) from: usize,
-    pub(super) token: u32,
+/// A model with what it remembers of half minutes, and of the texts after them.
+struct Following<'a> {
+    transcriber: Transcriber<'a>,
+    heard: DecoderCache,
+    /// How many half minutes there are.
+    contexts: usize,
 }
 
-/// What chooses the words of one half minute.
-pub(super) trait Chooses {
-    /// Reads, and changes, the logits of the word after each text, `[texts * vocab]`; says how they go on, which is as many
-    /// texts each time, or nothing once all is said.
-    fn choose(&mut self, scores: &mut [f32]) -> Option<Vec<Next>>;
+impl Speaker for Following<'_> {
+    type Error = Error;
 
-    /// What was said.
-    fn chosen(self) -> Chosen;
+    fn step(&mut self, tokens: &[u32]) -> Result<Vec<f32>, Error> {
+        let ids = self.transcriber.ids(tokens, tokens.len());
+        Ok(host(self.transcriber.model.next(ids, &mut self.heard)))
+    }
+
+    /// The rows of the texts go on, and the half minutes that stay.
+    fn select(&mut self, rows: &[usize], contexts: &[usize]) {
+        let select = |rows: &[usize]| self.transcriber.rows(rows.iter().copied());
+        self.heard.select_tokens(&select(rows));
+        if contexts.len() < self.contexts {
+            self.heard.select_contexts(&select(contexts));
+            self.contexts = contexts.len();
+        }
+    }
 }
 
 impl Transcriber<'_> {
@@ -50,12 +60,12 @@ impl Transcriber<'_> {
 
     /// What is said after each of some prompts, which are of one length and begin the text at one place, in view of what was
     /// heard: a row for each. Whoever has ended is no longer computed.
-    pub(super) fn decode<C: Chooses>(
+    pub(super) fn decode<C: Says>(
         &self,
         mut heard: DecoderCache,
         prompts: &[&Prompt],
         mut choosers: Vec<C>,
-    ) -> Vec<Chosen> {
+    ) -> Result<Vec<Chosen>, Error> {
         let vocab = self.settings.vocab();
         let (first, count) = (prompts[0], prompts.len());
         let tokens: Vec<u32> = prompts
@@ -64,31 +74,14 @@ impl Transcriber<'_> {
             .collect();
         let at = [first.start, first.tokens.len() - 1];
         let ids = self.ids(&tokens, count);
-        let [before, mut scores] = self.model.at(ids, at, &mut heard).map(host);
-        let mut going: Vec<usize> = match self.most(first) {
-            0 => Vec::new(),
-            _ => (0..count).collect(),
-        };
-        let mut texts = 1; // of each half minute
-        while !going.is_empty() {
-            let mut stay = Vec::with_capacity(going.len());
-            let mut next = Vec::with_capacity(going.len());
-            let places = going.iter().zip(scores.chunks_exact_mut(texts * vocab));
-            for (place, (i, scores)) in places.enumerate() {
-                if let Some(chosen) = choosers[*i].choose(scores) {
-                    stay.push(place);
-                    let row = |next: &Next| (place * texts + next.from, next.token);
-                    next.extend(chosen.iter().map(row));
-                }
-            }
-            if stay.is_empty() {
-                break;
-            }
-            self.go_on(&mut heard, &next, &stay, [going.len(), texts]);
-            going = stay.iter().map(|place| going[*place]).collect();
-            texts = next.len() / going.len();
-            let ids: Vec<u32> = next.iter().map(|(_, token)| *token).collect();
-            scores = host(self.model.next(self.ids(&ids, ids.len()), &mut heard));
+        let [before, scores] = self.model.at(ids, at, &mut heard).map(host);
+        if self.most(first) > 0 {
+            let mut following = Following {
+                transcriber: *self,
+                heard,
+                contexts: count,
+            };
+            follow(&mut following, scores, &mut choosers)?;
         }
         let silence = |i: usize| {
             let id = self.settings.silence()?;
@@ -96,25 +89,8 @@ impl Transcriber<'_> {
             Some((before[id] - log_sum_exp(before)).exp())
         };
         let chosen = choosers.into_iter().map(C::chosen).enumerate();
-        chosen
+        Ok(chosen
             .map(|(i, chosen)| chosen.with_no_speech(silence(i).unwrap_or(0.0)))
-            .collect()
-    }
-
-    /// Keeps of the cache what goes on: the rows of the texts, and the half minutes that stay, of so many with so many texts.
-    fn go_on(
-        &self,
-        heard: &mut DecoderCache,
-        next: &[(usize, u32)],
-        stay: &[usize],
-        [count, texts]: [usize; 2],
-    ) {
-        let rows = next.iter().map(|(row, _)| *row);
-        if !rows.clone().eq(0..count * texts) {
-            heard.select_tokens(&self.rows(rows));
-        }
-        if stay.len() < count {
-            heard.select_contexts(&self.rows(stay.iter().copied()));
-        }
+            .collect())
     }
 }

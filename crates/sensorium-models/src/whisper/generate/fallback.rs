@@ -9,10 +9,10 @@ use flate2::write::ZlibEncoder;
 use sensorium_core::SampleRng;
 use sensorium_core::nn::DecoderCache;
 
-use super::beams::Beams;
-use super::choose::{Chosen, Line};
+use super::choose::{Chosen, Line, Searching};
 use super::rules::Rules;
 use super::{Prompt, Transcribe, Transcriber};
+use crate::Error;
 
 /// When a half minute is tried again, and when it is passed over.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,7 +71,7 @@ impl Transcriber<'_> {
         prompts: &[Prompt],
         how: &Transcribe,
         rngs: &mut [&mut SampleRng],
-    ) -> Vec<Tried> {
+    ) -> Result<Vec<Tried>, Error> {
         let temperatures = match &how.fallback.temperatures[..] {
             [] => &[0.0],
             some => some,
@@ -81,7 +81,7 @@ impl Transcriber<'_> {
         for (i, temperature) in temperatures.iter().enumerate() {
             let is_last = i + 1 == temperatures.len();
             let mut again = Vec::new();
-            for (row, chosen) in self.try_at(*temperature, heard, prompts, &left, how, rngs) {
+            for (row, chosen) in self.try_at(*temperature, heard, prompts, &left, how, rngs)? {
                 let (tried, is_good) = self.judge(chosen, *temperature, &how.fallback);
                 match is_good || is_last {
                     true => kept[row] = Some(tried),
@@ -94,7 +94,7 @@ impl Transcriber<'_> {
                 break;
             }
         }
-        kept.into_iter().flatten().collect()
+        Ok(kept.into_iter().flatten().collect())
     }
 
     /// What is chosen in some rows, in any order. Those whose texts begin at one place go side by side.
@@ -106,7 +106,7 @@ impl Transcriber<'_> {
         rows: &[usize],
         how: &Transcribe,
         rngs: &mut [&mut SampleRng],
-    ) -> Vec<(usize, Chosen)> {
+    ) -> Result<Vec<(usize, Chosen)>, Error> {
         let mut alike: BTreeMap<(usize, usize, bool), Vec<usize>> = BTreeMap::new();
         for row in rows {
             let Prompt {
@@ -128,14 +128,14 @@ impl Transcriber<'_> {
                 let rngs = rngs.iter_mut().enumerate();
                 let rngs = rngs.filter(|(row, _)| rows.contains(row));
                 let lines = rngs.map(|(_, rng)| Line::new(&rules, temperature, rng, most));
-                self.decode(heard, &prompts, lines.collect())
+                self.decode(heard, &prompts, lines.collect())?
             } else {
-                let beams = |_| Beams::new(&rules, search, most);
-                self.decode(heard, &prompts, rows.iter().map(beams).collect())
+                let beams = |_| Searching::new(&rules, search, most);
+                self.decode(heard, &prompts, rows.iter().map(beams).collect())?
             };
             all.extend(rows.into_iter().zip(chosen));
         }
-        all
+        Ok(all)
     }
 
     /// What is left of the words of a half minute, and whether it is good enough.

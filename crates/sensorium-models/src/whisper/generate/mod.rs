@@ -4,7 +4,6 @@
 //! side by side; what the model says of times decides where the next half minute begins. What reads like a loop, or is
 //! unlikely, is tried again at a higher temperature.
 
-mod beams;
 mod choose;
 mod course;
 mod decode;

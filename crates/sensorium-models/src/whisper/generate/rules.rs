@@ -1,5 +1,7 @@
 //! What may be said next: ids that never are, and times, which come in pairs and never go back.
 
+use sensorium_decode::log_sum_exp;
+
 use super::WhisperGeneration;
 
 const NEVER: f32 = f32::NEG_INFINITY;
@@ -26,10 +28,6 @@ impl<'a> Rules<'a> {
     /// Ids that end a text.
     pub(super) fn ends(&self) -> &[u32] {
         self.settings.ends()
-    }
-
-    pub(super) fn vocab(&self) -> usize {
-        self.settings.vocab()
     }
 
     /// Leaves in `scores` what may follow `chosen`.
@@ -85,14 +83,4 @@ impl<'a> Rules<'a> {
             scores[..first].fill(NEVER);
         }
     }
-}
-
-/// ln Σ eˣ, in double precision.
-pub(super) fn log_sum_exp(scores: &[f32]) -> f32 {
-    let most = scores.iter().copied().fold(NEVER, f32::max);
-    if most == NEVER {
-        return NEVER;
-    }
-    let sum: f64 = scores.iter().map(|s| f64::from(s - most).exp()).sum();
-    (f64::from(most) + sum.ln()) as f32
 }

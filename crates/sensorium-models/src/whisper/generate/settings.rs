@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use sensorium_decode::{Early, Search};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Transcribe;
-use super::beams::{Early, Search};
 use crate::Error;
 use crate::config;
 use crate::error::{need, size};
@@ -68,22 +68,9 @@ pub struct WhisperGeneration {
     #[serde(default)]
     length_penalty: Option<f64>,
     #[serde(default)]
-    early_stopping: Option<EarlyStopping>,
+    early_stopping: Option<Early>,
     #[serde(skip)]
     vocab_size: usize,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(untagged, expecting = "true, false or \"never\"")]
-enum EarlyStopping {
-    Yes(bool),
-    Never(Never),
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Never {
-    Never,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -158,11 +145,7 @@ impl WhisperGeneration {
         Search {
             width: width.or(self.num_beams).unwrap_or(1).clamp(1, MOST_BEAMS),
             length_penalty: self.length_penalty.unwrap_or(1.0),
-            early: match self.early_stopping {
-                Some(EarlyStopping::Yes(true)) => Early::Full,
-                Some(EarlyStopping::Never(Never::Never)) => Early::Never,
-                _ => Early::Likely,
-            },
+            early: self.early_stopping.unwrap_or_default(),
         }
     }
 
