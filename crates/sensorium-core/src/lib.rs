@@ -3,6 +3,7 @@
 //! A model is `Encoder`s that give [`Tokens`], a [`Fusion`] that joins them and a [`Head`] that
 //! answers. This crate must never know a concrete modality, a file format, or a backend.
 
+mod autodiff;
 mod encoder;
 mod gathered;
 mod guard;
@@ -17,6 +18,7 @@ mod source;
 pub mod tap;
 mod tokens;
 
+pub use autodiff::with_autodiff_of;
 pub use encoder::{Encoder, EncoderSet, HostBytes, Maskable, ModalityKit, Opened, Processor};
 pub use gathered::{Gathered, spread};
 pub use guard::quietly;

@@ -1,8 +1,8 @@
 //! Whether two inputs belong together, told by a model that has fused them.
 
 use burn::module::Module;
-use burn::tensor::{Bool, Device, Int, Tensor};
-use sensorium_core::{Fusion, Head, Logits, Parts, Tokens};
+use burn::tensor::{Bool, Int, Tensor};
+use sensorium_core::{Fusion, Head, Logits, Parts, Tokens, with_autodiff_of};
 use sensorium_train::{HardNegatives, ImageTextMatching, Learned, Loss, Objective, Tally};
 
 use crate::{Alignment, Embedded};
@@ -111,13 +111,14 @@ impl<F: Fusion, H: Head<Output = Logits>> Matching<F, H> {
         let wrong = drawn.targets().narrow(0, batch, 2 * batch);
         let device = a.device();
         let own = Tensor::<1, Int>::arange(0..batch as i64, &device);
-        let [texts, images] = [drawn.texts, drawn.images].map(|order| on(order, &device));
+        let [texts, images] =
+            [drawn.texts, drawn.images].map(|order| with_autodiff_of(order, &device));
         let pairs = Parts::new()
             .with(first, picked(a, [own.clone(), own.clone(), images]))
             .with(second, picked(b, [own.clone(), texts, own]));
         Some(Judged {
             logits: self.head.forward(self.fusion.fuse(pairs)),
-            matches: on(Tensor::cat(vec![right, wrong], 0), &device),
+            matches: with_autodiff_of(Tensor::cat(vec![right, wrong], 0), &device),
         })
     }
 }
@@ -151,16 +152,6 @@ fn draw(x: &Embedded, y: &Embedded, wrong: WrongPairs, scale: Option<Tensor<1>>)
         .bool_or(column.expand(square));
     let noise = wrong.noise.map(Tensor::inner);
     HardNegatives::draw_by(similarity, Some(never), noise)
-}
-
-/// Numbers of the plain device on another.
-fn on(numbers: Tensor<1, Int>, device: &Device) -> Tensor<1, Int> {
-    match device.gradient_checkpointing_strategy() {
-        Some(strategy) => {
-            Tensor::from_inner(numbers).with_gradient_checkpointing_strategy(strategy)
-        }
-        None => numbers,
-    }
 }
 
 /// Samples in these orders, one after the other: `[batch, T, D]` → `[3 · batch, T, D]`.

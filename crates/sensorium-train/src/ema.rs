@@ -3,6 +3,7 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
+use sensorium_core::with_autodiff_of;
 
 /// A running average of a module's trainable parameters, on the plain device. What does not train (frozen parameters,
 /// running statistics) is copied.
@@ -95,12 +96,7 @@ impl ModuleMapper for Average {
         };
         let decay = self.decay;
         param.map(|average| {
-            let value = match average.gradient_checkpointing_strategy() {
-                Some(strategy) => {
-                    Tensor::from_inner(value).with_gradient_checkpointing_strategy(strategy)
-                }
-                None => value,
-            };
+            let value = with_autodiff_of(value, &average.device());
             match trains {
                 true => average.mul_scalar(decay) + value.mul_scalar(1.0 - decay),
                 false => value,

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::folder::entries;
+use super::pattern;
 use crate::{Error, Split};
 
-/// The most files that a pattern stands for.
-const MOST_FILES: usize = 100_000;
+/// The most files that a data set is made of.
+pub(super) const MOST_FILES: usize = 100_000;
 
 /// Folders that are looked into for shards, besides those of parts.
 const LOOKED_INTO: [&str; 2] = ["data", "default"];
@@ -37,7 +38,9 @@ impl Layout {
     pub(super) fn of(path: &Path) -> Result<Self, Error> {
         let metadata = match std::fs::metadata(path) {
             Ok(metadata) => metadata,
-            Err(_) if has_braces(path) => return Self::of_files(path, path, expanded(path)?),
+            Err(_) if pattern::is_one(path) => {
+                return Self::of_files(path, path, pattern::expanded(path)?);
+            }
             Err(error) => return Err(Error::io(path, "open", error)),
         };
         if !metadata.is_dir() {
@@ -137,7 +140,7 @@ fn gather(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), E
 
 /// The files with the parts that their names tell. One part alone parts nothing, and is not told.
 fn parts(root: &Path, files: Vec<PathBuf>) -> Vec<PartFile> {
-    let common = match has_braces(root) {
+    let common = match pattern::is_one(root) {
         true => common_folder(&files),
         false => root.to_owned(),
     };
@@ -180,111 +183,9 @@ fn common_folder(files: &[PathBuf]) -> PathBuf {
     common
 }
 
-fn has_braces(path: &Path) -> bool {
-    path.to_str()
-        .is_some_and(|text| text.contains('{') && text.contains('}'))
-}
-
-/// The files that a pattern stands for, all of which must be there.
-fn expanded(pattern: &Path) -> Result<Vec<PathBuf>, Error> {
-    let wrong = |reason: String| Error::Pattern {
-        pattern: pattern.display().to_string(),
-        reason,
-    };
-    let text = pattern
-        .to_str()
-        .ok_or_else(|| wrong("is not UTF-8".to_owned()))?;
-    let files = expand(text).map_err(wrong)?;
-    let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
-    match files.iter().find(|path| !path.is_file()) {
-        Some(missing) => Err(wrong(format!(
-            "stands for {} files, of which {} does not exist",
-            files.len(),
-            missing.display()
-        ))),
-        None => Ok(files),
-    }
-}
-
-/// `a-{00..02}` is `a-00`, `a-01`, `a-02`; `{a,b}` is `a`, `b`.
-fn expand(pattern: &str) -> Result<Vec<String>, String> {
-    let Some(open) = pattern.find('{') else {
-        return Ok(vec![pattern.to_owned()]);
-    };
-    let (before, rest) = (&pattern[..open], &pattern[open + 1..]);
-    let (inside, after) = rest
-        .split_once('}')
-        .ok_or_else(|| format!("does not close {{{rest}"))?;
-    let middle = choices(inside)?;
-    let ends = expand(after)?;
-    if middle.len().saturating_mul(ends.len()) > MOST_FILES {
-        return Err(format!("stands for more than {MOST_FILES} files"));
-    }
-    let all = middle
-        .iter()
-        .flat_map(|middle| ends.iter().map(move |end| format!("{before}{middle}{end}")));
-    Ok(all.collect())
-}
-
-/// What stands between braces.
-fn choices(inside: &str) -> Result<Vec<String>, String> {
-    let wrong = || format!("has {{{inside}}}: write {{000..099}} or {{a,b}}");
-    let Some((from, to)) = inside.split_once("..") else {
-        let choices: Vec<String> = inside.split(',').map(str::to_owned).collect();
-        return match choices.len() {
-            0 | 1 => Err(wrong()),
-            _ => Ok(choices),
-        };
-    };
-    let number = |text: &str| {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() < 16;
-        text.parse::<u64>()
-            .ok()
-            .filter(|_| digits)
-            .ok_or_else(wrong)
-    };
-    let (first, last) = (number(from)?, number(to)?);
-    if first > last || last - first >= MOST_FILES as u64 {
-        return Err(format!(
-            "counts from {from} to {to}: from the lower to the higher, at most {MOST_FILES} files"
-        ));
-    }
-    // As in a shell, numbers are as wide as they are written.
-    let padded = from.starts_with('0') || to.starts_with('0');
-    let width = if padded { from.len().max(to.len()) } else { 0 };
-    Ok((first..=last).map(|n| format!("{n:0width$}")).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_are_expanded_as_in_a_shell() {
-        let check = |pattern: &str, expected: &[&str]| {
-            assert_eq!(expand(pattern).unwrap(), expected, "{pattern}");
-        };
-        check("a-{08..10}.tar", &["a-08.tar", "a-09.tar", "a-10.tar"]);
-        check("{8..10}", &["8", "9", "10"]);
-        check(
-            "{train,test}/{0..1}",
-            &["train/0", "train/1", "test/0", "test/1"],
-        );
-        let refuse = |pattern: &str, expected: &str| {
-            assert_eq!(expand(pattern).unwrap_err(), expected, "{pattern}");
-        };
-        refuse("a{0..1", "does not close {0..1");
-        refuse("a{}", "has {}: write {000..099} or {a,b}");
-        refuse("a{x..y}", "has {x..y}: write {000..099} or {a,b}");
-        refuse(
-            "{2..1}",
-            "counts from 2 to 1: from the lower to the higher, at most 100000 files",
-        );
-        refuse("{0..999}{0..999}", "stands for more than 100000 files");
-        let endless =
-            "counts from 0 to 999999999999: from the lower to the higher, at most 100000 files";
-        refuse("{0..999999999999}", endless);
-    }
 
     #[test]
     fn parts_are_told_by_names_and_folders_where_there_are_two() {

@@ -7,6 +7,7 @@ mod joined;
 mod jsonl;
 mod layout;
 mod names;
+mod pattern;
 
 #[cfg(test)]
 mod tests;
@@ -44,7 +45,7 @@ pub struct Opened {
 /// Opens a data set:
 ///
 /// - a manifest (`.jsonl`, `.csv`, `.tsv`), or a folder that holds `manifest.jsonl|csv|tsv`;
-/// - tar shards: a `.tar`, a folder of them, or a pattern such as `set-{000..099}.tar`;
+/// - tar shards: a `.tar`, a folder of them, or a pattern such as `shards/*.tar` or `set-{000..099}.tar`;
 /// - Parquet files in the same ways;
 /// - a folder of class folders (`DIR/CLASS/FILE`, or `DIR/train|valid|test/CLASS/FILE`).
 ///

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
-use sensorium_core::{Logits, Losses, Model, one_of};
+use sensorium_core::{Logits, Losses, Model, one_of, with_autodiff_of};
 use sensorium_train::{
     CollapseDetector, Consistency, FixMatch, FlexMatch, FlexTarget, Learned, Learner, Loss,
     MeanTeacher, Objective, SemiLogits, Tally, ramp_up,
@@ -114,11 +114,8 @@ impl SemiLearner {
 
     /// Answers to samples without a label, as the model or its teacher gives them when nothing is learned; on the device of others.
     fn calm(&self, batch: Batch, others: &Logits) -> Logits {
-        let logits = Tensor::from_inner(self.judged().clone().valid().run(batch));
-        match others.gradient_checkpointing_strategy() {
-            Some(strategy) => logits.with_gradient_checkpointing_strategy(strategy),
-            None => logits,
-        }
+        let logits = self.judged().clone().valid().run(batch);
+        with_autodiff_of(logits, &others.device())
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
+use sensorium_core::with_autodiff_of;
 
 use crate::gradients::GradientSum;
 use crate::groups::Groups;
@@ -172,7 +173,7 @@ impl ModuleMapper for Step<'_> {
             grad = grad.mul_scalar(self.scale);
         }
         let (id, value, mapper) = param.consume();
-        let strategy = value.gradient_checkpointing_strategy();
+        let device = value.device();
         let optimizer = &mut *self.optimizer;
         let shape = value.dims();
         let memory = optimizer.memories.remove::<Memory<D>>(&place);
@@ -180,11 +181,7 @@ impl ModuleMapper for Step<'_> {
         let rule = optimizer.rule_of(&self.path, &shape);
         let (value, memory) = rule.step(pace, value.inner(), grad, memory);
         optimizer.memories.register(place, memory);
-        // Back to autodiff as it was: another checkpointing strategy would be refused in the next forward pass.
-        let mut value = Tensor::from_inner(value);
-        if let Some(strategy) = strategy {
-            value = value.with_gradient_checkpointing_strategy(strategy);
-        }
+        let value = with_autodiff_of(value, &device);
         Param::from_mapped_value(id, value.require_grad(), mapper)
     }
 }
