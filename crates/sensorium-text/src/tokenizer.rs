@@ -193,19 +193,6 @@ impl Tokenizer {
         }
     }
 
-    /// The ids of a text alone, without special tokens around it.
-    ///
-    /// # Errors
-    /// If the tokenizer cannot split the text; `name` stands for it in the message.
-    pub fn encode_bare(&self, name: &str, text: &str) -> Result<Vec<u32>, Error> {
-        let encoding = self.inner.encode_fast(text, false);
-        let encoding = encoding.map_err(|error| Error::Encode {
-            name: name.to_owned(),
-            reason: error.to_string(),
-        })?;
-        Ok(encoding.get_ids().to_vec())
-    }
-
     /// The ids that a text is begun and ended with where one is written, if the vocabulary has such.
     pub fn begin_and_end(&self) -> Option<(u32, u32)> {
         const PAIRS: [(&str, &str); 5] = [

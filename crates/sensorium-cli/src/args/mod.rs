@@ -111,16 +111,18 @@ The same command again goes on where it was stopped; with more --runs it goes on
   sensorium transcribe --model my-whisper --format srt --out subtitles videos/*.mp4 --on-error skip
   sensorium transcribe --model facebook/wav2vec2-base-960h --beam 16 --times talk.wav")]
     Transcribe(TranscribeArgs),
-    /// Go on with texts, or answer what is said, with a language model.
+    /// Go on with texts, or answer what is said or asked about pictures, with a language model.
     #[command(after_help = "Examples:
   sensorium generate --model HuggingFaceTB/SmolLM2-135M --prompt \"Once upon a time\"
   sensorium generate --model HuggingFaceTB/SmolLM2-135M-Instruct --chat --prompt \"Why is the sky blue?\" --temperature 0.7
   sensorium generate --model my-llama --prompt \"one, two,\" \"red, green,\" --max-new-tokens 20 --json
+  sensorium generate --model HuggingFaceTB/SmolVLM-256M-Instruct --chat --image photo.jpg --prompt \"What is this?\"
   cat prompts.txt | sensorium generate --model my-llama --prompt - --beam 4")]
     Generate(GenerateArgs),
-    /// Talk with a language model.
+    /// Talk with a language model, also about pictures.
     #[command(after_help = "Examples:
   sensorium chat --model HuggingFaceTB/SmolLM2-135M-Instruct
+  sensorium chat --model HuggingFaceTB/SmolVLM-256M-Instruct --image photo.jpg
   sensorium chat --model my-llama --system \"Be brief.\" --temperature 0.7 --seed 3
 
 /help says what can be done; Ctrl-C stops an answer, and Ctrl-D leaves.")]

@@ -1,5 +1,7 @@
 //! What `sensorium generate` and `sensorium chat` take.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use sensorium_decode::Generation;
 
@@ -12,6 +14,9 @@ pub struct GenerateArgs {
     /// Texts that are gone on with, side by side; `-` reads them from standard input, one a line.
     #[arg(long, value_name = "S", num_args = 1.., required = true)]
     pub prompt: Vec<String>,
+    /// Pictures, for a model that reads them: they stand where the prompt has the model's mark for one, such as <image>, or before it.
+    #[arg(long, value_name = "F", num_args = 1..)]
+    pub image: Vec<PathBuf>,
     /// Take each prompt for what a person says, and answer it, as the model's chat template has it.
     #[arg(long)]
     pub chat: bool,
@@ -28,6 +33,9 @@ pub struct ChatArgs {
     /// A folder in the hub's layout, or a hub's model: owner/name, or owner/name@revision.
     #[arg(long, value_name = "M")]
     pub model: String,
+    /// Pictures that are shown with the first thing that is said.
+    #[arg(long, value_name = "F", num_args = 1..)]
+    pub image: Vec<PathBuf>,
     /// What the model is told before anybody says anything.
     #[arg(long, value_name = "S")]
     pub system: Option<String>,

@@ -2,15 +2,18 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use sensorium_decode::{Chat, Content, Generation, Message};
-use sensorium_models::ready::Writer;
+use sensorium_core::Source;
+use sensorium_decode::{Chat, Content, Generation, Message, Part};
+use sensorium_models::ready::LanguageModel;
+use sensorium_models::vision_language::PreparedImage;
 use serde_json::json;
 
-use super::generate::shown;
+use super::generate::{said, shown};
 use crate::args::{ChatArgs, Common};
 use crate::{Misuse, models, screen};
 
@@ -18,6 +21,7 @@ use crate::{Misuse, models, screen};
 const INTERRUPTED: i32 = 130;
 
 const HELP: &str = "\
+/image FILE    show a picture with what is said next
 /system TEXT   tell the model something before the talk; without a text, nothing
 /clear         begin anew
 /help          this
@@ -25,13 +29,13 @@ const HELP: &str = "\
 Anything else is said to the model. A line that ends in \\ goes on in the next.";
 
 /// Commands, for the nearest to what was meant.
-const COMMANDS: [&str; 4] = ["/system", "/clear", "/help", "/quit"];
+const COMMANDS: [&str; 5] = ["/image", "/system", "/clear", "/help", "/quit"];
 
 /// Talks until there is nothing more to say.
 pub fn run(args: &ChatArgs, common: &Common) -> anyhow::Result<()> {
     let checkpoint = models::open(&args.model, common)?;
     let opened = sensorium_runtime::choose(common.backend)?;
-    let writer = Writer::open(&checkpoint, &opened.device)?;
+    let writer = LanguageModel::open(&checkpoint, &opened.device)?;
     if !writer.talks() {
         let problem = format!(
             "{}: has no chat template, so that it cannot talk; sensorium generate goes on with texts",
@@ -47,9 +51,14 @@ pub fn run(args: &ChatArgs, common: &Common) -> anyhow::Result<()> {
         seed: args.how.seed,
         system: args.system.clone(),
         turns: Vec::new(),
+        pictures: Vec::new(),
+        shown_next: 0,
         prints: !common.json,
         interruption: Interruption::listen().context("Ctrl-C cannot be listened for")?,
     };
+    for path in &args.image {
+        talk.show(path.as_ref())?;
+    }
     let terminal = std::io::stdin().is_terminal();
     if terminal && !common.quiet {
         eprintln!("{}; /help says what can be done", checkpoint.name());
@@ -71,11 +80,15 @@ pub fn run(args: &ChatArgs, common: &Common) -> anyhow::Result<()> {
 
 /// A talk so far.
 struct Talk<'a> {
-    writer: &'a Writer,
+    writer: &'a LanguageModel,
     how: Generation,
     seed: u64,
     system: Option<String>,
     turns: Vec<Message>,
+    /// All that were shown, in their order.
+    pictures: Vec<PreparedImage>,
+    /// How many of them go with what is said next.
+    shown_next: usize,
     prints: bool,
     interruption: Interruption,
 }
@@ -114,7 +127,12 @@ impl Talk<'_> {
             "" => {}
             "/quit" | "/exit" => return Ok(ControlFlow::Break(())),
             "/help" => eprintln!("{HELP}"),
-            "/clear" => self.turns.clear(),
+            "/clear" => {
+                self.turns.clear();
+                self.pictures.clear();
+                self.shown_next = 0;
+            }
+            "/image" => self.show(Path::new(rest.trim()))?,
             "/system" => {
                 let text = rest.trim();
                 self.system = (!text.is_empty()).then(|| text.to_owned());
@@ -130,13 +148,22 @@ impl Talk<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Shows a picture with what is said next.
+    fn show(&mut self, path: &Path) -> anyhow::Result<()> {
+        self.pictures
+            .push(self.writer.picture(&Source::path(path))?);
+        self.shown_next += 1;
+        Ok(())
+    }
+
     /// Says something to the model, and prints its answer as it comes.
     fn say(&mut self, text: &str) -> anyhow::Result<()> {
-        self.turns.push(Message::new("user", text));
+        self.turns.push(said(text, self.shown_next));
         let answered = self.answer();
         match answered {
             Ok(answer) => {
                 self.turns.push(Message::new("assistant", answer));
+                self.shown_next = 0;
                 Ok(())
             }
             Err(error) => {
@@ -149,8 +176,8 @@ impl Talk<'_> {
     fn answer(&self) -> anyhow::Result<String> {
         let system = self.system.iter().map(|text| Message::new("system", text));
         let turns: Vec<Message> = system.chain(self.turns.iter().cloned()).collect();
-        let prompt = self.writer.talk(&Chat::of(&turns))?;
-        let (tokens, most) = (prompt.len(), self.writer.max_tokens());
+        let prompt = self.writer.talk(&Chat::of(&turns), self.pictures.clone())?;
+        let (tokens, most) = (prompt.tokens.len(), self.writer.max_tokens());
         if tokens >= most {
             anyhow::bail!(
                 "the talk has {tokens} tokens, and the model reads {most} with its answer: begin anew (/clear)"
@@ -187,11 +214,19 @@ impl Talk<'_> {
         let turns = system.chain(self.turns.iter().cloned()).map(|turn| {
             let text = match turn.content {
                 Content::Text(text) => text,
-                Content::Parts(_) => String::new(),
+                Content::Parts(parts) => parts.into_iter().filter_map(words).collect(),
             };
             json!({ "role": turn.role, "content": text })
         });
         json!({ "messages": turns.collect::<Vec<_>>() })
+    }
+}
+
+/// What a part says in words.
+fn words(part: Part) -> Option<String> {
+    match part {
+        Part::Text(text) => Some(text),
+        _ => None,
     }
 }
 

@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use anyhow::Context;
-use sensorium_decode::{Chat, Message};
-use sensorium_models::ready::{Writer, Written};
+use sensorium_core::Source;
+use sensorium_decode::{Chat, Message, Part};
+use sensorium_models::ready::{LanguageModel, Question, Written};
 use sensorium_recipe::Observer;
 use serde_json::{Value, json};
 
@@ -19,23 +20,18 @@ pub fn run(args: &GenerateArgs, common: &Common) -> anyhow::Result<()> {
     let texts = prompts(args)?;
     let checkpoint = models::open(&args.model, common)?;
     let opened = sensorium_runtime::choose(common.backend)?;
-    let writer = Writer::open(&checkpoint, &opened.device)?;
+    let writer = LanguageModel::open(&checkpoint, &opened.device)?;
     let how = args.how.over(writer.generation());
-    let read = |text: &String| match args.chat {
-        true => {
-            let system = args.system.iter().map(|text| Message::new("system", text));
-            let turns: Vec<Message> = system.chain([Message::new("user", text)]).collect();
-            writer.talk(&Chat::of(&turns))
-        }
-        false => writer.prompt(text),
-    };
-    let prompts: Result<Vec<Vec<u32>>, _> = texts.iter().map(read).collect();
+    let read = |text: &String| read(&writer, args, text);
+    let prompts: anyhow::Result<Vec<Question>> = texts.iter().map(read).collect();
     let prompts = prompts?;
 
     let streams = prompts.len() == 1 && !common.json && how.num_beams == 1;
     let mut progress = Progress::new(common.quiet);
     if !streams {
-        let most = prompts.iter().map(|p| writer.most_new(&how, p.len()));
+        let most = prompts
+            .iter()
+            .map(|p| writer.most_new(&how, p.tokens.len()));
         progress.work("tokens", Some(most.sum()));
     }
     let (begun, mut count, mut failed) = (Instant::now(), 0, None);
@@ -73,12 +69,41 @@ pub fn run(args: &GenerateArgs, common: &Common) -> anyhow::Result<()> {
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let read: usize = prompts.iter().map(Vec::len).sum();
+    let read: usize = prompts.iter().map(|p| p.tokens.len()).sum();
     progress.line(&format!(
         "{tokens} tokens after {read} in {seconds:.1} s, {:.0} a second",
         tokens as f64 / seconds
     ));
     Ok(())
+}
+
+/// A prompt, or what a person says, with its pictures.
+fn read(model: &LanguageModel, args: &GenerateArgs, text: &str) -> anyhow::Result<Question> {
+    let pictures = args
+        .image
+        .iter()
+        .map(|path| model.picture(&Source::path(path)));
+    let pictures = pictures.collect::<Result<Vec<_>, _>>()?;
+    if args.chat {
+        let system = args.system.iter().map(|text| Message::new("system", text));
+        let asked = said(text, pictures.len());
+        let turns: Vec<Message> = system.chain([asked]).collect();
+        return Ok(model.talk(&Chat::of(&turns), pictures)?);
+    }
+    // Pictures whose places nobody names stand before the text.
+    let mark = model.placeholder().filter(|mark| !text.contains(mark));
+    let before = mark.unwrap_or_default().repeat(pictures.len());
+    Ok(model.prompt(&format!("{before}{text}"), pictures)?)
+}
+
+/// What a person says, after so many pictures.
+pub(super) fn said(text: &str, pictures: usize) -> Message {
+    if pictures == 0 {
+        return Message::new("user", text);
+    }
+    let mut parts = vec![Part::Image; pictures];
+    parts.push(Part::Text(text.to_owned()));
+    Message::of_parts("user", parts)
 }
 
 /// Prints what is new at once.
@@ -102,6 +127,10 @@ fn prompts(args: &GenerateArgs) -> anyhow::Result<Vec<String>> {
             }
         }
     }
+    if texts.len() > 1 && !args.image.is_empty() {
+        let problem = "--image goes with one prompt: of several, nobody says which it is for";
+        return Err(Misuse(problem.to_owned()).into());
+    }
     match texts.is_empty() {
         true => Err(Misuse("standard input holds no prompt".to_owned()).into()),
         false => Ok(texts),
@@ -109,7 +138,7 @@ fn prompts(args: &GenerateArgs) -> anyhow::Result<Vec<String>> {
 }
 
 /// Of one prompt its answer; of several, a list of them.
-fn document(texts: &[String], prompts: &[Vec<u32>], written: &[Written]) -> Value {
+fn document(texts: &[String], prompts: &[Question], written: &[Written]) -> Value {
     let each = texts.iter().zip(prompts).zip(written);
     let mut each: Vec<Value> = each
         .map(|((text, prompt), one)| {
@@ -119,7 +148,7 @@ fn document(texts: &[String], prompts: &[Vec<u32>], written: &[Written]) -> Valu
                 "tokens": one.tokens,
                 "log_probabilities": one.log_probabilities,
                 "finish_reason": one.finish.name(),
-                "prompt_tokens": prompt.len(),
+                "prompt_tokens": prompt.tokens.len(),
             })
         })
         .collect();

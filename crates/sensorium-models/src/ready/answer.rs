@@ -56,6 +56,16 @@ pub struct Question {
     pub pictures: Vec<PreparedImage>,
 }
 
+impl Question {
+    /// One without pictures.
+    pub(super) fn of(tokens: Vec<u32>) -> Self {
+        Self {
+            tokens,
+            pictures: Vec::new(),
+        }
+    }
+}
+
 impl Answerer {
     /// Opens a checkpoint of Idefics3, SmolVLM, LLaVA or Qwen2.5-VL.
     ///
