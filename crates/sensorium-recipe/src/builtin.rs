@@ -11,12 +11,12 @@ const RECIPES: &[(&str, &str)] = &[
     ("mae", include_str!("../recipes/mae.toml")),
     ("mlm", include_str!("../recipes/mlm.toml")),
     ("semi", include_str!("../recipes/semi.toml")),
-    ("translate", include_str!("../recipes/translate.toml")),
     ("simclr", include_str!("../recipes/simclr.toml")),
     (
         "spoken-digits",
         include_str!("../recipes/spoken-digits.toml"),
     ),
+    ("translate", include_str!("../recipes/translate.toml")),
 ];
 
 /// A CLIP of random weights, as small as it goes: `tools/parity/models/tiny_clip.py` made it.
