@@ -137,6 +137,18 @@ mod tests {
     }
 
     #[test]
+    fn models_that_read_text_with_images_in_it_fit_with_both_halves() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        for name in ["idefics3", "smolvlm", "llava", "qwen2-5-vl"] {
+            let checkpoint = Checkpoint::folder(&fixtures.join(name));
+            let report = fit(&checkpoint, &Device::flex()).unwrap();
+            assert_eq!(report.unused, [""; 0], "{name}");
+            let there = checkpoint.weights().unwrap().len();
+            assert_eq!(report.loaded, there, "{name}");
+        }
+    }
+
+    #[test]
     fn a_sentence_encoder_fits_with_all_its_modules_or_not_at_all() {
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sentence");
         let (folder, device) = (tempfile::tempdir().unwrap(), Device::flex());

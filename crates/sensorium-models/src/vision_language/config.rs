@@ -133,7 +133,6 @@ impl VisionLanguageConfig {
     pub fn key_map(&self) -> KeyMap {
         let images = self.images.bare_map();
         let text = self.text.bare_map();
-        // Ours → theirs, and what older or newer files have instead.
         let (map, head) = match &self.images {
             ImageFeaturesConfig::Idefics3(_) => {
                 let images = images.nested("images", "model");
@@ -143,16 +142,12 @@ impl VisionLanguageConfig {
             ImageFeaturesConfig::Llava(_) => {
                 let images = images.nested("images", "");
                 let text = text.nested("text.model", "language_model.model");
-                let map = images
-                    .and(text)
-                    .formerly("multi_modal_projector", "model.multi_modal_projector")
-                    .formerly("language_model.model", "model.language_model")
-                    .formerly("language_model.lm_head", "lm_head");
-                (map, "language_model.lm_head")
+                (images.and(text), "language_model.lm_head")
             }
             ImageFeaturesConfig::Qwen25Vl(_) => {
                 let images = images.nested("images", "");
                 let text = text.nested("text.model", "model");
+                // As some files of late have it.
                 let map = images
                     .and(text)
                     .formerly("visual", "model.visual")

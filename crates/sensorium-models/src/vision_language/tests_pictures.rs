@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sensorium_core::Source;
 use sensorium_hub::Checkpoint;
 use sensorium_testkit::devices;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::Published;
@@ -23,6 +23,56 @@ fn checkpoint(folder: &Path, fixture: &str, preparation: &Value) -> Checkpoint {
     let text = preparation.to_string();
     std::fs::write(folder.join("preprocessor_config.json"), text).expect("written");
     Checkpoint::folder(folder)
+}
+
+/// Renames the tensors of a file.
+fn rename(path: &Path, names: &[(&str, &str)]) {
+    let bytes = std::fs::read(path).expect("a file");
+    let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
+    let header: Map<String, Value> = serde_json::from_slice(&bytes[8..8 + length]).expect("JSON");
+    let renamed = header.into_iter().map(|(name, value)| {
+        let found = names.iter().find(|(from, _)| name.starts_with(from));
+        match found {
+            Some((from, to)) => (name.replacen(from, to, 1), value),
+            None => (name, value),
+        }
+    });
+    let mut header = serde_json::to_vec(&renamed.collect::<Map<_, _>>()).expect("JSON");
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header);
+    file.extend(&bytes[8 + length..]);
+    std::fs::write(path, file).expect("written");
+}
+
+#[test]
+fn names_of_other_years_are_read() {
+    let device = &devices()[0];
+    let [_, llava, qwen] = preparations();
+    for ((fixture, preparation), names) in [
+        // As published, of which version 5 leaves a part out.
+        (
+            llava,
+            &[("vision_tower.", "vision_tower.vision_model.")][..],
+        ),
+        (
+            qwen,
+            &[
+                ("visual.", "model.visual."),
+                ("model.", "model.language_model."),
+            ],
+        ),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let checkpoint = checkpoint(folder.path(), fixture, &preparation);
+        let before = VisionLanguage::load(&checkpoint, device).expect("loads");
+        rename(&folder.path().join("model.safetensors"), names);
+        let after = VisionLanguage::load(&checkpoint, device).expect("loads by other names");
+        assert_eq!(after.report.unused, [""; 0]);
+        assert_eq!(after.report.loaded, before.report.loaded);
+        let features = ImageFeatures::load(&checkpoint, device).map(|loaded| loaded.report.loaded);
+        assert!(features.expect("its eyes alone") > 20, "{fixture}");
+    }
 }
 
 /// Pictures of several shapes: of the vision crate's own tests.
