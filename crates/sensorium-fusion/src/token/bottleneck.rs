@@ -83,7 +83,7 @@ impl Fusion for BottleneckFusion {
                 let both = Tokens::concat(vec![Tokens::dense(shared.clone()), stream.clone()]);
                 let how = Attend::keys(both.pad);
                 let x = in_layer(tap, &format!("streams.{i}.{layer}"), |tap| {
-                    self.streams[i][layer].forward_with(both.embeds, &how, tap)
+                    self.streams[i][layer].forward_with(both.embeds, None, &how, tap)
                 });
                 let [_, tokens, _] = stream.dims();
                 made.push(x.clone().narrow(1, 0, n));

@@ -96,7 +96,7 @@ impl Fusion for CoAttentionFusion {
                     let x = in_layer(tap, "cross", |tap| {
                         layer.cross.forward_with(x, &others, tap)
                     });
-                    in_layer(tap, "own", |tap| layer.own.forward_with(x, &how, tap))
+                    in_layer(tap, "own", |tap| layer.own.forward_with(x, None, &how, tap))
                 });
             }
         }

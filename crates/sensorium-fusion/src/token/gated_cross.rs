@@ -93,7 +93,7 @@ impl Fusion for GatedCrossAttentionFusion {
                 let x = in_layer(tap, "gated", |tap| {
                     layer.gated.forward_with(x, &others, tap)
                 });
-                in_layer(tap, "own", |tap| layer.own.forward_with(x, &how, tap))
+                in_layer(tap, "own", |tap| layer.own.forward_with(x, None, &how, tap))
             });
         }
         Tokens::new(tap.tensor("output", self.norm.forward(x)), pad)

@@ -148,7 +148,7 @@ impl ExpertBlock {
         let how = Attend::keys(pad.clone());
         let branch = in_layer(tap, "attention", |tap| {
             let x = self.norm_attention.forward(x.clone());
-            self.attention.self_attend_with(x, &how, tap)
+            self.attention.self_attend_with(x, None, &how, tap)
         });
         let x = x + self.drop_path.forward(branch);
         let normed = Tokens::new(self.norm_experts.forward(x.clone()), pad.clone());

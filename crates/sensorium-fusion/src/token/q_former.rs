@@ -144,7 +144,7 @@ impl QFormerBlock {
     fn forward_with<T: Tap>(&self, x: Tensor<3>, context: &Tokens, tap: &mut T) -> Tensor<3> {
         let branch = in_layer(tap, "attention", |tap| {
             let how = Attend::default(); // no query is padding
-            self.attention.self_attend_with(x.clone(), &how, tap)
+            self.attention.self_attend_with(x.clone(), None, &how, tap)
         });
         let mut x = self.norm_attention.forward(x + branch);
         if let (Some(cross), Some(norm)) = (&self.cross, &self.norm_cross) {
