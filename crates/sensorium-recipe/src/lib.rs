@@ -86,4 +86,6 @@ pub use survey::{Alike, InputSummary, Leak, PartSummary, Spread, Survey, survey}
 pub use sweep::{Setting, Space, Sweep, SweptRun, sweep};
 pub use table::EncoderTable;
 pub use variations::{NamedStage, Stage};
-pub use writing::{Answering, AnyDecoder, Ask, DecoderConfig, DecoderKind, TextModel};
+pub use writing::{
+    Answering, AnyDecoder, Ask, DecoderConfig, DecoderKind, PrefixDecoder, TextModel,
+};
