@@ -229,7 +229,11 @@ fn a_picture_has_a_caption_and_so_have_a_picture_and_a_text() {
         assert_eq!(ablation.rows.len(), if name == "both" { 3 } else { 1 });
         let model = SavedModel::open(&out, &Device::flex()).unwrap();
         let picture = Source::path(dir.path().join("30.bmp"));
-        let answer = model.predict(&[("image".to_owned(), picture)]).unwrap();
+        let mut inputs = vec![("image".to_owned(), picture)];
+        if name == "both" {
+            inputs.push(("text".to_owned(), Source::text("little")));
+        }
+        let answer = model.predict(&inputs).unwrap();
         assert!(answer.text.unwrap().starts_with("a "));
     }
 }
