@@ -167,3 +167,40 @@ fn a_tuned_run_that_was_stopped_ends_in_the_same_weights() {
     let weights = |run: &Path| std::fs::read(run.join("model/model.safetensors")).expect("weights");
     assert_eq!(weights(&through), weights(&stopped));
 }
+
+#[test]
+fn towers_learn_in_half_the_width_and_go_on_to_the_bit() {
+    for device in devices() {
+        if !device.supports_dtype(burn::tensor::FloatDType::BF16) {
+            continue;
+        }
+        let dir = tempfile::tempdir().expect("a folder");
+        let sets = [
+            "train.precision=bf16",
+            "encoders.image.tune=lora",
+            "encoders.text.tune=whole",
+            "train.ema_decay=0.9",
+            "batch.modality_dropout=0.3",
+        ];
+        let weights =
+            |out: &Path| std::fs::read(out.join("model/model.safetensors")).expect("weights");
+        let whole = dir.path().join("whole");
+        let recipe_of = || recipe(dir.path(), &sets);
+        train(recipe_of(), Some(&whole), &options(&device), &mut Silent).expect("a run");
+
+        let broken = dir.path().join("broken-off");
+        let stopped = catch_unwind(AssertUnwindSafe(|| {
+            let mut dies = BreakOff;
+            train(recipe_of(), Some(&broken), &options(&device), &mut dies)
+        }));
+        assert!(stopped.is_err());
+        resume(&broken, &options(&device), &mut Silent).expect("a run");
+        assert!(weights(&whole) == weights(&broken));
+        // What is saved is as wide as ever.
+        let saved = weights(&whole);
+        let saved = safetensors::SafeTensors::deserialize(&saved).expect("weights");
+        for (name, tensor) in saved.iter() {
+            assert_eq!(tensor.dtype(), safetensors::Dtype::F32, "{name}");
+        }
+    }
+}

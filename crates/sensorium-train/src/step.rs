@@ -37,11 +37,15 @@ impl Step<'_> {
             epoch: state.epoch,
             step: state.step,
             device: &run.device,
+            precision: run.config.precision,
             ranks: &run.ranks,
         };
         let left = state.batches_per_epoch - state.batch;
         let count = run.config.accumulate.min(left);
-        let mut sums = gather(&at, &snapshot.learner, count, || next(state, batches))?;
+        let copy = run.config.precision.copied(&snapshot.learner);
+        let working = copy.as_deref().unwrap_or(&snapshot.learner);
+        let mut sums = gather(&at, working, count, || next(state, batches))?;
+        drop(copy);
         sums.join(&run.ranks, &snapshot.learner)?;
         state.step += 1;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::among::{Others, Told};
 use crate::gradients::GradientSum;
-use crate::{Error, Fed, Learned, Learner, Together};
+use crate::{Error, Fed, Learned, Learner, Precision, Together};
 
 /// What the batches of a step came to.
 #[derive(Default)]
@@ -58,6 +58,7 @@ pub(crate) struct At<'a> {
     /// How many steps came before.
     pub(crate) step: usize,
     pub(crate) device: &'a Device,
+    pub(crate) precision: Precision,
     pub(crate) ranks: &'a Together,
 }
 
@@ -81,7 +82,10 @@ pub(crate) fn gather<L: Learner>(
     count: usize,
     mut batches: impl FnMut() -> Result<Fed<L::Batch>, Error>,
 ) -> Result<Sums, Error> {
-    let mut sums = Sums::default();
+    let mut sums = Sums {
+        grads: GradientSum::new(at.precision),
+        ..Sums::default()
+    };
     let in_parts = count > 1 || !at.ranks.is_alone();
     let first = sums.next(&mut batches)?;
     if in_parts && let Some(compared) = at.seeded(0, || learner.compared(first.batch.clone())) {

@@ -52,6 +52,10 @@ fn describe(tried: &Rehearsed) -> String {
         bytes(|plan| plan.gradient_bytes),
         bytes(|plan| plan.optimizer_bytes),
     );
+    if training.copies_bytes > 0 {
+        let (copies, name) = (training.copies_bytes as u64, training.precision.name());
+        let _ = write!(text, ", {} copies in {name}", screen::bytes(copies));
+    }
     if training.average_bytes > 0 {
         let average = screen::bytes(training.average_bytes as u64);
         let _ = write!(text, ", {average} average");

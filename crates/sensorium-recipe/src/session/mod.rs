@@ -119,6 +119,7 @@ pub fn train(
 ) -> Result<Finished, Error> {
     let started = Instant::now();
     make_absolute(&mut recipe);
+    check_precision(&recipe, options)?;
     stages::check_starts(&recipe)?;
     taught::check(&recipe)?;
     together::check(&recipe, &options.ranks)?;
@@ -186,6 +187,7 @@ pub fn resume(
 ) -> Result<Finished, Error> {
     let started = Instant::now();
     let (folder, recipe, lock) = Begun::open(root, &options.ranks)?;
+    check_precision(&recipe, options)?;
     stages::check_starts(&recipe)?;
     taught::check(&recipe)?;
     together::check(&recipe, &options.ranks)?;
@@ -225,4 +227,17 @@ fn finish(run: Run, options: &Options<'_>, observer: &mut dyn Observer) -> Resul
         }
         Task::Pretext | Task::Alignment | Task::Joint => pretext::finish(run, options, observer),
     }
+}
+
+/// Refuses a precision that the backend has not, before anything is read.
+fn check_precision(recipe: &Recipe, options: &Options<'_>) -> Result<(), Error> {
+    let checked = recipe.train.precision.check(options.device);
+    checked.map_err(|_| Error::Recipe {
+        place: "train.precision".to_owned(),
+        message: format!(
+            "{:?} is nothing that {} computes in on this device: leave it out, or choose another --backend",
+            recipe.train.precision.name(),
+            options.backend
+        ),
+    })
 }

@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::classes::{self, Lesson};
 use super::read::read;
 use super::stages::Starts;
-use super::{DrawnFrom, Options, Padding, Ready, make_absolute, pretext, stages, taught};
+use super::{
+    DrawnFrom, Options, Padding, Ready, check_precision, make_absolute, pretext, stages, taught,
+};
 use crate::labels::LabelSet;
 use crate::objective::Task;
 use crate::validate::Answers;
@@ -49,6 +51,7 @@ pub fn rehearse(
     observer: &mut dyn Observer,
 ) -> Result<Rehearsed, Error> {
     make_absolute(&mut recipe);
+    check_precision(&recipe, options)?;
     stages::check_starts(&recipe)?;
     taught::check(&recipe)?;
     let clock = Instant::now();
