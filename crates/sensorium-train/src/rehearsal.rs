@@ -112,6 +112,7 @@ pub fn rehearse<L: Learner, F: Feed<Batch = L::Batch>>(
         step: 0,
         device,
         precision: config.precision,
+        data_set: &|_| None,
         ranks: &Together::default(),
     };
     for _ in 0..2 {

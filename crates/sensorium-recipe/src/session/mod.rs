@@ -33,7 +33,7 @@ use drawn::Drawn;
 pub use drawn::{DrawnFrom, Padding};
 pub use metrics::{Finished, RunMetrics};
 use read::{Parts, read};
-pub use rehearse::{Rehearsed, rehearse};
+pub use rehearse::{Before, Rehearsed, rehearse};
 use stages::Starts;
 pub(crate) use stages::{FOLDER as PRETRAIN, STAGES, check_stage};
 use together::{Begun, HowFar};
