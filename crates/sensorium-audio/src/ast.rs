@@ -204,7 +204,7 @@ impl Maskable for Ast {
     /// If there are more frames than positions, or they do not make whole patches.
     fn open_with<T: Tap>(&self, batch: AudioBatch, tap: &mut T) -> Opened {
         let AudioBatch { features, pad } = batch;
-        let patches = self.patches(features);
+        let patches = self.patches(features.cast(self.patch.weight.val().dtype()));
         let [most, bands, d] = self.position.shape().dims();
         let [n, times, _, patch] = patches.dims();
         assert_shape!(patches, [n, times, bands, patch]);

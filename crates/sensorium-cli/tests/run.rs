@@ -258,6 +258,22 @@ fn a_recipe_is_tried_out_and_swept() {
         .success();
     let tried = json(&out.get_output().stdout);
     assert!(tried["training"]["parameters"][0]["path"].is_string());
+    let stage = "stages=[{ name = \"base\", set = [\"train.epochs=1\"] }]";
+    let out = sensorium(dir.path())
+        .arg("train")
+        .args(tiny)
+        .args(["--set", stage, "--set", "train.precision=bf16", "--dry-run"])
+        .assert()
+        .success();
+    let text = String::from_utf8_lossy(&out.get_output().stdout).into_owned();
+    for told in [
+        "before: stages.base, by ",
+        "\nthen: ",
+        " copies in bf16",
+        " with what comes before",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
     let after = std::fs::read_dir(dir.path()).unwrap().count();
     assert_eq!(before, after, "nothing stays");
 

@@ -80,7 +80,7 @@ impl<B> Gathered<B> {
 pub fn spread(tokens: Tokens, place: Tensor<1, Int>) -> Tokens {
     let device = tokens.device();
     let [_, n, d] = tokens.dims();
-    let nothing = Tensor::zeros([1, n, d], &device);
+    let nothing = Tensor::zeros([1, n, d], (&device, tokens.embeds.dtype()));
     let padding = Tensor::<2, Int>::ones([1, n], &device);
     // Selected as numbers: flex forgets that what it selects of booleans is boolean.
     let pad = Tensor::cat(vec![tokens.pad.int(), padding], 0).select(0, place.clone());

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::{Bool, DType, Device, Tensor};
 use sensorium_core::{Modality, Parts, Tokens};
 
 /// A modality and the width of its tokens.
@@ -54,7 +54,7 @@ impl Projections {
         let sequences = self.join(parts).into_iter().map(|(_, linear, tokens)| {
             let Some(Tokens { embeds, pad }) = tokens else {
                 let [_, d_model] = linear.weight.dims();
-                return nothing(batch, d_model, &device);
+                return nothing(batch, d_model, &device, linear.weight.val().dtype());
             };
             Tokens::new(linear.forward(embeds), pad)
         });
@@ -126,9 +126,9 @@ pub(crate) fn batch_of(parts: &Parts) -> (usize, Device) {
 }
 
 /// A modality that no sample of the batch has: one token of padding, `[batch, 1, width]`.
-pub(crate) fn nothing(batch: usize, width: usize, device: &Device) -> Tokens {
+pub(crate) fn nothing(batch: usize, width: usize, device: &Device, dtype: DType) -> Tokens {
     Tokens::new(
-        Tensor::zeros([batch, 1, width], device),
+        Tensor::zeros([batch, 1, width], (device, dtype)),
         Tensor::full([batch, 1], true, device),
     )
 }

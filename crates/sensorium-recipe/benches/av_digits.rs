@@ -105,6 +105,7 @@ impl Bench {
 
     fn feed(&self, device: &Device) -> TrainFeed<Labelled> {
         TrainFeed {
+            data_sets: Vec::new(),
             batching: Labelled::new(Learning {
                 rows: self.rows.clone(),
                 size: self.recipe.batch.size,

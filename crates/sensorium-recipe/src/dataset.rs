@@ -99,10 +99,7 @@ impl Dataset {
                 Some(make) => Opened::made(name, make)?,
                 None => Opened::listed(recipe, Path::new(name))?,
             };
-            let mut rows = opened.table.rows;
-            if rows.iter().any(|row| row.split.is_some()) {
-                rows.retain(|row| row.split == Some(Split::Train));
-            }
+            let rows = for_training(opened.table.rows);
             if !recipe.data.weights.is_empty() {
                 let looked_at = recipe.encoders.modalities();
                 alike(&looked_at, (&self.name, &self.table.rows), (name, &rows))?;
@@ -178,6 +175,32 @@ impl Dataset {
         self.training()
             .filter_map(move |row| row.inputs.get(modality.name()))
     }
+}
+
+/// Of a data set that parts its rows those for training, of another all.
+fn for_training(mut rows: Vec<Row>) -> Vec<Row> {
+    if rows.iter().any(|row| row.split.is_some()) {
+        rows.retain(|row| row.split == Some(Split::Train));
+    }
+    rows
+}
+
+/// What would be learned from of a data set beside another, its bad rows, and what a person should know of it.
+pub(crate) fn besides(
+    name: &str,
+    columns: &Columns,
+) -> Result<(Vec<Row>, Vec<BadRow>, Vec<String>), Error> {
+    let (rows, bad, notes) = match built_in(name) {
+        Some(make) => {
+            let made = Opened::made(name, make)?;
+            (made.table.rows, made.bad, made.notes)
+        }
+        None => {
+            let opened = sensorium_data::survey(Path::new(name), columns)?;
+            (opened.table.rows, opened.bad, opened.notes)
+        }
+    };
+    Ok((for_training(rows), bad, notes))
 }
 
 /// Refuses to draw by weight from data sets that have not the same of the modalities that are looked at, or from one without rows:

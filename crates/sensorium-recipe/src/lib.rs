@@ -80,9 +80,10 @@ pub use saved::{
 /// Raw content to ask a model about; re-exported so that users of this crate need no other.
 pub use sensorium_core::Source;
 pub use session::{
-    Beside, DrawnFrom, Finished, Options, Padding, Rehearsed, RunMetrics, rehearse, resume, train,
+    Before, Beside, DrawnFrom, Finished, Options, Padding, Rehearsed, RunMetrics, rehearse, resume,
+    train,
 };
-pub use survey::{Alike, InputSummary, Leak, PartSummary, Spread, Survey, survey};
+pub use survey::{Alike, InputSummary, Leak, Mixed, PartSummary, Spread, Survey, survey};
 pub use sweep::{Setting, Space, Sweep, SweptRun, sweep};
 pub use table::EncoderTable;
 pub use variations::{NamedStage, Stage};

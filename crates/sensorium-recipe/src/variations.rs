@@ -177,6 +177,7 @@ impl Recipe {
             }
             // Groups name parameters of another model, and an optimizer's keys go with it.
             train.remove("groups");
+            train.remove("precision");
             if stage.train.contains_key("optimizer") {
                 train.retain(|key, _| !OptimizerKind::KEYS.contains(&key));
             }

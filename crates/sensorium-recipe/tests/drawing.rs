@@ -6,7 +6,7 @@ mod toy;
 use std::path::Path;
 
 use burn::tensor::Device;
-use sensorium_recipe::{Options, Silent, rehearse, resume};
+use sensorium_recipe::{Options, Silent, rehearse, resume, train};
 use toy::{Seen, manifest, recipe, run};
 
 /// More rows to learn from, of one to nine words.
@@ -152,4 +152,69 @@ fn what_cannot_be_drawn_is_one_line() {
     let mut recipe = sensorium_recipe::Recipe::parse("toy.toml", toy::RECIPE, &sets).unwrap();
     recipe.data.path = Some(manifest);
     run(recipe, &out, &mut Silent).unwrap();
+}
+
+/// The steps of a run's log.
+fn steps(run: &Path) -> Vec<serde_json::Value> {
+    let log = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines
+        .filter(|line: &serde_json::Value| line["kind"] == "step")
+        .collect()
+}
+
+#[test]
+fn several_processes_draw_what_one_draws_and_the_log_says_from_where() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = manifest(dir.path(), "");
+    let others = more(dir.path());
+    let also = format!("data.also={:?}", [others.as_str()]);
+    let weighed = [also.as_str(), "data.weights=[1, 3]", "data.epoch_rows=22"];
+    let buffer = "data.shuffle={ buffer = 5 }";
+    let bucket = "batch.bucket_by=text";
+    // What is drawn of a sample is drawn by its share, so that no share may draw.
+    let always = ["encoders.text.dropout=0", "encoders.text.max_tokens=64"];
+    for (name, sets) in [
+        ("weighed", weighed.to_vec()),
+        ("alike", vec![also.as_str(), bucket]),
+        ("both", [&weighed[..], &[bucket, buffer]].concat()),
+    ] {
+        let with = || recipe(&manifest, &[&sets[..], &always].concat());
+        let alone = dir.path().join(name);
+        run(with(), &alone, &mut Silent).unwrap();
+        let alone = steps(&alone);
+        for size in [2, 3] {
+            let out = dir.path().join(format!("{name}-{size}"));
+            sensorium_train::in_threads(size, |ranks| {
+                let device = Device::flex();
+                let options = Options {
+                    ranks,
+                    ..Options::new(&device, "flex")
+                };
+                train(with(), Some(&out), &options, &mut Silent).unwrap();
+            });
+            let found = steps(&out);
+            assert_eq!(found.len(), alone.len(), "{name} {size}");
+            for (found, alone) in found.iter().zip(&alone) {
+                for key in ["samples", "drawn"] {
+                    assert_eq!(found[key], alone[key], "{name} {size} {key}");
+                }
+                let [found, alone] = [found, alone].map(|step| step["loss"].as_f64().unwrap());
+                assert!(
+                    (found - alone).abs() < 1e-5,
+                    "{name} {size}: {found} {alone}"
+                );
+            }
+        }
+        let drawn = |set: &str| -> u64 {
+            let of = alone.iter().filter_map(|step| step["drawn"][set].as_u64());
+            of.sum()
+        };
+        let own = manifest.display().to_string();
+        // Two epochs of 22, a quarter of which are the run's own; unweighed, nothing is told.
+        let expected = if name == "alike" { [0, 0] } else { [11, 33] };
+        let found = [drawn(&own), drawn(&others)];
+        assert_eq!(found.iter().sum::<u64>(), expected.iter().sum::<u64>());
+        assert!(found[0].abs_diff(expected[0]) <= 1, "{name}: {found:?}");
+    }
 }

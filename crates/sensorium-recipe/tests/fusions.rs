@@ -88,6 +88,70 @@ fn every_kind_trains_from_its_name() {
 }
 
 #[test]
+fn every_kind_learns_in_half_the_width_what_it_learns_in_the_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = few_rows(dir.path());
+    for device in devices() {
+        let options = Options::new(&device, "here");
+        let has_bf16 = device.supports_dtype(burn::tensor::FloatDType::BF16);
+        for kind in FusionKind::ALL {
+            let name = kind.name();
+            let first_loss = |precision: &str| {
+                let kind_set = format!("fusion.kind={name}");
+                let precision_set = format!("train.precision={precision}");
+                let mut sets = vec!["fusion.d_model=8", &kind_set, &precision_set];
+                if kind.looks_at("main") {
+                    sets.push("fusion.main=text");
+                }
+                let mut recipe = recipe(&sets).unwrap();
+                recipe.data.path = Some(manifest.clone());
+                let out = dir.path().join(format!("{name}-{precision}-{device:?}"));
+                train(recipe, Some(&out), &options, &mut Silent)?;
+                let log = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+                let mut lines = log.lines().map(|line| {
+                    serde_json::from_str::<serde_json::Value>(line).expect("a line of the log")
+                });
+                let first = lines.find(|line| line["kind"] == "step").expect("a step");
+                Ok::<f64, sensorium_recipe::Error>(first["loss"].as_f64().unwrap())
+            };
+            if !has_bf16 {
+                assert_eq!(
+                    first_loss("bf16").unwrap_err().to_string(),
+                    "train.precision: \"bf16\" is nothing that here computes in on this device: leave it out, or choose another --backend"
+                );
+                continue;
+            }
+            let [whole, half] = ["f32", "bf16"].map(|precision| {
+                first_loss(precision).unwrap_or_else(|error| panic!("{name}: {error}"))
+            });
+            assert_ne!(whole, half, "{name}");
+            assert!(
+                (whole - half).abs() < 0.03 * whole,
+                "{name}: {whole} {half}"
+            );
+        }
+    }
+}
+
+#[test]
+fn half_the_width_is_refused_where_it_is_not_made_for() {
+    for (sets, expected) in [
+        (
+            &["train.precision=bf16", "objective.kind=contrastive"][..],
+            "is for what learns from labels alone, and objective.kind = \"contrastive\" is not",
+        ),
+        (
+            &["train.precision=bf16", "encoders.audio={ from = \"tiny\" }"],
+            "is not for published towers of sound (encoders.audio.from)",
+        ),
+        (&["train.precision=bf6"], "did you mean `bf16`?"),
+    ] {
+        let error = recipe(sets).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn what_cannot_be_joined_is_refused_before_data_is_read() {
     for (sets, expected) in [
         (

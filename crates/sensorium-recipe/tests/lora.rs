@@ -57,6 +57,33 @@ fn two_runs(dir: &Path, sets: &[&str]) -> [std::path::PathBuf; 2] {
     [base, out]
 }
 
+/// The base with an adapter of rank 1 and an alpha of 2 added to it, and its head learned whole.
+fn is_merged(before: &Tensors, merged: &Tensors, adapter: &Tensors) {
+    assert_eq!(
+        before.keys().collect::<Vec<_>>(),
+        merged.keys().collect::<Vec<_>>()
+    );
+    for (name, (shape, numbers)) in merged {
+        let (_, old) = &before[name];
+        let module = name.strip_suffix(".weight").unwrap_or(name);
+        let key = |factor: &str| format!("base_model.model.{module}.{factor}.weight");
+        if name.starts_with("head.") {
+            assert!(old != numbers, "{name} learns whole");
+        } else if let Some((_, a)) = adapter.get(&key("lora_A")) {
+            let (_, b) = &adapter[&key("lora_B")];
+            assert!(old != numbers, "{name} is added to");
+            let d_out = shape[1];
+            for (at, (old, new)) in old.iter().zip(numbers).enumerate() {
+                // Rank 1, alpha 2; our matrices are [in, out].
+                let expected = old + 2.0 * b[at % d_out] * a[at / d_out];
+                assert!((new - expected).abs() < 1e-5, "{name}: {new} {expected}");
+            }
+        } else {
+            assert_eq!(old, numbers, "{name} is frozen");
+        }
+    }
+}
+
 #[test]
 fn the_model_is_the_base_with_the_adapter_merged() {
     let dir = tempfile::tempdir().unwrap();
@@ -79,29 +106,7 @@ fn the_model_is_the_base_with_the_adapter_merged() {
         json(&out.join("model/config.json"))
     );
 
-    assert_eq!(
-        before.keys().collect::<Vec<_>>(),
-        merged.keys().collect::<Vec<_>>()
-    );
-    for (name, (shape, numbers)) in &merged {
-        let (_, old) = &before[name];
-        let module = name.strip_suffix(".weight").unwrap_or(name);
-        let key = |factor: &str| format!("base_model.model.{module}.{factor}.weight");
-        if name.starts_with("head.") {
-            assert!(old != numbers, "{name} learns whole");
-        } else if let Some((_, a)) = adapter.get(&key("lora_A")) {
-            let (_, b) = &adapter[&key("lora_B")];
-            assert!(old != numbers, "{name} is added to");
-            let d_out = shape[1];
-            for (at, (old, new)) in old.iter().zip(numbers).enumerate() {
-                // Rank 1, alpha 2; our matrices are [in, out].
-                let expected = old + 2.0 * b[at % d_out] * a[at / d_out];
-                assert!((new - expected).abs() < 1e-5, "{name}: {new} {expected}");
-            }
-        } else {
-            assert_eq!(old, numbers, "{name} is frozen");
-        }
-    }
+    is_merged(&before, &merged, &adapter);
     assert!(!out.join("adapter.part").exists());
 }
 
@@ -320,4 +325,40 @@ fn an_adapter_of_another_model_is_refused_and_nothing_is_left() {
         "{told}"
     );
     assert!(refused(&dir.path().join("nowhere")).contains("adapter_config.json: cannot be read"));
+}
+
+#[test]
+fn additions_learn_from_rows_without_labels() {
+    for kind in ["pseudo-labels", "mean-teacher", "fix-match", "flex-match"] {
+        let dir = tempfile::tempdir().unwrap();
+        let kind_is = format!("objective.kind={kind}");
+        let sets = [
+            &kind_is,
+            "batch.size=2",
+            "data.labels_per_class=2",
+            "objective.unlabelled=2",
+        ];
+        let data = manifest(dir.path(), "u1,it purrs,,,train\nu2,it barks,,,train\n");
+        let (base, out) = (dir.path().join("base"), dir.path().join("run"));
+        run(recipe(&data, &sets), &base, &mut Silent).unwrap();
+        let after = format!("after={}", base.display());
+        let with = || recipe(&data, &[&sets[..], &[after.as_str(), LORA]].concat());
+        run(with(), &out, &mut Silent).unwrap_or_else(|error| panic!("{kind}: {error}"));
+        let adapter = |run: &Path| tensors(&run.join("adapter/adapter_model.safetensors"));
+        is_merged(&model(&base), &model(&out), &adapter(&out));
+
+        let stopped = dir.path().join("stopped");
+        let broken_off = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut seen = Seen {
+                at_step: Some(Box::new(|step| assert!(step < 3, "broken off"))),
+                ..Seen::default()
+            };
+            run(with(), &stopped, &mut seen)
+        }));
+        assert!(broken_off.is_err());
+        let device = Device::flex();
+        sensorium_recipe::resume(&stopped, &Options::new(&device, "flex"), &mut Silent).unwrap();
+        assert_eq!(model(&stopped), model(&out), "{kind}");
+        assert_eq!(adapter(&stopped), adapter(&out), "{kind}");
+    }
 }

@@ -167,3 +167,105 @@ fn a_tuned_run_that_was_stopped_ends_in_the_same_weights() {
     let weights = |run: &Path| std::fs::read(run.join("model/model.safetensors")).expect("weights");
     assert_eq!(weights(&through), weights(&stopped));
 }
+
+#[test]
+fn towers_learn_in_half_the_width_and_go_on_to_the_bit() {
+    for device in devices() {
+        if !device.supports_dtype(burn::tensor::FloatDType::BF16) {
+            continue;
+        }
+        let dir = tempfile::tempdir().expect("a folder");
+        let sets = [
+            "train.precision=bf16",
+            "encoders.image.tune=lora",
+            "encoders.text.tune=whole",
+            "train.ema_decay=0.9",
+            "batch.modality_dropout=0.3",
+        ];
+        let weights =
+            |out: &Path| std::fs::read(out.join("model/model.safetensors")).expect("weights");
+        let whole = dir.path().join("whole");
+        let recipe_of = || recipe(dir.path(), &sets);
+        train(recipe_of(), Some(&whole), &options(&device), &mut Silent).expect("a run");
+
+        let broken = dir.path().join("broken-off");
+        let stopped = catch_unwind(AssertUnwindSafe(|| {
+            let mut dies = BreakOff;
+            train(recipe_of(), Some(&broken), &options(&device), &mut dies)
+        }));
+        assert!(stopped.is_err());
+        resume(&broken, &options(&device), &mut Silent).expect("a run");
+        assert!(weights(&whole) == weights(&broken));
+        // What is saved is as wide as ever.
+        let saved = weights(&whole);
+        let saved = safetensors::SafeTensors::deserialize(&saved).expect("weights");
+        for (name, tensor) in saved.iter() {
+            assert_eq!(tensor.dtype(), safetensors::Dtype::F32, "{name}");
+        }
+    }
+}
+
+#[test]
+fn additions_stand_in_a_published_tower_beside_what_it_is_tuned_by() {
+    let device = Device::flex();
+    let lora = "lora={ rank = 2, on = [\"encoders.image.*\", \"fusion.*\"] }";
+    for (i, sets) in [
+        vec![lora, "encoders.image.tune=whole"],
+        vec![
+            lora,
+            "encoders.image.tune=whole",
+            "encoders.text.tune=whole",
+        ],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let dir = tempfile::tempdir().expect("a folder");
+        let run = |name: &str| dir.path().join(name);
+        let (whole, stopped) = (run("whole"), run("stopped"));
+        let done = train(
+            recipe(dir.path(), &sets),
+            Some(&whole),
+            &options(&device),
+            &mut Silent,
+        );
+        done.unwrap_or_else(|error| panic!("{i}: {error}"));
+        let adapter = std::fs::read(whole.join("adapter/adapter_model.safetensors")).unwrap();
+        let names = safetensors::SafeTensors::deserialize(&adapter).unwrap();
+        let in_tower = |name: &&str| name.starts_with("base_model.model.encoders.image.");
+        let of_tower = names.names();
+        // Six matrices in each of two layers at least, two factors each.
+        let count = of_tower.iter().map(|name| &**name).filter(in_tower).count();
+        assert!(count >= 24, "{i}: {of_tower:?}");
+        let broken_off = catch_unwind(AssertUnwindSafe(|| {
+            train(
+                recipe(dir.path(), &sets),
+                Some(&stopped),
+                &options(&device),
+                &mut BreakOff,
+            )
+        }));
+        assert!(broken_off.is_err());
+        resume(&stopped, &options(&device), &mut Silent).expect("a run");
+        let weights = |run: &Path| std::fs::read(run.join("model/model.safetensors")).unwrap();
+        assert!(weights(&whole) == weights(&stopped), "{i}");
+        assert_eq!(
+            ask(&SavedModel::open(&whole, &device).expect("a model")).len(),
+            2
+        );
+    }
+    // A tower that stays as it is has nothing to be added to, and the way out is named.
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path().join("frozen");
+    let refused = train(
+        recipe(dir.path(), &[lora]),
+        Some(&out),
+        &options(&device),
+        &mut Silent,
+    );
+    let error = refused.err().expect("it is frozen").to_string();
+    assert!(
+        error.contains("all of which is frozen: wake it (see frozen, and tune"),
+        "{error}"
+    );
+}

@@ -299,3 +299,45 @@ fn what_cannot_be_is_refused_before_any_data_is_read() {
         "{both}"
     );
 }
+
+#[test]
+fn a_rehearsal_tells_what_would_be_learned_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = manifest(dir.path(), "");
+    let sets = [
+        STAGE,
+        "stages=[{ name = \"base\", set = [\"train.epochs=1\", \"objective.kind=focal\"] }]",
+    ];
+    let device = burn::tensor::Device::flex();
+    let options = sensorium_recipe::Options::new(&device, "flex");
+    let tried = sensorium_recipe::rehearse(recipe(&manifest, &sets), &options, &mut Silent);
+    let tried = tried.unwrap();
+    let told = |run: &sensorium_recipe::Rehearsed| {
+        let steps = run.training.total_steps;
+        (run.objective.clone(), run.rows[0], steps)
+    };
+    let before = tried
+        .before
+        .iter()
+        .map(|before| (before.name.as_str(), told(&before.run)));
+    let of = |kind: &str, steps| (kind.to_owned(), 8, steps);
+    assert_eq!(
+        before.collect::<Vec<_>>(),
+        [
+            ("pretrain.text", of("masked-language", 6)),
+            ("stages.base", of("focal", 2))
+        ]
+    );
+    assert_eq!(told(&tried), of("cross-entropy", 4));
+    let out = dir.path().join("run");
+    let done = run(recipe(&manifest, &sets), &out, &mut Silent).unwrap();
+    assert_eq!(done.metrics.steps, 4);
+    for (before, folder) in tried.before.iter().zip(["pretrain/text", "stages/base"]) {
+        let log = std::fs::read_to_string(out.join(folder).join("metrics.jsonl")).unwrap();
+        let last = log
+            .lines()
+            .filter(|line| line.contains("\"kind\":\"step\""))
+            .count();
+        assert_eq!(last, before.run.training.total_steps, "{folder}");
+    }
+}

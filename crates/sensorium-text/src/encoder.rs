@@ -257,7 +257,7 @@ impl Encoder for TextEncoder {
         if let Some(positions) = &self.positions {
             embeds = positions.forward(embeds);
         } else if self.sinusoidal {
-            let table = sinusoidal(n_tokens, self.d_model, &embeds.device());
+            let table = sinusoidal(n_tokens, self.d_model, &embeds.device()).cast(embeds.dtype());
             embeds = embeds + table.unsqueeze();
         }
         let embeds = tap.tensor("embeds", self.dropout.forward(embeds));

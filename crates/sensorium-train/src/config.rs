@@ -13,7 +13,7 @@ use crate::Error;
 use crate::recompute::training_device;
 pub(crate) use groups::one_or_many;
 pub use groups::{Group, Moment};
-pub use kinds::{EarlyStop, NonFinite, ScheduleKind, Weights};
+pub use kinds::{EarlyStop, NonFinite, Precision, ScheduleKind, Weights};
 pub use optimizer::OptimizerKind;
 
 /// How to train. In a recipe, the table `[train]`.
@@ -78,6 +78,9 @@ pub struct TrainConfig {
     pub clip_norm: f64,
     /// Batches averaged into one step.
     pub accumulate: usize,
+    /// How wide the numbers are that a step computes with.
+    #[serde(skip_serializing_if = "Precision::is_full")]
+    pub precision: Precision,
     /// Whether what the backward pass needs is for the most part computed once more instead of being kept: less memory, more time,
     /// the same numbers.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -135,6 +138,7 @@ impl Default for TrainConfig {
             scale_parameter: None,
             clip_norm: 1.0,
             accumulate: 1,
+            precision: Precision::default(),
             recompute: false,
             ema_decay: None,
             validate_every: 0,

@@ -31,6 +31,22 @@ pub enum Error {
         /// Those that look at it.
         others: String,
     },
+    /// A precision that the device has not.
+    #[error(
+        "train.precision is bf16, in which {device} cannot compute: leave it out, or train on another backend"
+    )]
+    NoPrecision {
+        /// What the framework calls the device.
+        device: String,
+    },
+    /// A layer that cannot be computed with in half the width.
+    #[error(
+        "train.precision is bf16, but {parameter} keeps statistics of batches, which would lose what they have added up: leave it out"
+    )]
+    RunningStatistics {
+        /// The layer's path.
+        parameter: String,
+    },
     /// A group names parameters that the model does not have.
     #[error(
         "train.groups.parameters is {pattern:?}, which no parameter matches; the nearest is {nearest:?}, and --dry-run lists all"

@@ -35,6 +35,11 @@ pub trait Feed {
         from_batch: usize,
     ) -> Result<Batches<'_, Self::Batch>, BoxError>;
 
+    /// Which data set a sample is of, by its id, where several are mixed: the log then tells how many samples of each a step had.
+    fn data_set(&self, _id: &str) -> Option<&str> {
+        None
+    }
+
     /// What the data is, such as a hash of the manifest: resuming with other data is refused. Empty: not known.
     fn identity(&self) -> String {
         String::new()

@@ -6,7 +6,8 @@ use burn::tensor::{FloatDType, Gradients, Tensor, TensorData};
 
 use crate::lora::FIRST_FACTOR;
 use crate::parameters::Path;
-use crate::{Error, Together};
+use crate::precision::full;
+use crate::{Error, Precision, Together};
 
 /// How many numbers are told to others at a time: 16 MiB.
 const BUCKET: usize = 4 << 20;
@@ -19,14 +20,24 @@ const CLIP_EPS: f64 = 1e-6;
 #[derive(Debug, Default)]
 pub(crate) struct GradientSum {
     sums: TensorContainer<usize>,
+    precision: Precision,
 }
 
 impl GradientSum {
+    /// Nothing yet, of backward passes in this precision. Sums are as wide as the parameters all the same.
+    pub(crate) fn new(precision: Precision) -> Self {
+        Self {
+            precision,
+            ..Self::default()
+        }
+    }
+
     /// Adds the gradients of one backward pass.
     pub(crate) fn add<M: Module>(&mut self, module: &M, grads: &Gradients) {
         struct Add<'a> {
             place: usize,
             grads: &'a Gradients,
+            precision: Precision,
             sums: &'a mut TensorContainer<usize>,
         }
         impl ModuleVisitor for Add<'_> {
@@ -38,6 +49,10 @@ impl GradientSum {
                     return;
                 }
                 if let Some(grad) = value.grad(self.grads) {
+                    let grad = match self.precision {
+                        Precision::F32 => grad,
+                        Precision::Bf16 => full(grad),
+                    };
                     let sum = match self.sums.remove::<Tensor<D>>(&place) {
                         Some(sum) => sum + grad,
                         None => grad,
@@ -49,6 +64,7 @@ impl GradientSum {
         module.visit(&mut Add {
             place: 0,
             grads,
+            precision: self.precision,
             sums: &mut self.sums,
         });
     }

@@ -4,6 +4,7 @@ use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{Int, Tensor};
 use sensorium_core::{Logits, Losses, Model};
 
+use crate::precision::full;
 use crate::{Compared, Loss, Objective, Others};
 
 /// Anything that learns from batches. [`Supervised`] makes one of a model and an objective; write your own for
@@ -108,7 +109,7 @@ where
 
     fn learn(&self, (batch, target): Self::Batch) -> Learned {
         let mut losses = Losses::default();
-        let logits = self.model.run_with(batch, &mut losses);
+        let logits = full(self.model.run_with(batch, &mut losses));
         let tally = self.objective.tally(&logits, &target);
         let loss = self.objective.loss(logits, target);
         Learned {

@@ -64,6 +64,7 @@ mod lora;
 mod objective;
 mod optimizer;
 mod parameters;
+mod precision;
 mod ranks;
 mod recompute;
 mod rehearsal;
@@ -83,7 +84,8 @@ mod weights;
 pub use among::{Compared, Others, Side};
 pub use checkpoint::files::{move_folder, write_file};
 pub use config::{
-    EarlyStop, Group, Moment, NonFinite, OptimizerKind, ScheduleKind, TrainConfig, Weights,
+    EarlyStop, Group, Moment, NonFinite, OptimizerKind, Precision, ScheduleKind, TrainConfig,
+    Weights,
 };
 pub use error::{BoxError, Error};
 pub use feed::{Batches, Fed, Feed, FnFeed};

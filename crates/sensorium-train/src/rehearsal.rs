@@ -14,7 +14,7 @@ use crate::recompute::recomputing;
 use crate::step::global_norm;
 use crate::sums::{At, gather};
 use crate::trainer::{place, start_of};
-use crate::{Error, Fed, Feed, Learner, Schedule, Together, TrainConfig};
+use crate::{Error, Fed, Feed, Learner, Precision, Schedule, Together, TrainConfig};
 
 /// What a run would do and take, found out without it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,6 +31,10 @@ pub struct Rehearsal {
     pub loss: f64,
     /// Seconds of a step, once all is warm: neither waiting for data nor validating is in it.
     pub step_seconds: f64,
+    /// How wide the numbers are that its steps compute with.
+    pub precision: Precision,
+    /// What copies of the parameters take that are as wide, in bytes.
+    pub copies_bytes: usize,
     /// What an average of the weights takes, if there is one, in bytes.
     pub average_bytes: usize,
 }
@@ -95,6 +99,7 @@ pub fn rehearse<L: Learner, F: Feed<Batch = L::Batch>>(
     let learner = place(config, learner, device);
     let (mut snapshot, groups) = start_of(config, learner, batches_per_epoch)?;
     snapshot.learner = recomputing(snapshot.learner, config.recompute);
+    config.precision.check_module(&snapshot.learner, device)?;
     let count = config.accumulate.min(batches_per_epoch);
     let batches = read(feed, count)?;
     let total_steps = config.total_steps(batches_per_epoch);
@@ -106,15 +111,20 @@ pub fn rehearse<L: Learner, F: Feed<Batch = L::Batch>>(
         epoch: 0,
         step: 0,
         device,
+        precision: config.precision,
+        data_set: &|_| None,
         ranks: &Together::default(),
     };
     for _ in 0..2 {
         let clock = Instant::now();
         let learner = snapshot.learner.before_step(0);
         let mut next = batches.iter().cloned();
-        let mut sums = gather(&at, &learner, count, || {
+        let copy = config.precision.copied(&learner);
+        let working = copy.as_deref().unwrap_or(&learner);
+        let mut sums = gather(&at, working, count, || {
             Ok(next.next().expect("as many batches were read"))
         })?;
+        drop(copy);
         loss.get_or_insert(sums.loss());
         let norm = global_norm(&sums, &learner, 1)?;
         let scale = clip_scale(norm, config.clip_norm) / sums.over();
@@ -127,8 +137,11 @@ pub fn rehearse<L: Learner, F: Feed<Batch = L::Batch>>(
         Some(_) => parameters.iter().map(|plan| plan.bytes).sum(),
         None => 0,
     };
+    let numbers = parameters.iter().map(ParameterPlan::numbers).sum();
     Ok(Rehearsal {
         parameters,
+        precision: config.precision,
+        copies_bytes: config.precision.copied_bytes(numbers),
         total_steps,
         steps_per_epoch: config.steps_per_epoch(batches_per_epoch),
         samples: batches.iter().map(|fed| fed.ids.len()).sum(),

@@ -65,7 +65,7 @@ impl Run {
             })?;
             while start.state.ended.is_none() && start.state.epoch == epoch && !asked {
                 let wish;
-                (start, wish) = self.advance(start, &mut batches, validator, watch)?;
+                (start, wish) = self.advance(start, feed, &mut batches, validator, watch)?;
                 asked = wish.is_break();
             }
         }
@@ -85,21 +85,24 @@ impl Run {
     }
 
     /// One step, and the validation and checkpoint that are due after it.
-    fn advance<L, V, W>(
+    fn advance<L, F, V, W>(
         &self,
         mut start: Start<L>,
+        feed: &F,
         batches: &mut Batches<'_, L::Batch>,
         validator: &mut V,
         watch: &mut W,
     ) -> Result<(Start<L>, ControlFlow<()>), Error>
     where
         L: Learner,
+        F: Feed<Batch = L::Batch>,
         V: Validate<L>,
         W: Watch + ?Sized,
     {
         let step = Step {
             run: self,
             state: &mut start.state,
+            data_set: &|id| feed.data_set(id).map(str::to_owned),
         };
         let (snapshot, done) = step.take(start.snapshot, batches, watch)?;
         start.snapshot = snapshot;

@@ -14,6 +14,8 @@ use crate::{Batches, Error, Fed, Learner, NonFinite, StepLog, Warning, Watch};
 pub(crate) struct Step<'a> {
     pub(crate) run: &'a Run,
     pub(crate) state: &'a mut State,
+    /// Which data set a sample is of.
+    pub(crate) data_set: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl Step<'_> {
@@ -25,7 +27,7 @@ impl Step<'_> {
         watch: &mut W,
     ) -> Result<(Snapshot<L>, StepLog), Error> {
         let clock = Instant::now();
-        let (run, state) = (self.run, self.state);
+        let (run, state, data_set) = (self.run, self.state, self.data_set);
         let lr = run.schedule.lr(state.step);
         let learner = snapshot.learner.before_step(state.step);
         let snapshot = Snapshot {
@@ -37,11 +39,16 @@ impl Step<'_> {
             epoch: state.epoch,
             step: state.step,
             device: &run.device,
+            precision: run.config.precision,
+            data_set,
             ranks: &run.ranks,
         };
         let left = state.batches_per_epoch - state.batch;
         let count = run.config.accumulate.min(left);
-        let mut sums = gather(&at, &snapshot.learner, count, || next(state, batches))?;
+        let copy = run.config.precision.copied(&snapshot.learner);
+        let working = copy.as_deref().unwrap_or(&snapshot.learner);
+        let mut sums = gather(&at, working, count, || next(state, batches))?;
+        drop(copy);
         sums.join(&run.ranks, &snapshot.learner)?;
         state.step += 1;
 
@@ -191,6 +198,7 @@ fn log(
         grad_norm,
         accuracy: sums.accuracy(),
         samples: sums.samples,
+        drawn: sums.drawn(),
         samples_per_s: sums.samples as f64 / took.max(1e-9),
         step_s: took,
         data_s: sums.data_s,

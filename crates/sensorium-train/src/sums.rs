@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::among::{Others, Told};
 use crate::gradients::GradientSum;
-use crate::{Error, Fed, Learned, Learner, Together};
+use crate::{Error, Fed, Learned, Learner, Precision, Together};
 
 /// What the batches of a step came to.
 #[derive(Default)]
@@ -38,6 +38,8 @@ struct Figures {
     terms: BTreeMap<String, f64>,
     correct: f64,
     counted: f64,
+    /// Samples by data set, where several are mixed.
+    drawn: BTreeMap<String, usize>,
 }
 
 /// What a batch counts beside the others of the step.
@@ -58,6 +60,9 @@ pub(crate) struct At<'a> {
     /// How many steps came before.
     pub(crate) step: usize,
     pub(crate) device: &'a Device,
+    pub(crate) precision: Precision,
+    /// Which data set a sample is of.
+    pub(crate) data_set: &'a dyn Fn(&str) -> Option<String>,
     pub(crate) ranks: &'a Together,
 }
 
@@ -81,7 +86,10 @@ pub(crate) fn gather<L: Learner>(
     count: usize,
     mut batches: impl FnMut() -> Result<Fed<L::Batch>, Error>,
 ) -> Result<Sums, Error> {
-    let mut sums = Sums::default();
+    let mut sums = Sums {
+        grads: GradientSum::new(at.precision),
+        ..Sums::default()
+    };
     let in_parts = count > 1 || !at.ranks.is_alone();
     let first = sums.next(&mut batches)?;
     if in_parts && let Some(compared) = at.seeded(0, || learner.compared(first.batch.clone())) {
@@ -104,7 +112,7 @@ pub(crate) fn gather<L: Learner>(
             true => Weight::Samples(ids.len()),
             false => Weight::All,
         };
-        sums.took(ids);
+        sums.took(at, ids);
         if sums.fault.is_none() {
             let learned = at.seeded(micro, || learner.learn(batch));
             sums.add(learned, weight, at.step + 1, learner)?;
@@ -125,7 +133,10 @@ impl Sums {
         Ok(fed)
     }
 
-    fn took(&mut self, ids: Vec<String>) {
+    fn took(&mut self, at: &At<'_>, ids: Vec<String>) {
+        for data_set in ids.iter().filter_map(|id| (at.data_set)(id)) {
+            *self.figures.drawn.entry(data_set).or_default() += 1;
+        }
         self.samples += ids.len();
         self.ids.extend(ids);
     }
@@ -162,7 +173,7 @@ impl Sums {
                 after: told(here + 1..all[0].len() * ranks),
             };
             let weight = Weight::Part(if ids.is_empty() { 0.0 } else { 1.0 });
-            self.took(ids);
+            self.took(at, ids);
             if self.fault.is_none() {
                 let learned = at.seeded(micro, || learner.learn_among(batch, &others));
                 self.add(learned, weight, at.step + 1, learner)?;
@@ -270,6 +281,11 @@ impl Sums {
             .collect()
     }
 
+    /// Samples by data set, on all ranks.
+    pub(crate) fn drawn(&self) -> BTreeMap<String, usize> {
+        self.figures.drawn.clone()
+    }
+
     /// The share of right answers, where something was counted.
     pub(crate) fn accuracy(&self) -> Option<f64> {
         let Figures {
@@ -287,6 +303,9 @@ impl Figures {
         self.counted += other.counted;
         for (name, sum) in other.terms {
             *self.terms.entry(name).or_default() += sum;
+        }
+        for (name, count) in other.drawn {
+            *self.drawn.entry(name).or_default() += count;
         }
     }
 }

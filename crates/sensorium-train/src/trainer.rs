@@ -128,6 +128,7 @@ impl Trainer {
         })?;
         let learner = place(&self.config, learner, device);
         let learner = self.spread(learner)?;
+        self.config.precision.check_module(&learner, device)?;
         let mut start = self.start(learner, feed)?;
         start.snapshot.learner = recomputing(start.snapshot.learner, self.config.recompute);
         let mut log = Log::new(&self.folder, self.files.clone());

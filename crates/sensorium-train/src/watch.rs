@@ -113,6 +113,9 @@ pub struct StepLog {
     pub accuracy: Option<f64>,
     /// Samples in the step, on all ranks.
     pub samples: usize,
+    /// How many of them were of which data set, where several are mixed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub drawn: BTreeMap<String, usize>,
     /// Samples a second over this step, waiting for data included.
     pub samples_per_s: f64,
     /// Seconds the step took.
@@ -146,6 +149,7 @@ impl StepLog {
             grad_norm: 2.0,
             accuracy: Some(0.75),
             samples: 4,
+            drawn: BTreeMap::new(),
             samples_per_s: 100.0,
             step_s: 0.04,
             data_s: 0.0,

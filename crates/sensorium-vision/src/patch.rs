@@ -106,6 +106,7 @@ impl PatchEmbedding {
     /// If channels are not the layer's, or an image is smaller than a patch.
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<3> {
         let weight = self.weight.val();
+        let pixels = pixels.cast(weight.dtype());
         let [d_model, channels, ph, pw] = weight.dims();
         let [batch, _, height, width] = pixels.dims();
         assert_shape!(pixels, [batch, channels, height, width]);

@@ -294,7 +294,8 @@ impl Maskable for Vit {
         let [n, _, _, _] = pixels.dims();
         assert_shape!(pixels, [n, self.channels, self.image_size, self.image_size]);
         let contents = unfold(pixels, [self.patch_size; 2]);
-        let x = tap.tensor("patches", self.patch.forward(contents.clone()));
+        let x = contents.clone().cast(self.patch.weight.val().dtype());
+        let x = tap.tensor("patches", self.patch.forward(x));
         let x = self.position.forward_from(x, self.n_extra());
         Opened::new(Tokens::with_presence(x, present), contents)
     }

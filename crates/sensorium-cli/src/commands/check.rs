@@ -42,6 +42,13 @@ fn told(found: &Survey) -> String {
     for note in &found.notes {
         let _ = writeln!(text, "note: {note}");
     }
+    for set in &found.data_sets {
+        let weight = set
+            .weight
+            .map(|weight| format!(", drawn with weight {weight}"));
+        let (name, rows) = (&set.name, set.rows);
+        let _ = writeln!(text, "of {name}: {rows} rows{}", weight.unwrap_or_default());
+    }
     text.push('\n');
     for part in &found.parts {
         let _ = writeln!(text, "{}", part_line(part));

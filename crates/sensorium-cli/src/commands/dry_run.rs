@@ -29,8 +29,35 @@ pub fn run(
     let tried = rehearse(recipe, options, progress)?;
     match common.json {
         true => screen::json(&tried),
-        false => screen::text(&describe(&tried)),
+        false => screen::text(&in_order(&tried)),
     }
+}
+
+/// What comes before, and then the run itself.
+fn in_order(tried: &Rehearsed) -> String {
+    if tried.before.is_empty() {
+        return describe(tried);
+    }
+    let mut text = String::new();
+    for before in &tried.before {
+        let (name, objective) = (&before.name, &before.run.objective);
+        let _ = write!(
+            text,
+            "before: {name}, by {objective}\n{}\n\n",
+            in_order(&before.run)
+        );
+    }
+    let seconds = |run: &Rehearsed| run.training.seconds();
+    let all: f64 = tried.before.iter().map(|before| seconds(&before.run)).sum();
+    let _ = write!(
+        text,
+        "then: {}, by {}\n{}\n        {} with what comes before",
+        tried.recipe,
+        tried.objective,
+        describe(tried),
+        screen::seconds(all + seconds(tried))
+    );
+    text
 }
 
 /// What a person reads.
@@ -52,6 +79,10 @@ fn describe(tried: &Rehearsed) -> String {
         bytes(|plan| plan.gradient_bytes),
         bytes(|plan| plan.optimizer_bytes),
     );
+    if training.copies_bytes > 0 {
+        let (copies, name) = (training.copies_bytes as u64, training.precision.name());
+        let _ = write!(text, ", {} copies in {name}", screen::bytes(copies));
+    }
     if training.average_bytes > 0 {
         let average = screen::bytes(training.average_bytes as u64);
         let _ = write!(text, ", {average} average");

@@ -30,9 +30,8 @@ impl DropPath {
         }
         let [batch, _, _] = x.dims();
         // A dropout of one number per sample, broadcast over tokens and features.
-        let keep = self
-            .dropout
-            .forward(Tensor::ones([batch, 1, 1], &x.device()));
+        let one = Tensor::ones([batch, 1, 1], (&x.device(), x.dtype()));
+        let keep = self.dropout.forward(one);
         x * keep
     }
 }

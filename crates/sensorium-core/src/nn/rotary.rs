@@ -205,7 +205,8 @@ impl Angles {
         let first = x.clone().narrow(3, 0, half);
         let second = x.clone().narrow(3, half, half);
         let turned = Tensor::cat(vec![second.neg(), first], 3);
-        x * self.cos.clone() + turned * self.sin.clone()
+        let [cos, sin] = [&self.cos, &self.sin].map(|table| table.clone().cast(x.dtype()));
+        x * cos + turned * sin
     }
 
     /// Those of the first token alone.

@@ -222,7 +222,7 @@ mod tests {
             std::fs::write(path, "").unwrap();
         }
         std::fs::create_dir(root.path().join("a/folder.tar")).unwrap();
-        let found = |pattern: &str| {
+        let found = |pattern: &str| -> Result<Vec<String>, Error> {
             let files = expanded(&root.path().join(pattern))?;
             let name = |path: PathBuf| {
                 let within = path.strip_prefix(root.path()).unwrap();
@@ -236,8 +236,8 @@ mod tests {
         assert_eq!(files("*.tar"), ["c.tar"]);
         assert_eq!(files("*/{1..2}.tar").len(), 2);
         let error = |pattern: &str| {
-            let error: Result<_, Error> = found(pattern);
-            error.unwrap_err().to_string()
+            let error = found(pattern).unwrap_err();
+            error.to_string()
         };
         for pattern in ["*.parquet", "nowhere/*.tar", "c.tar/*", "{a,b}/x*"] {
             let error = error(pattern);

@@ -82,12 +82,14 @@ impl Fusion for FilmFusion {
     fn fuse_with<T: Tap>(&self, mut parts: Parts, tap: &mut T) -> Tokens {
         let (batch, device) = batch_of(&parts);
         let d = self.d_output;
+        let dtype = self.projection.weight.val().dtype();
+        let nothing = |width| nothing(batch, width, &device, dtype);
         let main = parts.remove(self.main);
-        let main = main.unwrap_or_else(|| nothing(batch, self.d_main, &device));
+        let main = main.unwrap_or_else(|| nothing(self.d_main));
         if parts.is_empty() {
             // What was left out is padding; without this there would be nothing to take the batch's size from.
             let (modality, width) = self.others[0];
-            parts.insert(modality, nothing(batch, width, &device));
+            parts.insert(modality, nothing(width));
         }
         check_width(self.main, self.d_main, &main);
         let projected = Tokens::new(self.projection.forward(main.embeds), main.pad);

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::{Bool, DType, Device, Tensor};
 use sensorium_core::Parts;
 use sensorium_core::nn::{Pool, PoolConfig, PoolKind};
 
@@ -45,10 +45,12 @@ pub(crate) fn pools(kind: PoolKind, widths: &[Width], device: &Device) -> Vec<Po
 /// If there is none at all, or one that the fusion was not made for.
 pub(crate) fn pooled(pools: &[Pool], widths: &[Width], mut parts: Parts) -> Vec<Vector> {
     let (batch, device) = batch_of(&parts);
+    let dtype = parts.iter().next().map(|(_, tokens)| tokens.embeds.dtype());
+    let as_others = (&device, dtype.unwrap_or(DType::F32));
     let vectors = widths.iter().zip(pools).map(|((modality, width), pool)| {
         let Some(tokens) = parts.remove(*modality) else {
             return Vector {
-                x: Tensor::zeros([batch, *width], &device),
+                x: Tensor::zeros([batch, *width], as_others),
                 present: Tensor::full([batch], false, &device),
             };
         };

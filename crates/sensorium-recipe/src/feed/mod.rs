@@ -197,6 +197,9 @@ pub struct TrainFeed<B> {
     pub device: Device,
     /// Who shares each batch.
     pub ranks: Together,
+    /// The data sets that are mixed, if there are several: the run's own, and then the others, whose rows have ids that begin with the
+    /// name and a slash.
+    pub data_sets: Vec<String>,
 }
 
 impl<B: Batching> Feed for TrainFeed<B> {
@@ -231,6 +234,17 @@ impl<B: Batching> Feed for TrainFeed<B> {
             }
             Ok(fed)
         })))
+    }
+
+    fn data_set(&self, id: &str) -> Option<&str> {
+        let (own, others) = self.data_sets.split_first()?;
+        let is_of = |name: &&String| {
+            id.strip_prefix(name.as_str())
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        // Of a data set within another's folder the longer name.
+        let of = others.iter().filter(is_of).max_by_key(|name| name.len());
+        Some(of.unwrap_or(own))
     }
 
     fn identity(&self) -> String {

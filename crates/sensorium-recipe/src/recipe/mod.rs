@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use sensorium_core::Modality;
 use sensorium_fusion::{FusionConfig, HeadConfig};
-use sensorium_train::{LoraConfig, TrainConfig};
+use sensorium_train::{LoraConfig, Precision, TrainConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::folder::read_text;
@@ -151,6 +151,7 @@ impl Recipe {
         self.head.validate().map_err(|e| format!("head: {e}"))?;
         self.validate_decoder()?;
         self.validate_others()?;
+        self.validate_precision()?;
         match (&self.zero_shot, self.objective.kind.task()) {
             (None, _) => {}
             (Some(config), Task::Alignment) => config.validate(self)?,
@@ -261,6 +262,27 @@ impl Recipe {
 }
 
 impl Recipe {
+    /// Refuses half the width where not all that is computed has been made for it.
+    fn validate_precision(&self) -> Result<(), String> {
+        if self.train.precision == Precision::F32 {
+            return Ok(());
+        }
+        if !matches!(self.objective.kind.task(), Task::Classes | Task::Targets) {
+            return Err(format!(
+                "train.precision = \"bf16\" is for what learns from labels alone, and objective.kind = {:?} is not: leave it out",
+                self.objective.kind.name()
+            ));
+        }
+        let encoders = self.table().remove("encoders");
+        let audio = encoders.as_ref().and_then(|all| all.get("audio"));
+        if audio.is_some_and(|audio| audio.get("from").is_some()) {
+            return Err(
+                "train.precision = \"bf16\" is not for published towers of sound (encoders.audio.from): leave it out".to_owned(),
+            );
+        }
+        Ok(())
+    }
+
     /// Refuses what `[data]` says of labels that the objective has no use for.
     fn validate_labels(&self) -> Result<(), String> {
         let (kind, labels) = (self.objective.kind, self.objective.kind.labels());

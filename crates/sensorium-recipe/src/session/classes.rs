@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use sensorium_data::Row;
 use sensorium_train::{
     CollapseDetector, Feed, Outcome, StopOnCollapse, Supervised, Trainer, Watch,
 };
@@ -235,6 +236,25 @@ impl Ready {
             threads: self.recipe.batch.n_threads(),
             device: self.recipe.train.training_device(device),
             ranks: self.ranks.clone(),
+            data_sets: self.data_sets(),
+        }
+    }
+
+    /// The data sets that are drawn from by weight; none, if a row of the run's own has an id as another's rows have.
+    fn data_sets(&self) -> Vec<String> {
+        if self.drawn.sources.is_empty() {
+            return Vec::new();
+        }
+        let names = self.drawn.sources.iter().map(|source| source.name.clone());
+        let names: Vec<String> = names.collect();
+        let taken = |row: &Row| {
+            names[1..]
+                .iter()
+                .any(|name| row.id.starts_with(&format!("{name}/")))
+        };
+        match self.data.part(&self.data.splits.train).any(taken) {
+            true => Vec::new(),
+            false => names,
         }
     }
 

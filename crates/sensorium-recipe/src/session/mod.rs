@@ -34,7 +34,7 @@ use drawn::Drawn;
 pub use drawn::{DrawnFrom, Padding};
 pub use metrics::{Finished, RunMetrics};
 use read::{Parts, read};
-pub use rehearse::{Rehearsed, rehearse};
+pub use rehearse::{Before, Rehearsed, rehearse};
 use stages::Starts;
 pub(crate) use stages::{FOLDER as PRETRAIN, STAGES, check_stage};
 use together::{Begun, HowFar};
@@ -120,6 +120,7 @@ pub fn train(
 ) -> Result<Finished, Error> {
     let started = Instant::now();
     make_absolute(&mut recipe);
+    check_precision(&recipe, options)?;
     stages::check_starts(&recipe)?;
     taught::check(&recipe)?;
     together::check(&recipe, &options.ranks)?;
@@ -190,6 +191,7 @@ pub fn resume(
 ) -> Result<Finished, Error> {
     let started = Instant::now();
     let (folder, recipe, lock) = Begun::open(root, &options.ranks)?;
+    check_precision(&recipe, options)?;
     stages::check_starts(&recipe)?;
     taught::check(&recipe)?;
     together::check(&recipe, &options.ranks)?;
@@ -230,4 +232,17 @@ fn finish(run: Run, options: &Options<'_>, observer: &mut dyn Observer) -> Resul
         Task::Texts => texts::finish(run, options, observer),
         Task::Pretext | Task::Alignment | Task::Joint => pretext::finish(run, options, observer),
     }
+}
+
+/// Refuses a precision that the backend has not, before anything is read.
+fn check_precision(recipe: &Recipe, options: &Options<'_>) -> Result<(), Error> {
+    let checked = recipe.train.precision.check(options.device);
+    checked.map_err(|_| Error::Recipe {
+        place: "train.precision".to_owned(),
+        message: format!(
+            "{:?} is nothing that {} computes in on this device: leave it out, or choose another --backend",
+            recipe.train.precision.name(),
+            options.backend
+        ),
+    })
 }

@@ -9,11 +9,15 @@ use serde::Serialize;
 use super::classes::{self, Lesson};
 use super::read::read;
 use super::stages::Starts;
-use super::{DrawnFrom, Options, Padding, Ready, make_absolute, pretext, stages, taught, texts};
+use super::{
+    DrawnFrom, Options, Padding, Ready, check_precision, make_absolute, pretext, stages, taught,
+    texts,
+};
 use crate::labels::LabelSet;
 use crate::model::RecipeModel;
 use crate::objective::Task;
 use crate::validate::Answers;
+use crate::variations::NamedStage;
 use crate::{Error, Observer, Recipe};
 
 /// What a run would do and take.
@@ -21,6 +25,11 @@ use crate::{Error, Observer, Recipe};
 pub struct Rehearsed {
     /// The recipe's name.
     pub recipe: String,
+    /// What it learns by.
+    pub objective: String,
+    /// What would be learned before it, in that order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Before>,
     /// Rows that would be learned from, validated and tested on.
     pub rows: [usize; 3],
     /// How much an epoch would draw of each data set, where that goes by weight.
@@ -40,7 +49,17 @@ pub struct Rehearsed {
     pub peak_bytes: Option<u64>,
 }
 
-/// Tries a recipe out. What `[pretrain]` would teach its encoders is left out: they begin as they are drawn.
+/// What would be learned before a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Before {
+    /// Where the recipe asks for it: `pretrain.image`, `stages.base`.
+    pub name: String,
+    /// What it would do and take.
+    pub run: Rehearsed,
+}
+
+/// Tries a recipe out, after all that it asks to be learned before. What one would hand on to the next is left out: each begins as it
+/// is drawn, or where a run that is there already has come to.
 ///
 /// # Errors
 /// If its data is bad, or it could not begin to learn.
@@ -50,6 +69,8 @@ pub fn rehearse(
     observer: &mut dyn Observer,
 ) -> Result<Rehearsed, Error> {
     make_absolute(&mut recipe);
+    let before = all_before(&recipe, options, observer)?;
+    check_precision(&recipe, options)?;
     stages::check_starts(&recipe)?;
     taught::check(&recipe)?;
     let clock = Instant::now();
@@ -83,6 +104,8 @@ pub fn rehearse(
     } = ready;
     Ok(Rehearsed {
         recipe: recipe.name,
+        objective: recipe.objective.kind.name().to_owned(),
+        before,
         rows: [parts.train.len(), parts.valid.len(), parts.test.len()],
         drawn_from: drawn.sources,
         padding: drawn.padding,
@@ -91,6 +114,31 @@ pub fn rehearse(
         training,
         peak_bytes: peak_bytes(),
     })
+}
+
+/// What `[pretrain]` and `[[stages]]` ask for, tried out.
+fn all_before(
+    recipe: &Recipe,
+    options: &Options<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Before>, Error> {
+    let mut before = Vec::new();
+    let mut tried = |name: String, stage: Recipe, observer: &mut dyn Observer| {
+        observer.note(&format!("before: {name}"));
+        let run = rehearse(stage, options, observer)?;
+        before.push(Before { name, run });
+        Ok::<(), Error>(())
+    };
+    for name in recipe.pretrain.keys() {
+        tried(format!("pretrain.{name}"), recipe.stage(name)?, observer)?;
+    }
+    let starts = Starts::named(recipe)?;
+    for NamedStage { name, set } in &recipe.stages {
+        let mut stage = recipe.before(name, set)?;
+        stage.goes_on(&starts);
+        tried(format!("stages.{name}"), stage, observer)?;
+    }
+    Ok(before)
 }
 
 /// Two steps instead of a run.

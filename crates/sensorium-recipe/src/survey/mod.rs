@@ -3,6 +3,7 @@
 
 mod alike;
 mod look;
+mod mixed;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use crate::{Error, Observer, Recipe};
 
 use alike::{near_pictures, near_texts};
 use look::{Looked, Measure, look};
+pub use mixed::Mixed;
 
 /// How many pairs and rows are named.
 const NAMED: usize = 5;
@@ -30,8 +32,11 @@ const NAMED: usize = 5;
 pub struct Survey {
     /// Which data.
     pub data: String,
-    /// Its good rows.
+    /// Its good rows, those of others that are learned from with it included.
     pub rows: usize,
+    /// The data sets that the rows are of, where a recipe mixes several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub data_sets: Vec<Mixed>,
     /// Rows and labels by part; one part `all` where rows name none.
     pub parts: Vec<PartSummary>,
     /// What is known of each modality.
@@ -140,6 +145,7 @@ pub fn survey(
     let processors = match recipe {
         Some(recipe) => {
             part_rows(recipe, &mut rows)?;
+            mixed::mix(recipe, &columns, &mut rows, &mut survey)?;
             Some(fit(recipe, &rows)?)
         }
         None => None,

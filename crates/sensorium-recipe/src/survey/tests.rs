@@ -146,3 +146,38 @@ fn a_recipe_says_what_is_looked_at_and_how_rows_are_parted() {
     assert_eq!(parts, [("train", 12), ("valid", 4), ("test", 4)]);
     assert_eq!(survey.inputs["text"].sizes["characters"].min, 8.0);
 }
+
+#[test]
+fn data_sets_that_are_mixed_are_looked_at_together_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let others = dir.path().join("more.csv");
+    std::fs::write(
+        &others,
+        "text,label,split\nit purrs,0,train\nit howls,1,train\nit is tested on,1,test\n",
+    )
+    .unwrap();
+    let sets = [
+        format!("data.also={:?}", [others.display().to_string()]),
+        "data.weights=[1, 3]".to_owned(),
+    ];
+    let text = "name = \"x\"\n[encoders.text]\nd_model = 8\nn_layers = 1\nn_heads = 2\n";
+    let recipe = Recipe::parse("x.toml", text, &sets).unwrap();
+    let manifest = "text,label,split\nit barks,1,train\nit purrs,0,test\n";
+    let found = check(dir.path(), manifest, Some(&recipe));
+    let named = found.data_sets.iter().map(|set| (set.rows, set.weight));
+    assert_eq!(named.collect::<Vec<_>>(), [(2, Some(1.0)), (2, Some(3.0))]);
+    assert_eq!(found.data_sets[1].name, others.display().to_string());
+    assert_eq!(found.rows, 4);
+    let [leak] = &found.leaks[..] else {
+        panic!("{:?}", found.leaks)
+    };
+    assert_eq!(
+        (leak.what.as_str(), leak.part.as_str()),
+        ("same text", "test")
+    );
+    assert!(leak.alike.first[0][0].starts_with(&found.data_sets[1].name));
+    // Without the others there is nothing to name.
+    let alone = Recipe::parse("x.toml", text, &[]).unwrap();
+    let found = check(dir.path(), manifest, Some(&alone));
+    assert!(found.data_sets.is_empty() && found.leaks.is_empty());
+}

@@ -26,6 +26,32 @@ pub enum Weights {
     Last,
 }
 
+/// How wide the numbers are that a step computes with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// float32.
+    #[default]
+    F32,
+    /// bfloat16: half the memory of what the backward pass needs, and on devices made for it less time. Losses, gradients that
+    /// are summed up, the optimizer, averages and checkpoints stay float32, and so does validation.
+    Bf16,
+}
+
+impl Precision {
+    /// As it stands in a recipe.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        *self == Self::F32
+    }
+}
+
 /// What to do about a loss or gradient that is NaN or infinite. Such a step is never applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

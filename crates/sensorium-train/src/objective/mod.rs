@@ -44,6 +44,7 @@ use burn::tensor::Tensor;
 use sensorium_core::Losses;
 
 use crate::Tally;
+use crate::precision::full;
 
 /// Measures how far an output is from its target. A module, because an objective may learn (a temperature).
 pub trait Objective: Module + ModuleDisplay {
@@ -94,7 +95,8 @@ impl Loss {
     /// Adds what layers of the model have seen as a loss of their own, each under its full name.
     #[must_use]
     pub fn and(self, losses: Losses) -> Self {
-        let add = |loss: Self, (name, term, weight): (String, _, _)| loss.plus(&name, term, weight);
+        let add =
+            |loss: Self, (name, term, weight): (String, _, _)| loss.plus(&name, full(term), weight);
         losses.seen.into_iter().fold(self, add)
     }
 

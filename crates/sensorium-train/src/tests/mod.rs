@@ -9,6 +9,7 @@ mod learning;
 mod misuse;
 mod non_finite;
 mod optimizers;
+mod precision;
 mod rehearsal;
 mod together;
 
