@@ -215,10 +215,10 @@ fn an_interruption_stops_the_answer_and_not_the_talk() {
         let (first, second, code) = interrupted(&args);
         match code {
             Some(0) => {
-                assert!(
-                    whole.starts_with(first.trim_end()),
-                    "{first:?} of {whole:?}"
-                );
+                // A character that was not whole when it was stopped is none.
+                let said = first.trim_end();
+                let said = said.trim_end_matches(char::REPLACEMENT_CHARACTER);
+                assert!(whole.starts_with(said), "{first:?} of {whole:?}");
                 assert!(!second.trim().is_empty(), "the talk goes on");
                 first.len() < whole.len()
             }
