@@ -25,6 +25,7 @@ pub enum Images {
 
 /// What sees: one of the families' towers.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // There is one of it.
 pub enum ImageEncoder {
     /// Tiles of one size, each seen by itself.
     Idefics3(Idefics3VisionModel),
@@ -41,6 +42,7 @@ sensorium_core::one_of!(ImageEncoder {
 
 /// From the width of an encoder, and often from many vectors to fewer, to the width of a text's tokens.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // There is one of it.
 pub enum Projector {
     /// Squares of vectors are put together and mapped.
     Shuffle(ShuffleProjector),

@@ -19,6 +19,7 @@ use crate::Error;
 /// The `config.json` of any causal language model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
+#[allow(clippy::large_enum_variant)] // There is one of it.
 pub enum CausalConfig {
     /// Of Llama and those that are built alike.
     Llama(LlamaConfig),
