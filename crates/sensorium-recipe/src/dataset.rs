@@ -185,11 +185,11 @@ fn for_training(mut rows: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-/// What would be learned from of a data set beside another, its bad rows, and what a person should know of it.
-pub(crate) fn besides(
-    name: &str,
-    columns: &Columns,
-) -> Result<(Vec<Row>, Vec<BadRow>, Vec<String>), Error> {
+/// Rows, those that are bad, and what a person should know of them.
+pub(crate) type Besides = (Vec<Row>, Vec<BadRow>, Vec<String>);
+
+/// What would be learned from of a data set beside another.
+pub(crate) fn besides(name: &str, columns: &Columns) -> Result<Besides, Error> {
     let (rows, bad, notes) = match built_in(name) {
         Some(make) => {
             let made = Opened::made(name, make)?;

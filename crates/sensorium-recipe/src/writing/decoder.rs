@@ -233,6 +233,7 @@ impl DecoderConfig {
 
 /// Whichever decoder a recipe names.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // There is one of it.
 pub enum AnyDecoder {
     /// Each of its blocks attends to what the encoders gave.
     Cross(TextDecoder),
@@ -244,6 +245,7 @@ one_of!(AnyDecoder { Cross, Prefix });
 
 /// What a decoder keeps from one token to the next.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // There is one of it.
 pub(super) enum Course {
     Cross(DecoderCache),
     Prefix(PrefixCourse),
