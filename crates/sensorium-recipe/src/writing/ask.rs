@@ -2,7 +2,7 @@
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor};
-use sensorium_core::{Model, NoTap, Tokens};
+use sensorium_core::{Model, NoTap, Tokens, one_of};
 use sensorium_text::TargetBatch;
 
 use super::TextModel;
@@ -102,7 +102,7 @@ impl TextModel {
 }
 
 /// A trained model of a recipe with labels: one whose head answers, or one that writes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // There is one of it.
 pub enum Answering {
     /// With classes or numbers.
@@ -110,6 +110,8 @@ pub enum Answering {
     /// With a text.
     Text(TextModel),
 }
+
+one_of!(Answering { Head, Text });
 
 impl Ask for Answering {
     fn ask(
