@@ -131,6 +131,7 @@ fn saying(text: &str) -> RunReport {
         test: Some(test),
         multi_label: Some(several(text)),
         regression: Some(numbers(&[1.0, 2.0, 4.0])),
+        written: None,
         scatter: vec![Scatter {
             name: owned(),
             points: vec![(1.0, 1.0), (2.0, 3.0)],
@@ -150,6 +151,7 @@ fn saying(text: &str) -> RunReport {
             top: vec![(owned(), 0.5), (other, 0.5)],
             several: Some((vec![owned()], false)),
             answer: Some(owned()),
+            written: Some(owned()),
         }],
         data: Some(DataSummary {
             name: owned(),

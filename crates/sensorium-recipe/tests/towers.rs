@@ -263,7 +263,7 @@ fn additions_stand_in_a_published_tower_beside_what_it_is_tuned_by() {
         &options(&device),
         &mut Silent,
     );
-    let error = refused.err().expect("it is frozen").to_string();
+    let error = refused.expect_err("it is frozen").to_string();
     assert!(
         error.contains("all of which is frozen: wake it (see frozen, and tune"),
         "{error}"

@@ -232,6 +232,7 @@ pub fn av_digits() -> RunReport {
         test,
         multi_label: None,
         regression: None,
+        written: None,
         scatter: Vec::new(),
         curves: curves(&mut dice),
         ablation: Some(ablation),
