@@ -259,7 +259,7 @@ fn interrupted(args: &[&str]) -> (String, String, Option<i32>) {
     let mut first = piece.to_vec();
     output.read_until(b'\n', &mut first).unwrap();
     // It may have left already.
-    let _ = writeln!(input, "b");
+    let _ = writeln!(input, "/clear\nb");
     drop(input);
     let mut second = String::new();
     output.read_to_string(&mut second).unwrap();

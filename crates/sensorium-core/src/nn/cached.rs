@@ -100,6 +100,12 @@ impl TransformerCache {
         self.len() == 0
     }
 
+    /// How many tokens the longest text has, padding before it not counted.
+    pub fn longest(&self) -> usize {
+        let before = self.before.iter().copied().min().unwrap_or(0);
+        self.len().saturating_sub(before)
+    }
+
     /// How many more tokens there is room for.
     pub fn room(&self) -> usize {
         self.capacity - self.len()

@@ -75,6 +75,13 @@ impl Speaker for Speaking<'_> {
     type Error = Error;
 
     fn step(&mut self, tokens: &[u32]) -> Result<Vec<f32>, Error> {
+        let (longest, most) = (self.cache.longest(), self.lm.max_positions);
+        if longest >= most || self.cache.room() == 0 {
+            return Err(Error::Full {
+                tokens: longest,
+                most: most.min(longest + self.cache.room()),
+            });
+        }
         let ids = ids(tokens, tokens.len(), &self.lm.model.device());
         Ok(host(self.lm.next(ids, &mut self.cache)))
     }

@@ -115,9 +115,15 @@ fn prompts_that_cannot_be_read_are_named_with_counts() {
         let error = model.read(&prompts, 1).unwrap_err().to_string();
         assert!(error.contains(said) && !error.contains('\n'), "{error}");
     }
-    // As many as there is room for, and none more.
-    let (speaking, _) = model.read(&[&long[..64]], 9).unwrap();
-    assert_eq!(speaking.room(), 0);
+    // As many as the model reads, or as there is room for, and none more.
+    for (tokens, room, said) in [
+        (64, 9, "has 64 tokens, and there is room for 64"),
+        (2, 0, "has 2"),
+    ] {
+        let (mut speaking, _) = model.read(&[&long[..tokens]], room).unwrap();
+        let error = speaking.step(&[1]).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
 }
 
 #[test]
