@@ -16,8 +16,7 @@ pub struct Answer {
     pub probabilities: Vec<f32>,
     /// The numbers, as they stand in the data; of a model that answers with classes none.
     pub numbers: Vec<f64>,
-    /// The text, of a model that writes one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The text, of a model that writes one. Always said: what processes tell each other has no names.
     pub written: Option<WrittenAnswer>,
 }
 

@@ -26,8 +26,8 @@ const NARROWEST: usize = 200;
 /// let json = r#"{"image_processor_type": "Qwen2VLImageProcessor", "patch_size": 4, "min_pixels": 64, "max_pixels": 512}"#;
 /// let processor = PatchedImageProcessor::from_json("preprocessor_config.json", json)?;
 /// let image = processor.prepare("photo", Picture::new(30, 17, 3, vec![0; 30 * 17 * 3]))?;
-/// assert_eq!(image.grid(), [1, 4, 6]);
-/// assert_eq!(image.patches().len(), 4 * 6 * 3 * 2 * 4 * 4);
+/// assert_eq!(image.grid(), [1, 4, 8]);
+/// assert_eq!(image.patches().len(), 4 * 8 * 3 * 2 * 4 * 4);
 /// # Ok::<(), sensorium_vision::Error>(())
 /// ```
 ///
