@@ -19,13 +19,13 @@ up, five times, of which the median counts. Nothing is run in less than float32,
 
 import argparse
 import json
-import os
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
+
+from side import clean, run
 
 LONG, SHORT, SAID = 512, 128, 64
 
@@ -113,21 +113,6 @@ def text(count):
 
 
 # --- side by side --------------------------------------------------------------------------------------------------
-
-
-def clean():
-    """The environment without another PyTorch's libraries."""
-    env = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "LIBTORCH")}
-    return env | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "TQDM_DISABLE": "1"}
-
-
-def run(command, env=None):
-    begun = time.perf_counter()
-    done = subprocess.run([str(part) for part in command], env=env, capture_output=True, text=True)
-    seconds = time.perf_counter() - begun
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}\nfailed ({done.returncode}):\n{done.stderr}")
-    return done.stdout, seconds
 
 
 def main(args):

@@ -20,13 +20,14 @@ is warmed up, five times, of which the median counts. Nothing is run in less tha
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import time
 import wave
 from pathlib import Path
+
+from side import clean, run
 
 WORDS = 50257
 # As OpenAI's checkpoint has them.
@@ -128,21 +129,6 @@ def peer_first(folder, sound, count):
 
 
 # --- side by side --------------------------------------------------------------------------------------------------
-
-
-def clean():
-    """The environment without another PyTorch's libraries."""
-    env = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "LIBTORCH")}
-    return env | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "TQDM_DISABLE": "1"}
-
-
-def run(command, env=None):
-    start = time.perf_counter()
-    done = subprocess.run([str(part) for part in command], env=env, capture_output=True, text=True)
-    seconds = time.perf_counter() - start
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}\nfailed ({done.returncode}):\n{done.stderr}")
-    return done.stdout, seconds
 
 
 def words(found):

@@ -21,6 +21,7 @@ mod guess;
 mod parity;
 mod published;
 pub mod ready;
+mod scores;
 pub mod siglip;
 pub mod tower;
 pub mod vision_language;

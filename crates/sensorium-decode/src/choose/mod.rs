@@ -64,10 +64,7 @@ impl Chooser {
         let broken = Error::NoScore {
             tokens: self.tokens.len(),
         };
-        if scores
-            .iter()
-            .any(|score| score.is_nan() || *score == f32::INFINITY)
-        {
+        if !are_numbers(scores) {
             return Err(broken);
         }
         let own = scores.to_vec();
@@ -124,6 +121,12 @@ impl Chooser {
         // Only rounding can leave something: the last that may be chosen.
         scores.iter().rposition(|score| *score != NEVER)
     }
+}
+
+/// Whether scores can be chosen by: numbers, or minus infinity for what never is.
+pub(crate) fn are_numbers(scores: &[f32]) -> bool {
+    let broken = |score: &f32| score.is_nan() || *score == f32::INFINITY;
+    !scores.iter().any(broken)
 }
 
 /// The first of the largest scores, if there is one that may be chosen.

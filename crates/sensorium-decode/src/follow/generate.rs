@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use super::{Beams, Chooses, Next, Search, Speaker, follow};
-use crate::choose::Penalties;
+use crate::choose::{Penalties, are_numbers};
 use crate::{Chooser, Chosen, Error, Generation};
 
 /// What a text goes on after.
@@ -188,10 +188,7 @@ struct Searching {
 
 impl Chooses for Searching {
     fn choose(&mut self, scores: &mut [f32]) -> Result<Option<Vec<Next>>, Error> {
-        if scores
-            .iter()
-            .any(|score| score.is_nan() || *score == f32::INFINITY)
-        {
+        if !are_numbers(scores) {
             let tokens = self.prompt.len();
             return Err(Error::NoScore { tokens });
         }

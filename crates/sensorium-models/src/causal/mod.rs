@@ -27,11 +27,12 @@
 mod config;
 mod keys;
 mod model;
+mod rows;
 mod speaking;
 #[cfg(test)]
 mod tests;
 
 pub use config::{CausalConfig, Gpt2Config, LlamaConfig, LlamaKind, Rope};
 pub use model::{CausalLm, CausalModel};
+pub(crate) use rows::Rows;
 pub use speaking::Speaking;
-pub(crate) use speaking::{check, host};

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::nn::{
     Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig,
 };
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use sensorium_core::nn::{
     Layout, LearnedPositions, Positions, Transformer, TransformerCache, affine, linear,
 };
@@ -169,15 +169,8 @@ impl CausalLm {
         }
     }
 
-    /// Logits of the token after the last of these: `[batch, tokens]` → `[batch, vocab_size]`. They join the cache.
-    ///
-    /// # Panics
-    /// As [`CausalModel::step`].
-    pub fn next(&self, ids: Tensor<2, Int>, cache: &mut TransformerCache) -> Tensor<2> {
-        self.next_of(self.model.token.forward(ids), None, cache)
-    }
-
-    /// The same for vectors of tokens, `[batch, tokens, d_model]`, which stand where `positions` says.
+    /// Logits of the token after the last of these, given as vectors `[batch, tokens, d_model]` which stand where `positions` says or one
+    /// after the other: `[batch, vocab_size]`. They join the cache.
     ///
     /// # Panics
     /// As [`CausalModel::step`].

@@ -1,11 +1,12 @@
 //! A model that goes on with texts, as `sensorium_decode` asks it to.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use sensorium_core::nn::TransformerCache;
+use burn::tensor::{Int, Tensor, TensorData};
+use sensorium_core::nn::{Positions, TransformerCache};
 use sensorium_decode::Speaker;
 
-use super::CausalLm;
+use super::{CausalLm, Rows};
 use crate::Error;
+use crate::scores::host;
 
 /// A prompt is read so many tokens at a time: attention within it takes memory by the square.
 const AT_ONCE: usize = 512;
@@ -15,6 +16,8 @@ const AT_ONCE: usize = 512;
 pub struct Speaking<'a> {
     lm: &'a CausalLm,
     cache: TransformerCache,
+    /// Where the next token of each row stands, on each of three axes alike, if not after as many as came before.
+    next: Option<Vec<u32>>,
 }
 
 impl CausalLm {
@@ -25,49 +28,49 @@ impl CausalLm {
     /// [`Error::Prompt`] for a prompt without a token, with more of them than the model has positions, or with one that it does not
     /// know.
     pub fn read(&self, prompts: &[&[u32]], most: usize) -> Result<(Speaking<'_>, Vec<f32>), Error> {
-        let vocab_size = self.model.token.weight.dims()[0];
-        for (sample, prompt) in prompts.iter().enumerate() {
-            check(sample, prompt, vocab_size, self.max_positions)?;
-        }
-        let longest = prompts.iter().map(|prompt| prompt.len()).max().unwrap_or(0);
-        let before: Vec<usize> = prompts
-            .iter()
-            .map(|prompt| longest - prompt.len())
-            .collect();
-        // A short prompt may go on further than the longest, behind its padding.
-        let capacity = longest + most;
+        self.check(prompts)?;
+        let rows = Rows::new(prompts);
         let device = self.model.device();
-        let mut cache = self.model.begin(&before, capacity);
+        Ok(
+            self.read_vectors(&rows.before, rows.longest, most, None, |from, to| {
+                let ids = rows.ids(&device).narrow(1, from, to - from);
+                (self.model.token.forward(ids), None)
+            }),
+        )
+    }
+
+    /// The same of what `part` gives for some of the places of all rows: vectors, and where they stand if not one after the other; what
+    /// follows then stands at `next`.
+    pub(crate) fn read_vectors(
+        &self,
+        before: &[usize],
+        longest: usize,
+        most: usize,
+        next: Option<Vec<u32>>,
+        part: impl Fn(usize, usize) -> (Tensor<3>, Option<Positions>),
+    ) -> (Speaking<'_>, Vec<f32>) {
+        // A short prompt may go on further than the longest, behind its padding.
+        let mut cache = self.model.begin(before, longest + most);
         let mut scores = Vec::new();
         for from in (0..longest).step_by(AT_ONCE) {
             let to = (from + AT_ONCE).min(longest);
-            let row = |(prompt, before): (&&[u32], &usize)| {
-                (from..to)
-                    .map(|at| at.checked_sub(*before).map_or(0, |at| prompt[at]))
-                    .collect::<Vec<u32>>()
-            };
-            let tokens: Vec<u32> = prompts.iter().zip(&before).flat_map(row).collect();
-            let ids = ids(&tokens, prompts.len(), &device);
+            let (vectors, at) = part(from, to);
             if to < longest {
-                let embeds = self.model.token.forward(ids);
-                self.model.step(embeds, None, &mut cache);
+                self.model.step(vectors, at.as_ref(), &mut cache);
             } else {
-                scores = host(self.next(ids, &mut cache));
+                scores = host(self.next_of(vectors, at.as_ref(), &mut cache));
             }
         }
-        Ok((Speaking { lm: self, cache }, scores))
-    }
-}
-
-impl<'a> Speaking<'a> {
-    /// A model that has read something into `cache`.
-    pub fn new(lm: &'a CausalLm, cache: TransformerCache) -> Self {
-        Self { lm, cache }
+        let lm = self;
+        (Speaking { lm, cache, next }, scores)
     }
 
-    /// How many more tokens there is room for.
-    pub fn room(&self) -> usize {
-        self.cache.room()
+    /// Refuses prompts that cannot be read.
+    pub(crate) fn check(&self, prompts: &[&[u32]]) -> Result<(), Error> {
+        let vocab_size = self.model.token.weight.dims()[0];
+        let mut prompts = prompts.iter().enumerate();
+        prompts
+            .try_for_each(|(sample, prompt)| check(sample, prompt, vocab_size, self.max_positions))
     }
 }
 
@@ -82,22 +85,29 @@ impl Speaker for Speaking<'_> {
                 most: most.min(longest + self.cache.room()),
             });
         }
-        let ids = ids(tokens, tokens.len(), &self.lm.model.device());
-        Ok(host(self.lm.next(ids, &mut self.cache)))
+        let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
+        let ids = TensorData::new(ids, [tokens.len(), 1]);
+        let model = &self.lm.model;
+        let ids = Tensor::<2, Int>::from_data(ids, &model.device());
+        let at = self.next.as_mut().map(|next| {
+            let at = Positions::on_axes(vec![next.clone(); 3], next.len());
+            next.iter_mut().for_each(|next| *next += 1);
+            at
+        });
+        let vectors = model.token.forward(ids);
+        Ok(host(self.lm.next_of(vectors, at.as_ref(), &mut self.cache)))
     }
 
     fn select(&mut self, rows: &[usize], _prompts: &[usize]) {
         self.cache.select(rows, &self.lm.model.device());
+        if let Some(next) = &mut self.next {
+            *next = rows.iter().map(|row| next[*row]).collect();
+        }
     }
 }
 
 /// Refuses a prompt that cannot be read.
-pub(crate) fn check(
-    sample: usize,
-    prompt: &[u32],
-    vocab_size: usize,
-    most: usize,
-) -> Result<(), Error> {
+fn check(sample: usize, prompt: &[u32], vocab_size: usize, most: usize) -> Result<(), Error> {
     let refuse = |problem: String| Err(Error::Prompt { sample, problem });
     let tokens = prompt.len();
     if tokens == 0 {
@@ -114,17 +124,4 @@ pub(crate) fn check(
         )),
         None => Ok(()),
     }
-}
-
-/// `[rows, tokens of each]`
-fn ids(tokens: &[u32], rows: usize, device: &Device) -> Tensor<2, Int> {
-    let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
-    let shape = [rows, ids.len() / rows.max(1)];
-    Tensor::from_data(TensorData::new(ids, shape), device)
-}
-
-/// Scores as numbers, row by row.
-pub(crate) fn host(scores: Tensor<2>) -> Vec<f32> {
-    let data = scores.into_data().convert::<f32>();
-    data.iter::<f32>().collect()
 }

@@ -3,7 +3,6 @@
 //! Families are presets of one composition: Idefics3 and SmolVLM (arXiv 2408.12637, 2504.05299), LLaVA 1.5
 //! (arXiv 2310.03744) and Qwen2.5-VL (arXiv 2502.13923). What differs between them stands in a folder each.
 
-mod answering;
 mod config;
 mod features;
 pub mod idefics3;
@@ -22,7 +21,6 @@ mod tests_text;
 
 use serde_json::Value;
 
-pub use answering::Answering;
 pub use config::VisionLanguageConfig;
 pub use features::{ImageEncoder, ImageFeatures, ImageFeaturesConfig, Images, Projector};
 pub use model::VisionLanguage;

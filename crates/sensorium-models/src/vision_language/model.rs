@@ -7,10 +7,10 @@ use sensorium_core::nn::Layout;
 use sensorium_core::tap::in_layer;
 use sensorium_core::{NoTap, Tap, Tokens};
 
-use super::laid::{Places, Rows};
+use super::laid::Places;
 use super::{ImageFeatures, Images};
 use crate::Error;
-use crate::causal::{CausalLm, check};
+use crate::causal::{CausalLm, Rows, Speaking};
 
 /// What sees images and what goes on with text: the vectors of the first stand in the places for images of the second.
 ///
@@ -49,15 +49,15 @@ pub struct VisionLanguage {
 }
 
 /// Prompts with their images' vectors in place.
-pub(super) struct Laid {
+struct Laid {
     /// `[prompts, tokens, d_text]`
-    pub(super) embeds: Tensor<3>,
+    embeds: Tensor<3>,
     /// `[prompts, tokens]`, true at the padding before the shorter ones.
-    pub(super) pad: Tensor<2, Bool>,
+    pad: Tensor<2, Bool>,
     /// How many tokens of padding stand before each.
-    pub(super) before: Vec<usize>,
+    before: Vec<usize>,
     /// Where they stand, if not one after the other.
-    pub(super) places: Option<Places>,
+    places: Option<Places>,
 }
 
 impl VisionLanguage {
@@ -127,17 +127,40 @@ impl VisionLanguage {
         Ok(wanted.cost(logits))
     }
 
+    /// Reads prompts side by side, with room for `most` tokens after each; what answers them, and the scores of the token after
+    /// each, `[prompts * vocab_size]`.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub fn read(
+        &self,
+        prompts: &[&[u32]],
+        images: Option<Images>,
+        most: usize,
+    ) -> Result<(Speaking<'_>, Vec<f32>), Error> {
+        let laid = self.lay_with(prompts, images, &mut NoTap)?;
+        let [_, longest, _] = laid.embeds.dims();
+        let next = laid.places.as_ref().map(|places| places.next.clone());
+        let part = |from: usize, to: usize| {
+            let vectors = laid.embeds.clone().narrow(1, from, to - from);
+            let at = laid.places.as_ref().map(|places| places.part(from, to));
+            (vectors, at)
+        };
+        let text = &self.text;
+        Ok(text.read_vectors(&laid.before, longest, most, next, part))
+    }
+
     /// Prompts with their images' vectors in place.
-    pub(super) fn lay_with<T: Tap>(
+    fn lay_with<T: Tap>(
         &self,
         prompts: &[&[u32]],
         images: Option<Images>,
         tap: &mut T,
     ) -> Result<Laid, Error> {
-        let vocab_size = self.text.model.token.weight.dims()[0];
-        for (sample, prompt) in prompts.iter().enumerate() {
-            check(sample, prompt, vocab_size, self.text.max_positions())?;
-        }
+        self.text.check(prompts)?;
         let rows = Rows::new(prompts);
         let places = match (self.axes, &images) {
             (None, _) => None,

@@ -7,9 +7,10 @@ use sensorium_testkit::{assert_close, check_gradients, devices, floats, random};
 use sensorium_vision::PatchBatch;
 use serde_json::json;
 
-use super::laid::{Places, Rows};
+use super::laid::Places;
 use super::tests::{debug, only_what_trains, pictures};
 use super::*;
+use crate::causal::Rows;
 
 /// The places of images in prompts of [`VisionLanguageConfig::debug`].
 const IMAGE: u32 = 23;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
 use sensorium_core::nn::{Activation, DecoderCache, NormOrder};
 use sensorium_core::{Tap, Tokens, one_of};
 use sensorium_decode::Generation;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::prefix::{PrefixCourse, PrefixDecoder};
+use super::write::numbers;
 
 /// `[decoder]`: what writes a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -289,10 +290,7 @@ impl AnyDecoder {
 impl Course {
     /// Goes on with these texts, in this order, and with these of the contexts.
     pub(super) fn select(&mut self, rows: &[usize], contexts: &[usize], device: &Device) {
-        let numbers = |places: &[usize]| {
-            let ids: Vec<i64> = places.iter().map(|i| *i as i64).collect();
-            Tensor::<1, Int>::from_data(TensorData::new(ids, [places.len()]), device)
-        };
+        let numbers = |places: &[usize]| numbers(places.iter().map(|i| *i as i64), device);
         match self {
             Self::Cross(cache) => {
                 cache.select_tokens(&numbers(rows));

@@ -1,12 +1,11 @@
 //! A causal language model that reads what the encoders gave as if it stood before its own text.
 
 use burn::module::Module;
-use burn::nn::{Linear, LinearConfig};
-use burn::tensor::activation::gelu;
 use burn::tensor::{Bool, Device, Int, Tensor};
-use sensorium_core::nn::{Layout, Positions, TransformerCache, linear};
+use sensorium_core::nn::{Layout, Positions, TransformerCache};
 use sensorium_core::tap::in_layer;
 use sensorium_core::{Tap, Tokens};
+use sensorium_fusion::{PrefixSplice, PrefixSpliceConfig};
 use sensorium_models::causal::{CausalConfig, CausalLm};
 use sensorium_text::TextBatch;
 
@@ -15,9 +14,7 @@ use sensorium_text::TextBatch;
 #[derive(Module, Debug)]
 pub struct PrefixDecoder {
     /// `d_context` → `d_model`
-    pub up: Linear,
-    /// `d_model` → `d_model`
-    pub down: Linear,
+    pub prefix: PrefixSplice,
     /// The language model.
     pub lm: CausalLm,
     #[module(skip)]
@@ -41,16 +38,10 @@ impl PrefixDecoder {
     ) -> Self {
         let d_model = lm.d_model();
         Self {
-            up: LinearConfig::new(d_context, d_model).init(device),
-            down: LinearConfig::new(d_model, d_model).init(device),
+            prefix: PrefixSpliceConfig::new(d_context, d_model).init(device),
             lm: lm.init(device),
             max_tokens,
         }
-    }
-
-    /// `[batch, keys, d_context]` → `[batch, keys, d_model]`
-    fn project(&self, context: Tensor<3>) -> Tensor<3> {
-        linear(&self.down, gelu(linear(&self.up, context)))
     }
 
     /// Logits of the token after each of the texts', in view of a context `[batch, keys, d_context]`: `[batch, tokens]` →
@@ -63,14 +54,11 @@ impl PrefixDecoder {
     ) -> Tensor<3> {
         let [rows, keys, _] = context.dims();
         let [_, tokens] = texts.ids.dims();
-        let given = tap.tensor("given", self.project(context.embeds.clone()));
         let words = self.lm.model.token.forward(texts.ids);
-        let all = Tokens::new(
-            Tensor::cat(vec![given, words], 1), // [B, K, D], [B, T, D] -> [B, K + T, D]
-            Tensor::cat(vec![context.pad.clone(), texts.pad], 1),
-        );
+        let words = Tokens::new(words, texts.pad);
+        let all = self.prefix.before(context.clone(), words); // [B, K, C], [B, T, D] -> [B, K + T, D]
         let (before, next) = places(&context.pad);
-        let text = (0..tokens as i64).map(|at| at as u32);
+        let text = 0..tokens as u32;
         let at = (0..rows).flat_map(|row| {
             let first = next[row] as u32;
             let own = before[row * keys..(row + 1) * keys].iter().copied();
@@ -94,7 +82,8 @@ impl PrefixDecoder {
         let mut cache = model.transformer.begin_after(&context.pad, capacity);
         let (before, next) = places(&context.pad);
         let at = Positions::on_axes(vec![before], rows);
-        model.step(self.project(context.embeds.clone()), Some(&at), &mut cache);
+        let given = self.prefix.project(context.clone()).embeds;
+        model.step(given, Some(&at), &mut cache);
         PrefixCourse { cache, next }
     }
 

@@ -64,7 +64,8 @@ impl Speaker for Writer<'_> {
     }
 }
 
-fn numbers(values: impl Iterator<Item = i64>, device: &Device) -> Tensor<1, Int> {
+/// Whole numbers on a device.
+pub(super) fn numbers(values: impl Iterator<Item = i64>, device: &Device) -> Tensor<1, Int> {
     let values: Vec<i64> = values.collect();
     let count = values.len();
     Tensor::from_data(TensorData::new(values, [count]), device)

@@ -193,10 +193,7 @@ impl Attention {
         tap: &mut T,
     ) -> Tensor<3> {
         let (query, key, value) = self.project(x.clone(), x);
-        let (query, key) = match angles {
-            Some(angles) => (angles.turn(query), angles.turn(key)),
-            None => (query, key),
-        };
+        let (query, key) = turned(query, key, angles);
         self.finish(query, key, value, how, tap)
     }
 
@@ -239,10 +236,7 @@ impl Attention {
     ) -> Tensor<3> {
         let [_, tokens, _] = x.dims();
         let (query, key, value) = self.project(x.clone(), x);
-        let (query, key) = match angles {
-            Some(angles) => (angles.turn(query), angles.turn(key)),
-            None => (query, key),
-        };
+        let (query, key) = turned(query, key, angles);
         let (key, value) = cache.push(key, value);
         // The last token sees all: alone, it needs no mask.
         let how = Attend {
@@ -371,6 +365,14 @@ impl Attention {
             .swap_dims(1, 2)
             .reshape([batch, queries, heads * d_head]); // [B, H, Q, Dh] -> [B, Q, D]
         self.dropout.forward(linear(&self.output, joined))
+    }
+}
+
+/// Query and key as `angles` turn them, if there are any.
+fn turned(query: Tensor<4>, key: Tensor<4>, angles: Option<&Angles>) -> (Tensor<4>, Tensor<4>) {
+    match angles {
+        Some(angles) => (angles.turn(query), angles.turn(key)),
+        None => (query, key),
     }
 }
 

@@ -7,9 +7,10 @@ use sensorium_core::nn::DecoderCache;
 use sensorium_core::{Encoder, SampleRng};
 
 use super::fallback::Tried;
-use super::{Prompt, Recording, Segment, Transcribe, Transcriber, Transcript, host};
+use super::{Prompt, Recording, Segment, Transcribe, Transcriber, Transcript};
 use crate::Error;
 use crate::error::need;
+use crate::scores::host;
 
 /// How far a recording has been transcribed.
 #[derive(Clone, Debug)]

@@ -5,8 +5,9 @@ use sensorium_core::nn::DecoderCache;
 use sensorium_decode::{Speaker, follow, log_sum_exp};
 
 use super::choose::{Chosen, Says};
-use super::{Prompt, Transcriber, host};
+use super::{Prompt, Transcriber};
 use crate::Error;
+use crate::scores::host;
 
 /// A model with what it remembers of half minutes, and of the texts after them.
 struct Following<'a> {

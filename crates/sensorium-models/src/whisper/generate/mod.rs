@@ -15,8 +15,6 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use burn::tensor::Tensor;
-
 pub use course::Course;
 pub use fallback::Fallback;
 pub use recording::Recording;
@@ -131,9 +129,4 @@ struct Prompt {
     /// Where the text begins.
     start: usize,
     timestamps: bool,
-}
-
-fn host(scores: Tensor<2>) -> Vec<f32> {
-    let data = scores.into_data().convert::<f32>();
-    data.iter::<f32>().collect()
 }
