@@ -77,9 +77,9 @@ fn scenes_are_written_as_files_and_asked_about() {
         .assert()
         .success();
     let told: Value = serde_json::from_slice(&done.get_output().stdout).unwrap();
-    assert_eq!(told, json!({ "train": 4000, "valid": 400, "test": 800 }));
+    assert_eq!(told, json!({ "train": 12_000, "valid": 400, "test": 800 }));
     let manifest = std::fs::read_to_string(dir.join("out/manifest.jsonl")).unwrap();
-    assert_eq!(manifest.lines().count(), 5200);
+    assert_eq!(manifest.lines().count(), 13_200);
     for line in manifest.lines().step_by(500) {
         let row: Value = serde_json::from_str(line).unwrap();
         assert!(

@@ -7,8 +7,8 @@ use sensorium_core::{Changes, Modality, ModalityKit, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AugmentConfig, Error, Filter, Fit, IMAGE, ImageProcessor, Normalize, PrepareConfig, Vit,
-    VitConfig,
+    AugmentConfig, Error, Filter, Fit, IMAGE, ImageProcessor, Normalize, PrepareConfig, StemConfig,
+    Vit, VitConfig,
 };
 
 /// A recipe's table for images: how they are prepared, changed in training, and encoded by a [`Vit`].
@@ -51,6 +51,9 @@ pub struct ImageConfig {
     pub drop_path: f64,
     /// Whether a learned token that stands for the whole image comes first.
     pub class_token: bool,
+    /// Convolutions before the patches; without, patches are of pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stem: Option<StemConfig>,
     /// Random changes in training.
     pub augment: AugmentConfig,
     /// What a strongly changed copy is instead, where training compares such copies;
@@ -89,6 +92,7 @@ impl Default for ImageConfig {
             dropout: 0.0,
             drop_path: 0.0,
             class_token: true,
+            stem: None,
             augment: AugmentConfig::default(),
             strong: None,
         }
@@ -123,6 +127,10 @@ impl ImageConfig {
         .with_dropout(self.dropout)
         .with_drop_path(self.drop_path)
         .with_class_token(self.class_token);
+        let config = match self.stem {
+            Some(stem) => config.with_stem(stem),
+            None => config,
+        };
         match self.d_ff {
             Some(d_ff) => config.with_d_ff(d_ff),
             None => config,

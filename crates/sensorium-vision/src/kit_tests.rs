@@ -148,6 +148,13 @@ fn what_cannot_work_is_refused_by_key() {
         ),
         (
             ImageConfig {
+                stem: Some(StemConfig::new(4)),
+                ..base.clone()
+            },
+            "patch_size",
+        ),
+        (
+            ImageConfig {
                 augment: AugmentConfig {
                     shift: 2.0,
                     ..AugmentConfig::default()
@@ -174,6 +181,7 @@ fn a_table_is_written_as_it_is_read_and_unknown_keys_are_refused() {
         filter: Filter::Lanczos,
         mean: Some(vec![0.25]),
         d_ff: Some(96),
+        stem: Some(StemConfig::new(2)),
         augment: AugmentConfig {
             noise: 0.5,
             ..AugmentConfig::default()
@@ -191,7 +199,9 @@ fn a_table_is_written_as_it_is_read_and_unknown_keys_are_refused() {
         "{text}"
     );
     let plain = toml::to_string(&ImageConfig::default()).expect("can be written");
-    assert!(!plain.contains("strong"), "{plain}");
+    assert!(!plain.contains("strong") && !plain.contains("stem"), "{plain}");
+    let inline: ImageConfig = toml::from_str("stem = { halvings = 3 }").expect("read");
+    assert_eq!(inline.stem, Some(StemConfig::new(3)));
     let inline: ImageConfig =
         toml::from_str("strong = { crop = 0.08, rand_augment = { n = 2, m = 10 } }").expect("read");
     let few = inline.strong.expect("given").rand_augment;
@@ -207,6 +217,7 @@ fn a_table_is_written_as_it_is_read_and_unknown_keys_are_refused() {
     for unknown in [
         "imagesize = 3",
         "[augment]\nshfit = 0.1",
+        "stem = { halvings = 3, widht = 8 }",
         "strong = { rand_augment = { k = 2 } }",
     ] {
         let error = toml::from_str::<ImageConfig>(unknown)

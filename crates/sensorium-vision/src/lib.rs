@@ -41,6 +41,7 @@ mod prepare;
 mod processor;
 mod published;
 mod resize;
+mod stem;
 mod vit;
 
 pub use augment::{AugmentConfig, RandAugment};
@@ -57,6 +58,7 @@ pub use published::{
     TiledImageProcessor,
 };
 pub use resize::{Filter, Fit, resize, resize_and_crop};
+pub use stem::{Stem, StemConfig, StemLayer};
 pub use vit::{Vit, VitConfig};
 
 /// Of the contract, what is needed to use this crate alone.

@@ -8,7 +8,7 @@ use sensorium_core::tap::in_layer;
 use sensorium_core::{Encoder, Maskable, Modality, Opened, Tap, Tokens, assert_shape, need};
 
 use crate::patch::unfold;
-use crate::{Error, IMAGE, ImageBatch};
+use crate::{Error, IMAGE, ImageBatch, Stem, StemConfig};
 
 /// The longest side, as in [`PrepareConfig`](crate::PrepareConfig).
 const MOST_PIXELS: usize = 16_384;
@@ -28,6 +28,7 @@ pub struct VitConfig {
     dropout: f64,
     drop_path: f64,
     class_token: bool,
+    stem: Option<StemConfig>,
     fused_qkv: bool,
     norm_epsilon: f64,
 }
@@ -52,6 +53,7 @@ impl VitConfig {
             dropout: 0.0,
             drop_path: 0.0,
             class_token: true,
+            stem: None,
             fused_qkv: true,
             // Flax's default, with which the original was trained.
             norm_epsilon: 1e-6,
@@ -98,6 +100,12 @@ impl VitConfig {
         self
     }
 
+    /// Convolutions before the patches; a patch of pixels is then one of what they give.
+    pub fn with_stem(mut self, stem: StemConfig) -> Self {
+        self.stem = Some(stem);
+        self
+    }
+
     /// Whether query, key and value are one linear map.
     pub fn with_fused_qkv(mut self, fused_qkv: bool) -> Self {
         self.fused_qkv = fused_qkv;
@@ -120,9 +128,12 @@ impl VitConfig {
         self.n_patches() + usize::from(self.class_token)
     }
 
-    /// How many numbers a patch has.
+    /// How many numbers of a patch become a token: its pixels, or what the stem makes of them.
     pub fn d_patch(&self) -> usize {
-        self.channels * self.patch_size * self.patch_size
+        let (features, stride) = self.stem.map_or((self.channels, 1), |stem| {
+            (stem.d_output(), stem.stride())
+        });
+        features * (self.patch_size / stride).pow(2)
     }
 
     /// Refuses sizes that do not fit each other.
@@ -153,6 +164,17 @@ impl VitConfig {
         need((1..=MOST_CHANNELS).contains(&channels), "channels", || {
             format!("{channels}; use 3 or 1, and at most {MOST_CHANNELS}")
         })?;
+        if let Some(stem) = self.stem {
+            stem.validate()?;
+            let stride = stem.stride();
+            need(patch_size.is_multiple_of(stride), "patch_size", || {
+                let up = patch_size.next_multiple_of(stride);
+                format!(
+                    "{patch_size} is not a multiple of {stride}, what {} halvings of the stem make one; use {up}",
+                    stem.halvings
+                )
+            })?;
+        }
         Ok(self.transformer().validate()?)
     }
 
@@ -166,6 +188,7 @@ impl VitConfig {
         }
         let Self { d_model, .. } = *self;
         Vit {
+            stem: self.stem.map(|stem| stem.init(self.channels, device)),
             patch: LinearConfig::new(self.d_patch(), d_model)
                 .with_initializer(Initializer::XavierUniform { gain: 1.0 })
                 .init(device),
@@ -178,6 +201,7 @@ impl VitConfig {
             channels: self.channels,
             image_size: self.image_size,
             patch_size: self.patch_size,
+            stride: self.stem.map_or(1, |stem| stem.stride()),
         }
     }
 
@@ -204,7 +228,9 @@ impl VitConfig {
 /// 0.9 of its time on the CPU).
 #[derive(Module, Debug)]
 pub struct Vit {
-    /// The pixels of a patch → `d_model`.
+    /// Convolutions before the patches, if there are any.
+    pub stem: Option<Stem>,
+    /// The pixels of a patch, or what the stem makes of them → `d_model`.
     pub patch: Linear,
     /// `[1, d_model]`, the token that comes first.
     pub class: Option<Param<Tensor<2>>>,
@@ -220,6 +246,8 @@ pub struct Vit {
     image_size: usize,
     #[module(skip)]
     patch_size: usize,
+    #[module(skip)]
+    stride: usize,
 }
 
 impl Vit {
@@ -259,7 +287,7 @@ impl Encoder for Vit {
     }
 
     /// `[batch, channels, image_size, image_size]` → `[batch, tokens, d_model]`; an absent image is all
-    /// padding. Shows `patches`, `transformer.blocks.N.attention.weights`, `transformer.blocks.N.output` and
+    /// padding. Shows `stem` if there is one, `patches`, `transformer.blocks.N.attention.weights`, `transformer.blocks.N.output` and
     /// `transformer.output` to the tap.
     ///
     /// # Panics
@@ -283,6 +311,8 @@ impl Maskable for Vit {
         usize::from(self.class.is_some())
     }
 
+    /// A token of an encoder with a stem has seen its neighbours' pixels: what hides patches cannot hide them from it.
+    ///
     /// Contents are the pixels of a patch in the order `[channel, row, column]`, as its embedding takes them. Masked
     /// autoencoders elsewhere have them by `[row, column, channel]`: the columns of what predicts them stand otherwise, and
     /// the loss is the same.
@@ -293,8 +323,15 @@ impl Maskable for Vit {
         let ImageBatch { pixels, present } = batch;
         let [n, _, _, _] = pixels.dims();
         assert_shape!(pixels, [n, self.channels, self.image_size, self.image_size]);
-        let contents = unfold(pixels, [self.patch_size; 2]);
-        let x = contents.clone().cast(self.patch.weight.val().dtype());
+        let contents = unfold(pixels.clone(), [self.patch_size; 2]);
+        let dtype = self.patch.weight.val().dtype();
+        let x = match &self.stem {
+            None => contents.clone().cast(dtype),
+            Some(stem) => {
+                let features = tap.tensor("stem", stem.forward(pixels.cast(dtype)));
+                unfold(features, [self.patch_size / self.stride; 2])
+            }
+        };
         let x = tap.tensor("patches", self.patch.forward(x));
         let x = self.position.forward_from(x, self.n_extra());
         Opened::new(Tokens::with_presence(x, present), contents)

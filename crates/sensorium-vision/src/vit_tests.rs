@@ -7,7 +7,14 @@ use sensorium_testkit::{assert_close, bools, check_gradients, devices, floats, r
 
 use super::*;
 
-fn configs() -> [VitConfig; 2] {
+/// An image of 8 pixels becomes one of 4, whose patches are of 2.
+const STEM: StemConfig = StemConfig {
+    halvings: 1,
+    width: 3,
+    depth: 2,
+};
+
+fn configs() -> [VitConfig; 3] {
     [
         VitConfig::debug(),
         VitConfig::debug()
@@ -15,6 +22,7 @@ fn configs() -> [VitConfig; 2] {
             .with_class_token(false)
             .with_fused_qkv(false)
             .with_d_ff(12),
+        VitConfig::debug().with_stem(STEM),
     ]
 }
 
@@ -266,6 +274,14 @@ fn what_cannot_work_is_refused_with_a_way_out() {
             "d_ff: 0 must be 1 to 1048576",
         ),
         (
+            VitConfig::debug().with_stem(StemConfig::new(3)),
+            "patch_size: 4 is not a multiple of 8, what 3 halvings of the stem make one; use 8",
+        ),
+        (
+            VitConfig::debug().with_stem(StemConfig::new(9)),
+            "stem.halvings: 9 must be 1 to 4",
+        ),
+        (
             VitConfig::debug().with_dropout(1.0),
             "dropout: 1 must be at least 0 and below 1",
         ),
@@ -301,7 +317,11 @@ fn opening_and_closing_is_encoding_to_the_last_bit() {
                 present: present.clone(),
             };
             // As it is written in one piece: a class token before all patches, then positions of all.
-            let x = vit.patch.forward(unfold(pixels.clone(), [4; 2]));
+            let x = match &vit.stem {
+                Some(stem) => unfold(stem.forward(pixels.clone()), [2; 2]),
+                None => unfold(pixels.clone(), [4; 2]),
+            };
+            let x = vit.patch.forward(x);
             let x = match &vit.class {
                 Some(class) => {
                     let class = class.val().unsqueeze_dim::<3>(0).expand([3, 1, 8]);

@@ -36,6 +36,8 @@ const SCENES: [(Split, &str, usize); 3] = [
     (Split::Valid, "valid", 400),
     (Split::Test, "test", 800),
 ];
+/// Scenes beyond these from which writing a text is learned.
+const MORE: usize = 8000;
 /// How often each combination stands alone.
 const TIMES_ALONE: usize = 12;
 /// The most digits of a scene; one place stays free.
@@ -91,13 +93,14 @@ pub fn captions() -> Result<Table, Error> {
 }
 
 /// Pictures with a question and its answer: `image`, `text`, and the answer as the label. The `kind` of a question is in the row's
-/// notes: `colour`, `digit-there`, `digit-coloured`, `place`, `count` and `presence`, whose answers are yes as often as no.
+/// notes: `colour`, `digit-there`, `digit-coloured`, `place`, `count` and `presence`, whose answers are yes as often as no. There
+/// are 8,000 more scenes for training than in [`captions`].
 ///
 /// # Errors
 /// As [`captions`].
 pub fn questions() -> Result<Table, Error> {
     let (glyphs, clips) = embedded_parts()?;
-    let scenes = scenes(&glyphs, &clips);
+    let scenes = with_more(scenes(&glyphs, &clips), &glyphs, &clips);
     let rows = scenes.par_iter().enumerate().map(|(i, scene)| {
         let asked = ask(&scene.all(), &mut scene.rng("questions"));
         let mut inputs = scene.picture();
@@ -109,13 +112,14 @@ pub fn questions() -> Result<Table, Error> {
     Ok(table("scenes-qa", rows.collect()))
 }
 
-/// Pictures, and as the label a sentence that says all that is in them, in reading order: `image`.
+/// Pictures, and as the label a sentence that says all that is in them, in reading order: `image`. There are 8,000 more scenes for
+/// training than in [`captions`].
 ///
 /// # Errors
 /// As [`captions`].
 pub fn sentences() -> Result<Table, Error> {
     let (glyphs, clips) = embedded_parts()?;
-    let scenes = scenes(&glyphs, &clips);
+    let scenes = with_more(scenes(&glyphs, &clips), &glyphs, &clips);
     let rows = scenes.par_iter().enumerate().map(|(i, scene)| {
         let told = sentence(&scene.all());
         scene.row("scenes-captions", i, scene.picture(), Some(told))
@@ -218,41 +222,68 @@ fn scenes<'a>(glyphs: &'a [Glyph], clips: &'a [Clip]) -> Vec<Scene<'a>> {
     let mut rng = seed::rng(SEED, &[seed::of_name("scenes")]);
     let by_digit = written(glyphs, &mut rng);
     let mut scenes = Vec::new();
-    for (split, name, count) in SCENES {
-        let known = combinations(split);
-        let voices: BTreeSet<&str> = clips
-            .iter()
-            .filter(|clip| clip.split == split)
-            .map(|clip| clip.voice.as_str())
-            .collect();
-        let voices: Vec<&str> = voices.into_iter().collect();
-        let mut seen = BTreeSet::new();
-        while seen.len() < count {
-            let mut drawn = draw_things(&known, &mut rng);
-            drawn.sort();
-            if !seen.insert(drawn.clone()) {
-                continue;
-            }
-            let voice = voices.choose(&mut rng);
-            let says = |digit: usize| {
-                let is = |clip: &&Clip| {
-                    usize::from(clip.digit) == digit && Some(&clip.voice.as_str()) == voice
-                };
-                clips.iter().find(is)
-            };
-            let spoken = drawn.iter().filter_map(|is| says(is.digit)).collect();
-            let mut thing = |is: Combination| {
-                let written = part_of(&by_digit[is.digit], split);
-                let glyph = written[rng.random_range(0..written.len())];
-                Thing { is, glyph }
-            };
-            scenes.push(Scene {
-                id: format!("{name}-{:04}", seen.len() - 1),
-                split,
-                things: drawn.into_iter().map(&mut thing).collect(),
-                spoken,
-            });
+    for part in SCENES {
+        scenes.extend(drawn(part, BTreeSet::new(), &by_digit, clips, &mut rng));
+    }
+    scenes
+}
+
+/// These scenes and more for training, of the same hands, voices and combinations.
+fn with_more<'a>(
+    mut scenes: Vec<Scene<'a>>,
+    glyphs: &'a [Glyph],
+    clips: &'a [Clip],
+) -> Vec<Scene<'a>> {
+    let by_digit = written(glyphs, &mut seed::rng(SEED, &[seed::of_name("scenes")]));
+    let trained = |scene: &&Scene<'_>| scene.split == Split::Train;
+    let seen = scenes.iter().filter(trained).map(Scene::all).collect();
+    let mut rng = seed::rng(SEED, &[seed::of_name("more")]);
+    let part = (Split::Train, "train", MORE);
+    scenes.extend(drawn(part, seen, &by_digit, clips, &mut rng));
+    scenes
+}
+
+/// So many scenes of a part, none of which is one of those that are `seen`.
+fn drawn<'a>(
+    (split, name, count): (Split, &str, usize),
+    mut seen: BTreeSet<Vec<Combination>>,
+    by_digit: &[Vec<&'a Glyph>],
+    clips: &'a [Clip],
+    rng: &mut SampleRng,
+) -> Vec<Scene<'a>> {
+    let known = combinations(split);
+    let voices: BTreeSet<&str> = clips
+        .iter()
+        .filter(|clip| clip.split == split)
+        .map(|clip| clip.voice.as_str())
+        .collect();
+    let voices: Vec<&str> = voices.into_iter().collect();
+    let mut scenes = Vec::with_capacity(count);
+    while scenes.len() < count {
+        let mut drawn = draw_things(&known, rng);
+        drawn.sort();
+        if !seen.insert(drawn.clone()) {
+            continue;
         }
+        let voice = voices.choose(rng);
+        let says = |digit: usize| {
+            let is = |clip: &&Clip| {
+                usize::from(clip.digit) == digit && Some(&clip.voice.as_str()) == voice
+            };
+            clips.iter().find(is)
+        };
+        let spoken = drawn.iter().filter_map(|is| says(is.digit)).collect();
+        let mut thing = |is: Combination| {
+            let written = part_of(&by_digit[is.digit], split);
+            let glyph = written[rng.random_range(0..written.len())];
+            Thing { is, glyph }
+        };
+        scenes.push(Scene {
+            id: format!("{name}-{:04}", seen.len() - 1),
+            split,
+            things: drawn.into_iter().map(&mut thing).collect(),
+            spoken,
+        });
     }
     scenes
 }

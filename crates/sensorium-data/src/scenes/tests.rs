@@ -83,13 +83,15 @@ fn no_part_has_a_combination_a_voice_or_a_writing_of_another() {
 #[test]
 fn a_sentence_says_all_there_is_in_reading_order() {
     let table = sentences().unwrap();
-    assert_eq!(table.rows.len(), TOLD.rows.len());
+    assert_eq!(table.rows.len(), TOLD.rows.len() + MORE);
     for (row, told) in table.rows.iter().zip(&TOLD.rows) {
+        assert_eq!(row.meta["things"], told.meta["things"], "the same scenes");
+    }
+    for row in &table.rows {
         assert_eq!(
             row.inputs.keys().map(|key| &**key).collect::<Vec<_>>(),
             ["image"]
         );
-        assert_eq!(row.meta["things"], told.meta["things"], "the same scenes");
         let label = row.label.as_deref().unwrap();
         let said: Vec<String> = label
             .split(", ")
@@ -98,6 +100,21 @@ fn a_sentence_says_all_there_is_in_reading_order() {
             .collect();
         assert_eq!(said, things(row), "{label}");
     }
+    // What more there is for training is of its combinations, and each sentence is of one picture of a part.
+    let known = combinations(Split::Train);
+    let known: BTreeSet<String> = known.iter().map(|is| listing(&[*is])).collect();
+    for row in &table.rows[TOLD.rows.len()..] {
+        assert_eq!(row.split, Some(Split::Train));
+        assert!(things(row).iter().all(|thing| known.contains(*thing)));
+    }
+    for (split, count) in PARTS.into_iter().zip([4000 + MORE, 400, 800]) {
+        let mut said: Vec<&str> = by_part(&table, split).map(|row| &*row.meta["things"]).collect();
+        said.sort_unstable();
+        said.dedup();
+        assert_eq!(said.len(), count);
+    }
+    let ids: BTreeSet<&str> = table.rows.iter().map(|row| &*row.id).collect();
+    assert_eq!(ids.len(), table.rows.len());
 }
 
 #[test]
