@@ -4,6 +4,7 @@ use sensorium_hub::{Checkpoint, Error, RemoteOptions};
 
 const RECIPES: &[(&str, &str)] = &[
     ("av-digits", include_str!("../recipes/av-digits.toml")),
+    ("caption", include_str!("../recipes/caption.toml")),
     ("clip-digits", include_str!("../recipes/clip-digits.toml")),
     ("contrastive", include_str!("../recipes/contrastive.toml")),
     ("joint", include_str!("../recipes/joint.toml")),
@@ -17,6 +18,7 @@ const RECIPES: &[(&str, &str)] = &[
         include_str!("../recipes/spoken-digits.toml"),
     ),
     ("translate", include_str!("../recipes/translate.toml")),
+    ("vqa", include_str!("../recipes/vqa.toml")),
 ];
 
 /// A CLIP of random weights, as small as it goes: `tools/parity/models/tiny_clip.py` made it.

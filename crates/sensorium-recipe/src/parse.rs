@@ -10,7 +10,8 @@ use crate::fusion;
 use crate::labels::LabelKind;
 use crate::objective::ObjectiveKind;
 use crate::place::{line_of, place};
-use crate::{Error, Recipe, writing};
+use crate::writing::{self, DecoderKind};
+use crate::{Error, Recipe};
 
 /// Reads a recipe; `origin` names it in messages.
 ///
@@ -124,6 +125,11 @@ fn apply(root: &mut Table, set: &str) -> Result<(), Error> {
         if kind.labels() != Some(LabelKind::Text) {
             root.remove("decoder");
         }
+    } else if keys == ["decoder", "kind"]
+        && let Some(kind) = table.get("kind").and_then(Value::as_str)
+        && let Some(kind) = DecoderKind::named(kind)
+    {
+        table.retain(|key, _| key == "kind" || kind.keys().contains(&key));
     }
     Ok(())
 }

@@ -194,6 +194,10 @@ fn what_cannot_be_joined_is_refused_before_any_data_is_read() {
             "needs encoders that are the recipe's own: take encoders.image.from away",
         ),
         (
+            &[masked, "encoders.image.stem={ halvings = 1 }"],
+            "what the convolutions of encoders.image.stem give has seen what is hidden: take encoders.image.stem away",
+        ),
+        (
             &["objective.kind=matching", "encoders.image="],
             "tells pairs of two modalities: it needs two encoders, and the recipe has text",
         ),

@@ -211,6 +211,44 @@ fn captions(data: &Path, encoders: &str) -> Recipe {
     Recipe::parse("captions.toml", &text, &[]).unwrap()
 }
 
+/// As vision-language models are trained: what writes learns first, and then everything. What the run's folder holds is a recipe again.
+#[test]
+fn a_prefix_is_learned_in_stages_and_its_recipe_can_be_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = pictures(dir.path());
+    let text = format!(
+        "name = \"captions\"\n[data]\npath = {:?}\n[batch]\nsize = 8\n{IMAGE}stem = {{ halvings = 1, width = 4 }}\n[objective]\n\
+         kind = \"text\"\n[decoder]\nkind = \"prefix\"\nvocab_size = 280\nmax_tokens = 16\nd_model = 16\nn_heads = 2\n\
+         n_layers = 1\n[train]\nepochs = 40\nlr = 1e-2\n[[stages]]\nname = \"words\"\nset = [\"frozen=[\\\"image\\\"]\", \
+         \"train.epochs=20\"]\n",
+        data.display().to_string()
+    );
+    let recipe = Recipe::parse("captions.toml", &text, &[]).unwrap();
+    let out = dir.path().join("run");
+    let done = run(recipe, &out, &mut Silent).unwrap();
+    let test = done.metrics.text.unwrap();
+    assert!(test.exact_match.unwrap() > 0.6, "{test:?}");
+    let first = out.join("stages/words");
+    let of = |run: &Path, part: &str| {
+        let bytes = std::fs::read(run.join("model/model.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let own = file.iter().filter(|(name, _)| name.starts_with(part));
+        let mut names: Vec<String> = own.map(|(name, _)| name.to_owned()).collect();
+        names.sort();
+        assert!(!names.is_empty(), "{part}");
+        names
+    };
+    for part in ["encoders.image.stem.", "decoder.prefix.", "decoder.lm."] {
+        assert_eq!(of(&out, part), of(&first, part));
+    }
+    let written = std::fs::read_to_string(out.join("recipe.toml")).unwrap();
+    assert!(!written.contains("positions"), "{written}");
+    let again = Recipe::parse("recipe.toml", &written, &[]).unwrap();
+    let other = ["decoder.kind=cross".to_owned()];
+    Recipe::parse("recipe.toml", &written, &other).unwrap();
+    assert_eq!(again.decoder, Recipe::parse("t", &text, &[]).unwrap().decoder);
+}
+
 const IMAGE: &str =
     "[encoders.image]\nimage_size = 8\npatch_size = 4\nd_model = 12\nn_layers = 1\nn_heads = 2\n";
 
@@ -269,6 +307,10 @@ fn what_is_wrong_is_named() {
         (
             "[objective]\nkind = \"text\"\n[decoder]\nmax_tokens = 2",
             "decoder.max_tokens: 2 must be at least 3",
+        ),
+        (
+            "[objective]\nkind = \"text\"\n[decoder]\nkind = \"prefix\"\norder = \"post\"",
+            "decoder.order has no effect with decoder.kind = \"prefix\": remove it",
         ),
         (
             "[objective]\nkind = \"text\"\n[decoder]\nbeams = 0",

@@ -19,6 +19,12 @@ pub(super) struct Row {
     seconds: f64,
 }
 
+/// Where the score of a run that has one stands in its `metrics.json`, and what it is called.
+const SCORES: [(&str, &str, &str); 2] = [
+    ("test", "accuracy", "accuracy"),
+    ("text", "exact_match", "exact match"),
+];
+
 impl Row {
     /// Of the `metrics.json` of each seed.
     ///
@@ -34,18 +40,20 @@ impl Row {
                     .as_f64()
                     .with_context(|| format!("{recipe}: no total_seconds"))?,
             );
-            if let Some(own) = one["test"]["accuracy"].as_f64() {
-                measured.entry("accuracy".to_owned()).or_default().push(own);
+            for (part, key, called) in SCORES {
+                let Some(own) = one[part][key].as_f64() else {
+                    continue;
+                };
+                measured.entry(called.to_owned()).or_default().push(own);
                 for other in one["beside"].as_array().into_iter().flatten() {
-                    let (Some(name), Some(accuracy)) =
-                        (other["name"].as_str(), other["accuracy"].as_f64())
+                    let (Some(name), Some(score)) = (other["name"].as_str(), other[key].as_f64())
                     else {
-                        bail!("{recipe}: a variation has no name, or no accuracy");
+                        bail!("{recipe}: a variation has no name, or no {called}");
                     };
                     beside
                         .entry(name.to_owned())
                         .or_default()
-                        .push((own, accuracy));
+                        .push((own, score));
                 }
             }
             for (name, value) in told(one) {
@@ -162,10 +170,13 @@ mod tests {
             "told": [{ "by": "image", "accuracy": 0.9 }],
         });
         let space = Row::of("b", &[scores]).unwrap();
+        let texts = json!({ "total_seconds": 7.0, "text": { "exact_match": 0.97, "bleu": 98.5 } });
+        let texts = Row::of("d", &[texts]).unwrap();
         let expected = "| recipe | reaches | beside it | points above that | seconds |\n|---|---|---|---|---|\n\
             | `a` | accuracy 85.0 ± 5.0 | `scratch` 55.0 ± 5.0 | +20.0, +40.0 | 10 |\n\
-            | `b` | text → image, R@1 50.0 ± 0.0<br>told by name, image 90.0 ± 0.0 |  |  | 4 |\n";
-        assert_eq!(markdown(&[classes, space]), expected);
+            | `b` | text → image, R@1 50.0 ± 0.0<br>told by name, image 90.0 ± 0.0 |  |  | 4 |\n\
+            | `d` | exact match 97.0 ± 0.0 |  |  | 7 |\n";
+        assert_eq!(markdown(&[classes, space, texts]), expected);
         assert!(Row::of("c", &[seed(0.8, 0.6), json!({ "total_seconds": 1.0 })]).is_err());
     }
 }

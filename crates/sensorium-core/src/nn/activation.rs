@@ -44,6 +44,11 @@ impl Activation {
             };
         }
         match self {
+            Self::Gelu if !gelu_knows_infinity(&x.device()) => {
+                // From far below infinity on, a number is its own GELU; shaders may not know it to compare with.
+                let large = x.clone().greater_elem(1e30);
+                gelu(x.clone()).mask_where(large, x)
+            }
             Self::Gelu if gelu_gradient_is_right(&x.device()) => gelu(x),
             Self::Gelu => gelu_written_out(x),
             Self::GeluTanh => gelu_approximate(x),
@@ -63,6 +68,21 @@ impl Activation {
 fn gelu_written_out<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let share = x.clone().mul_scalar(FRAC_1_SQRT_2).erf().add_scalar(1.0);
     x * share.mul_scalar(0.5)
+}
+
+/// Whether a device's GELU of infinity is infinity.
+static GELU_KNOWS_INFINITY: Asked<bool> = Asked::nobody();
+
+/// Whether the framework's GELU of infinity is that on a device: some say that it is no number where several are worked out at once.
+/// True where there are gradients, which have no meaning there.
+fn gelu_knows_infinity(device: &Device) -> bool {
+    device.is_autodiff()
+        || GELU_KNOWS_INFINITY.answer(device, |device| {
+            let mut x = [f32::INFINITY; 33];
+            x[0] = f32::NAN;
+            let said = gelu(Tensor::<1>::from_data(x, device)).into_data();
+            said.iter::<f32>().skip(1).all(|y| y == f32::INFINITY)
+        })
 }
 
 /// Whether a device's gradient of GELU is its own.
@@ -169,7 +189,9 @@ mod tests {
                 for (x, found) in xs.iter().zip(found) {
                     let expected = written_out(activation, f64::from(*x));
                     let error = (f64::from(found) - expected).abs();
-                    let allowed = 4e-7 * expected.abs().max(1.0);
+                    // Elsewhere the error function may be a polynomial in single precision.
+                    let exact = host::is_memory_of_the_host(&device);
+                    let allowed = if exact { 4e-7 } else { 1e-6 } * expected.abs().max(1.0);
                     assert!(
                         error < allowed,
                         "{activation:?}({x}) is {found}, not {expected}"

@@ -16,13 +16,29 @@ pub(super) fn holds<const D: usize>(x: &Tensor<D>) -> bool {
     x.dtype() == DType::F32 && !device.is_autodiff() && is_memory_of_the_host(&device)
 }
 
-fn is_memory_of_the_host(device: &Device) -> bool {
+pub(super) fn is_memory_of_the_host(device: &Device) -> bool {
     OF_THE_HOST.answer(device, |device| {
-        let data = TensorData::new(vec![0.0_f32; 1024], [1024]);
-        let lent = data.as_bytes().as_ptr();
-        let back = Tensor::<1>::from_data(data, device).into_data();
-        back.as_bytes().as_ptr() == lent
+        [1024, 1280, 1536]
+            .into_iter()
+            .all(|count| comes_back(device, count))
     })
+}
+
+/// Whether so many numbers come back from where they were lent. A device that copies may have let go of that place, and be given
+/// it again for what it hands back: something else is put there meanwhile.
+fn comes_back(device: &Device, count: usize) -> bool {
+    let data = TensorData::new(vec![0.0_f32; count], [count]);
+    let lent = data.as_bytes().as_ptr();
+    let tensor = Tensor::<1>::from_data(data, device);
+    // What was handed over is let go of when the device has done its work.
+    if device.sync().is_err() {
+        return false;
+    }
+    let others: Vec<TensorData> = (0..8)
+        .map(|_| TensorData::new(vec![1.0_f32; count], [count]))
+        .collect();
+    let back = tensor.into_data().as_bytes().as_ptr() == lent;
+    back && others.iter().all(|other| other.as_bytes().as_ptr() != lent)
 }
 
 /// `f` on every number of `x`, with the widest vector instructions this processor has; for a tensor that [`holds`] holds.

@@ -22,11 +22,11 @@ const NAME: &str = "phrases";
 /// What everything drawn derives from: the data set is the same everywhere.
 const SEED: u64 = 0x9D8A_5E50;
 
-/// How many things of each kind are told in a part, each in both directions.
-const PARTS: [(Split, &str, usize); 3] = [
-    (Split::Test, "test", 100),
-    (Split::Valid, "valid", 40),
-    (Split::Train, "train", 2400),
+/// How many things of each kind are told in a part, each in both directions; and how many moments, which have the most to learn.
+const PARTS: [(Split, &str, usize, usize); 3] = [
+    (Split::Test, "test", 100, 100),
+    (Split::Valid, "valid", 40, 40),
+    (Split::Train, "train", 2400, 6000),
 ];
 
 /// What a phrase tells.
@@ -44,6 +44,8 @@ enum Thing {
 /// What each kind is called, and what draws one.
 type Kind = (&'static str, fn(&mut SampleRng) -> Thing);
 
+const MOMENT: &str = "moment";
+
 const KINDS: [Kind; 5] = [
     ("number", |rng| Thing::Number(sized(rng, LARGEST))),
     ("pounds", |rng| {
@@ -53,7 +55,7 @@ const KINDS: [Kind; 5] = [
         Thing::Euros(sized(rng, 9999), hundredths(rng))
     }),
     ("day", |rng| Thing::Day(day(rng))),
-    ("moment", |rng| Thing::Moment(day(rng), time(rng))),
+    (MOMENT, |rng| Thing::Moment(day(rng), time(rng))),
 ];
 
 /// A number from 1 on, of one to as many digits as the largest has: each as often.
@@ -151,7 +153,8 @@ pub fn phrases() -> Result<Table, Error> {
     for (kind, draw) in KINDS {
         let mut rng = seed::rng(SEED, &[seed::of_name(kind)]);
         let mut known = BTreeSet::new();
-        for (split, part, count) in PARTS {
+        for (split, part, each, moments) in PARTS {
+            let count = if kind == MOMENT { moments } else { each };
             let mut told = 0;
             while told < count {
                 let thing = draw(&mut rng);
@@ -265,7 +268,8 @@ mod tests {
             texts.extend([from, to]);
         }
         for (i, (rows, texts)) in parts.iter().enumerate() {
-            assert_eq!(*rows, 2 * KINDS.len() * PARTS[i].2);
+            let (_, _, each, moments) = PARTS[i];
+            assert_eq!(*rows, 2 * ((KINDS.len() - 1) * each + moments));
             let others = parts[i + 1..].iter();
             assert!(others.clone().all(|(_, other)| texts.is_disjoint(other)));
         }

@@ -112,8 +112,8 @@ pub fn questions() -> Result<Table, Error> {
     Ok(table("scenes-qa", rows.collect()))
 }
 
-/// Pictures, and as the label a sentence that says all that is in them, in reading order: `image`. There are 8,000 more scenes for
-/// training than in [`captions`].
+/// Pictures, and as the label a sentence that says all that is in them, in reading order: `image`, and as `text` the question that
+/// it answers. There are 8,000 more scenes for training than in [`captions`].
 ///
 /// # Errors
 /// As [`captions`].
@@ -122,7 +122,9 @@ pub fn sentences() -> Result<Table, Error> {
     let scenes = with_more(scenes(&glyphs, &clips), &glyphs, &clips);
     let rows = scenes.par_iter().enumerate().map(|(i, scene)| {
         let told = sentence(&scene.all());
-        scene.row("scenes-captions", i, scene.picture(), Some(told))
+        let mut inputs = scene.picture();
+        inputs.insert("text", Source::text("what is there?"));
+        scene.row("scenes-captions", i, inputs, Some(told))
     });
     Ok(table("scenes-captions", rows.collect()))
 }

@@ -90,7 +90,7 @@ fn a_sentence_says_all_there_is_in_reading_order() {
     for row in &table.rows {
         assert_eq!(
             row.inputs.keys().map(|key| &**key).collect::<Vec<_>>(),
-            ["image"]
+            ["image", "text"]
         );
         let label = row.label.as_deref().unwrap();
         let said: Vec<String> = label

@@ -51,7 +51,11 @@ pub struct Recipe {
     #[serde(default)]
     pub head: HeadConfig,
     /// What answers where that is a text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::writing::serialize"
+    )]
     pub decoder: Option<DecoderConfig>,
     /// What the answer is held against.
     #[serde(default)]

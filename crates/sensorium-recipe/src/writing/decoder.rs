@@ -8,6 +8,7 @@ use sensorium_core::{Tap, Tokens, one_of};
 use sensorium_decode::Generation;
 use sensorium_models::causal::{CausalConfig, LlamaConfig};
 use sensorium_text::{Pieces, Positions, TextBatch, TextDecoder, TextDecoderConfig, Tokenizer};
+use serde::ser::{Error, SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -97,6 +98,12 @@ const LIST: [Entry; 2] = [
 ];
 
 impl DecoderKind {
+    /// The kind that stands in a recipe so.
+    pub fn named(name: &str) -> Option<Self> {
+        let entry = LIST.iter().find(|(_, known, _)| *known == name);
+        entry.map(|(kind, ..)| *kind)
+    }
+
     /// As it stands in a recipe.
     pub fn name(self) -> &'static str {
         LIST[self as usize].1
@@ -108,14 +115,31 @@ impl DecoderKind {
     }
 }
 
+/// Writes the keys that count.
+pub(crate) fn serialize<S: Serializer>(
+    decoder: &Option<DecoderConfig>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let Some(decoder) = decoder else {
+        return serializer.serialize_none();
+    };
+    let all = serde_json::to_value(decoder).map_err(S::Error::custom)?;
+    let mut map = serializer.serialize_map(None)?;
+    let counts = |key: &str| key == "kind" || decoder.kind.keys().contains(&key);
+    let all = all.as_object().into_iter().flatten();
+    for (key, value) in all.filter(|(key, _)| counts(key)) {
+        map.serialize_entry(key, value)?;
+    }
+    map.end()
+}
+
 /// Refuses a key of a recipe's `[decoder]` that has no effect with its kind.
 pub(crate) fn check_keys(recipe: &Table) -> Result<(), String> {
     let Some(Value::Table(table)) = recipe.get("decoder") else {
         return Ok(());
     };
     let named = table.get("kind").and_then(Value::as_str);
-    let kind = LIST.iter().find(|(_, name, _)| Some(*name) == named);
-    let kind = kind.map_or_else(DecoderKind::default, |(kind, ..)| *kind);
+    let kind = named.and_then(DecoderKind::named).unwrap_or_default();
     let mut keys = table.keys().filter(|key| *key != "kind");
     match keys.find(|key| !kind.keys().contains(&key.as_str())) {
         None => Ok(()),

@@ -15,7 +15,7 @@ use sensorium_text::TargetBatch;
 use sensorium_train::{CrossEntropy, Learned, Learner, Objective, Tally};
 
 pub use ask::{Answering, Ask};
-pub(crate) use decoder::check_keys;
+pub(crate) use decoder::{check_keys, serialize};
 pub use decoder::{AnyDecoder, DecoderConfig, DecoderKind};
 pub use prefix::PrefixDecoder;
 
