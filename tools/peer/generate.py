@@ -19,6 +19,7 @@ up, five times, of which the median counts. Nothing is run in less than float32,
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import sys
@@ -122,9 +123,10 @@ def main(args):
         folder.mkdir(exist_ok=True)
         write(folder)
     me, python = str(Path(__file__).resolve()), [sys.executable, "-W", "ignore"]
-    ours = lambda: json.loads(run([args.bench, folder])[0])
+    device = {**os.environ, "SENSORIUM_TEST_BACKENDS": args.backend}
+    ours = lambda: json.loads(run([args.bench, folder], device)[0])
     theirs = lambda: json.loads(run([*python, me, "--peer", folder], clean())[0])
-    greedy = ["generate", "--model", folder, "--prompt", text(16), "--greedy", "--max-new-tokens", "1", "--quiet"]
+    greedy = ["generate", "--model", folder, "--prompt", text(16), "--greedy", "--max-new-tokens", "1", "--quiet", "--backend", args.backend]
     first_ours = lambda: run([args.sensorium, *greedy])
     first_theirs = lambda: run([*python, me, "--peer-first", folder], clean())
     same = [ours()["ids"] == theirs()["ids"], first_ours()[0].strip() == first_theirs()[0].strip()]
@@ -159,6 +161,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bench", help="the program of benches/causal.rs")
     parser.add_argument("--sensorium", help="the sensorium command, built for release")
+    parser.add_argument("--backend", default="flex", help="flex or libtorch, of those that both programs are built with")
     parser.add_argument("--work", type=Path, help="a folder for the checkpoint")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peer", metavar="FOLDER", help=argparse.SUPPRESS)

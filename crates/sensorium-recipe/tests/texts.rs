@@ -246,7 +246,10 @@ fn a_prefix_is_learned_in_stages_and_its_recipe_can_be_read_again() {
     let again = Recipe::parse("recipe.toml", &written, &[]).unwrap();
     let other = ["decoder.kind=cross".to_owned()];
     Recipe::parse("recipe.toml", &written, &other).unwrap();
-    assert_eq!(again.decoder, Recipe::parse("t", &text, &[]).unwrap().decoder);
+    assert_eq!(
+        again.decoder,
+        Recipe::parse("t", &text, &[]).unwrap().decoder
+    );
 }
 
 const IMAGE: &str =

@@ -199,7 +199,10 @@ fn a_table_is_written_as_it_is_read_and_unknown_keys_are_refused() {
         "{text}"
     );
     let plain = toml::to_string(&ImageConfig::default()).expect("can be written");
-    assert!(!plain.contains("strong") && !plain.contains("stem"), "{plain}");
+    assert!(
+        !plain.contains("strong") && !plain.contains("stem"),
+        "{plain}"
+    );
     let inline: ImageConfig = toml::from_str("stem = { halvings = 3 }").expect("read");
     assert_eq!(inline.stem, Some(StemConfig::new(3)));
     let inline: ImageConfig =

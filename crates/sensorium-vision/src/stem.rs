@@ -136,9 +136,7 @@ impl Stem {
     /// `[batch, channels, height, width]` → `[batch, d_output, height / stride, width / stride]`, for sides that are multiples of the
     /// stride.
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<4> {
-        self.layers
-            .iter()
-            .fold(pixels, |x, layer| layer.forward(x))
+        self.layers.iter().fold(pixels, |x, layer| layer.forward(x))
     }
 }
 
@@ -184,7 +182,10 @@ mod tests {
         let pixels = random::<4>([2, 3, 8, 8], 1, host);
         let expected = stem.forward(pixels.clone());
         for device in others {
-            let found = stem.clone().fork(device).forward(pixels.clone().to_device(device));
+            let found = stem
+                .clone()
+                .fork(device)
+                .forward(pixels.clone().to_device(device));
             assert_close(&expected, &found.to_device(host), 1e-4);
         }
     }

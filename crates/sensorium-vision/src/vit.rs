@@ -130,9 +130,9 @@ impl VitConfig {
 
     /// How many numbers of a patch become a token: its pixels, or what the stem makes of them.
     pub fn d_patch(&self) -> usize {
-        let (features, stride) = self.stem.map_or((self.channels, 1), |stem| {
-            (stem.d_output(), stem.stride())
-        });
+        let (features, stride) = self
+            .stem
+            .map_or((self.channels, 1), |stem| (stem.d_output(), stem.stride()));
         features * (self.patch_size / stride).pow(2)
     }
 

@@ -104,7 +104,9 @@ mod tests {
     #[test]
     fn what_threads_share_is_the_whole() {
         for device in devices() {
-            for (tokens, [d_input, d_output]) in [(1, [512, 517]), (3, [300, 1001]), (1, [1, 200_000])] {
+            for (tokens, [d_input, d_output]) in
+                [(1, [512, 517]), (3, [300, 1001]), (1, [1, 200_000])]
+            {
                 let x = random::<2>([tokens, d_input], 1, &device);
                 let weight = random::<2>([d_input, d_output], 2, &device);
                 let whole = x.clone().matmul(weight.clone());

@@ -108,7 +108,9 @@ fn a_sentence_says_all_there_is_in_reading_order() {
         assert!(things(row).iter().all(|thing| known.contains(*thing)));
     }
     for (split, count) in PARTS.into_iter().zip([4000 + MORE, 400, 800]) {
-        let mut said: Vec<&str> = by_part(&table, split).map(|row| &*row.meta["things"]).collect();
+        let mut said: Vec<&str> = by_part(&table, split)
+            .map(|row| &*row.meta["things"])
+            .collect();
         said.sort_unstable();
         said.dedup();
         assert_eq!(said.len(), count);

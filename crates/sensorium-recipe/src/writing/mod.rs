@@ -15,8 +15,8 @@ use sensorium_text::TargetBatch;
 use sensorium_train::{CrossEntropy, Learned, Learner, Objective, Tally};
 
 pub use ask::{Answering, Ask};
-pub(crate) use decoder::{check_keys, serialize};
 pub use decoder::{AnyDecoder, DecoderConfig, DecoderKind};
+pub(crate) use decoder::{check_keys, serialize};
 pub use prefix::PrefixDecoder;
 
 use crate::labels::Texts;
