@@ -1,21 +1,17 @@
 //! The table `[fusion]`: each kind looks at some of its keys, and the others must not stand there.
 
 use sensorium_fusion::{FusionConfig, FusionKind};
-use serde::ser::{Error, SerializeMap, Serializer};
+use serde::ser::Serializer;
 use toml::{Table, Value};
+
+use crate::keys;
 
 /// Writes the keys that count.
 pub(crate) fn serialize<S: Serializer>(
     fusion: &FusionConfig,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let all = serde_json::to_value(fusion).map_err(S::Error::custom)?;
-    let mut map = serializer.serialize_map(None)?;
-    let all = all.as_object().into_iter().flatten();
-    for (key, value) in all.filter(|(key, _)| fusion.kind.looks_at(key)) {
-        map.serialize_entry(key, value)?;
-    }
-    map.end()
+    keys::serialize(fusion, |key| fusion.kind.looks_at(key), serializer)
 }
 
 /// Refuses a key of a recipe's `[fusion]` that has no effect with its kind.
@@ -28,15 +24,9 @@ pub(crate) fn check_keys(recipe: &Table) -> Result<(), String> {
         .iter()
         .find(|kind| Some(kind.name()) == named);
     let kind = kind.copied().unwrap_or_default();
-    match table.keys().find(|key| !kind.looks_at(key)) {
-        None => Ok(()),
-        Some(key) => Err(format!(
-            "fusion.{key} has no effect with fusion.kind = {:?}: remove it; {} looks at {}",
-            kind.name(),
-            kind.name(),
-            kind.keys().skip(1).collect::<Vec<_>>().join(", ")
-        )),
-    }
+    // The first is `kind` itself.
+    let own: Vec<&str> = kind.keys().skip(1).collect();
+    keys::check("fusion", table, kind.name(), &own)
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod folder;
 mod folds;
 mod fusion;
 mod how;
+mod keys;
 mod labels;
 mod lazily;
 mod listing;

@@ -129,7 +129,7 @@ fn apply(root: &mut Table, set: &str) -> Result<(), Error> {
         && let Some(kind) = table.get("kind").and_then(Value::as_str)
         && let Some(kind) = DecoderKind::named(kind)
     {
-        table.retain(|key, _| key == "kind" || kind.keys().contains(&key));
+        table.retain(|key, _| kind.looks_at(key));
     }
     Ok(())
 }

@@ -201,7 +201,6 @@ impl VitConfig {
             channels: self.channels,
             image_size: self.image_size,
             patch_size: self.patch_size,
-            stride: self.stem.map_or(1, |stem| stem.stride()),
         }
     }
 
@@ -246,8 +245,6 @@ pub struct Vit {
     image_size: usize,
     #[module(skip)]
     patch_size: usize,
-    #[module(skip)]
-    stride: usize,
 }
 
 impl Vit {
@@ -329,7 +326,9 @@ impl Maskable for Vit {
             None => contents.clone().cast(dtype),
             Some(stem) => {
                 let features = tap.tensor("stem", stem.forward(pixels.cast(dtype)));
-                unfold(features, [self.patch_size / self.stride; 2])
+                let [_, _, side, _] = features.dims();
+                let [rows, _] = self.grid();
+                unfold(features, [side / rows; 2])
             }
         };
         let x = tap.tensor("patches", self.patch.forward(x));

@@ -38,7 +38,8 @@ fn comes_back(device: &Device, count: usize) -> bool {
         .map(|_| TensorData::new(vec![1.0_f32; count], [count]))
         .collect();
     let back = tensor.into_data().as_bytes().as_ptr() == lent;
-    back && others.iter().all(|other| other.as_bytes().as_ptr() != lent)
+    drop(others);
+    back
 }
 
 /// `f` on every number of `x`, with the widest vector instructions this processor has; for a tensor that [`holds`] holds.

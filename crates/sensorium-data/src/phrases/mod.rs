@@ -22,12 +22,9 @@ const NAME: &str = "phrases";
 /// What everything drawn derives from: the data set is the same everywhere.
 const SEED: u64 = 0x9D8A_5E50;
 
-/// How many things of each kind are told in a part, each in both directions; and how many moments, which have the most to learn.
-const PARTS: [(Split, &str, usize, usize); 3] = [
-    (Split::Test, "test", 100, 100),
-    (Split::Valid, "valid", 40, 40),
-    (Split::Train, "train", 2400, 6000),
-];
+/// How many things of each kind validation and testing tell, each in both directions; a kind says itself how many training does.
+const TESTED: usize = 100;
+const VALIDATED: usize = 40;
 
 /// What a phrase tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,22 +38,29 @@ enum Thing {
     Moment(Day, Time),
 }
 
-/// What each kind is called, and what draws one.
-type Kind = (&'static str, fn(&mut SampleRng) -> Thing);
-
-const MOMENT: &str = "moment";
+/// What each kind is called, how many of it training tells, and what draws one. Moments have the most to learn.
+type Kind = (&'static str, usize, fn(&mut SampleRng) -> Thing);
 
 const KINDS: [Kind; 5] = [
-    ("number", |rng| Thing::Number(sized(rng, LARGEST))),
-    ("pounds", |rng| {
+    ("number", 2400, |rng| Thing::Number(sized(rng, LARGEST))),
+    ("pounds", 2400, |rng| {
         Thing::Pounds(sized(rng, 9999), hundredths(rng))
     }),
-    ("euros", |rng| {
+    ("euros", 2400, |rng| {
         Thing::Euros(sized(rng, 9999), hundredths(rng))
     }),
-    ("day", |rng| Thing::Day(day(rng))),
-    (MOMENT, |rng| Thing::Moment(day(rng), time(rng))),
+    ("day", 2400, |rng| Thing::Day(day(rng))),
+    ("moment", 6000, |rng| Thing::Moment(day(rng), time(rng))),
 ];
+
+/// The parts, and how many things of a kind each tells.
+fn parts(trained: usize) -> [(Split, &'static str, usize); 3] {
+    [
+        (Split::Test, "test", TESTED),
+        (Split::Valid, "valid", VALIDATED),
+        (Split::Train, "train", trained),
+    ]
+}
 
 /// A number from 1 on, of one to as many digits as the largest has: each as often.
 fn sized(rng: &mut SampleRng, largest: usize) -> usize {
@@ -150,11 +154,10 @@ fn german_amount(euros: usize, cents: usize) -> String {
 /// None: all is made by the program.
 pub fn phrases() -> Result<Table, Error> {
     let mut rows = Vec::new();
-    for (kind, draw) in KINDS {
+    for (kind, trained, draw) in KINDS {
         let mut rng = seed::rng(SEED, &[seed::of_name(kind)]);
         let mut known = BTreeSet::new();
-        for (split, part, each, moments) in PARTS {
-            let count = if kind == MOMENT { moments } else { each };
+        for (split, part, count) in parts(trained) {
             let mut told = 0;
             while told < count {
                 let thing = draw(&mut rng);
@@ -256,20 +259,22 @@ mod tests {
     fn a_phrase_has_one_answer_and_what_is_held_out_is_met_in_no_direction() {
         let table = phrases().unwrap();
         let mut answers = BTreeMap::new();
-        let mut parts = [const { (0, BTreeSet::new()) }; PARTS.len()];
+        let told = [
+            (Split::Test, 2 * 5 * 100),
+            (Split::Valid, 2 * 5 * 40),
+            (Split::Train, 2 * (4 * 2400 + 6000)),
+        ];
+        let mut parts = [const { (0, BTreeSet::new()) }; 3];
         for row in &table.rows {
             let (from, to) = (text(row).to_owned(), row.label.clone().unwrap());
             assert_eq!(answers.insert(from.clone(), to.clone()), None, "{from}");
-            let part = PARTS
-                .iter()
-                .position(|(split, ..)| row.split == Some(*split));
+            let part = told.iter().position(|(split, _)| row.split == Some(*split));
             let (rows, texts): &mut (usize, BTreeSet<String>) = &mut parts[part.unwrap()];
             *rows += 1;
             texts.extend([from, to]);
         }
         for (i, (rows, texts)) in parts.iter().enumerate() {
-            let (_, _, each, moments) = PARTS[i];
-            assert_eq!(*rows, 2 * ((KINDS.len() - 1) * each + moments));
+            assert_eq!(*rows, told[i].1);
             let others = parts[i + 1..].iter();
             assert!(others.clone().all(|(_, other)| texts.is_disjoint(other)));
         }

@@ -100,7 +100,7 @@ pub fn captions() -> Result<Table, Error> {
 /// As [`captions`].
 pub fn questions() -> Result<Table, Error> {
     let (glyphs, clips) = embedded_parts()?;
-    let scenes = with_more(scenes(&glyphs, &clips), &glyphs, &clips);
+    let scenes = with_more(&glyphs, &clips);
     let rows = scenes.par_iter().enumerate().map(|(i, scene)| {
         let asked = ask(&scene.all(), &mut scene.rng("questions"));
         let mut inputs = scene.picture();
@@ -119,7 +119,7 @@ pub fn questions() -> Result<Table, Error> {
 /// As [`captions`].
 pub fn sentences() -> Result<Table, Error> {
     let (glyphs, clips) = embedded_parts()?;
-    let scenes = with_more(scenes(&glyphs, &clips), &glyphs, &clips);
+    let scenes = with_more(&glyphs, &clips);
     let rows = scenes.par_iter().enumerate().map(|(i, scene)| {
         let told = sentence(&scene.all());
         let mut inputs = scene.picture();
@@ -230,12 +230,9 @@ fn scenes<'a>(glyphs: &'a [Glyph], clips: &'a [Clip]) -> Vec<Scene<'a>> {
     scenes
 }
 
-/// These scenes and more for training, of the same hands, voices and combinations.
-fn with_more<'a>(
-    mut scenes: Vec<Scene<'a>>,
-    glyphs: &'a [Glyph],
-    clips: &'a [Clip],
-) -> Vec<Scene<'a>> {
+/// The scenes of all parts and more for training, of the same hands, voices and combinations.
+fn with_more<'a>(glyphs: &'a [Glyph], clips: &'a [Clip]) -> Vec<Scene<'a>> {
+    let mut scenes = scenes(glyphs, clips);
     let by_digit = written(glyphs, &mut seed::rng(SEED, &[seed::of_name("scenes")]));
     let trained = |scene: &&Scene<'_>| scene.split == Split::Train;
     let seen = scenes.iter().filter(trained).map(Scene::all).collect();

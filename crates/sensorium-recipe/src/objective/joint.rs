@@ -1,7 +1,6 @@
 //! Objectives of several modalities that are joined: what they need, and what they take where nothing is said.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{ObjectiveConfig, ObjectiveKind};
 use crate::modalities::MASKABLE;
@@ -24,21 +23,6 @@ impl ObjectiveConfig {
     /// The share of a text's tokens that is hidden beside patches: BERT's.
     pub(crate) fn word_share(&self) -> f64 {
         self.word_share.unwrap_or(0.15)
-    }
-
-    /// Why patches of these encoders would be hidden to no effect, if each has seen its neighbours.
-    pub(super) fn seen_through(&self, names: &[&str], tables: &Value) -> Option<String> {
-        let hides = matches!(
-            self.kind,
-            ObjectiveKind::MaskedAutoencoder | ObjectiveKind::MaskedModalities
-        );
-        let stem = names
-            .iter()
-            .find(|name| tables[**name].get("stem").is_some());
-        let name = stem.filter(|_| hides)?;
-        Some(format!(
-            "hides patches, and what the convolutions of encoders.{name}.stem give has seen what is hidden: take encoders.{name}.stem away"
-        ))
     }
 
     /// Refuses encoders that cannot be joined so; `own` says whether one of this name is the recipe's own.

@@ -93,6 +93,11 @@ impl ObjectiveKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// Whether it hides patches from an encoder, which must then not have seen them through their neighbours.
+    pub(crate) fn hides_patches(self) -> bool {
+        matches!(self, Self::MaskedAutoencoder | Self::MaskedModalities)
+    }
+
     /// As it stands in a recipe.
     pub fn name(self) -> &'static str {
         self.entry().1

@@ -225,8 +225,11 @@ impl ObjectiveConfig {
         let tables = serde_json::to_value(encoders).unwrap_or_default();
         let own = |name: &str| tables[name].get("from").is_none();
         let wrong = |what: String| Err(format!("objective.kind = {kind:?} {what}"));
-        if let Some(why) = self.seen_through(&names, &tables) {
-            return wrong(why);
+        let stem = names.iter().find(|name| tables[name].get("stem").is_some());
+        if let Some(name) = stem.filter(|_| self.kind.hides_patches()) {
+            return wrong(format!(
+                "hides patches, and what the convolutions of encoders.{name}.stem give has seen what is hidden: take encoders.{name}.stem away"
+            ));
         }
         match self.kind {
             kind if kind.task() == Task::Joint => self.validate_joint(&names, own),

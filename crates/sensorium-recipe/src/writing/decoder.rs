@@ -8,12 +8,13 @@ use sensorium_core::{Tap, Tokens, one_of};
 use sensorium_decode::Generation;
 use sensorium_models::causal::{CausalConfig, LlamaConfig};
 use sensorium_text::{Pieces, Positions, TextBatch, TextDecoder, TextDecoderConfig, Tokenizer};
-use serde::ser::{Error, SerializeMap, Serializer};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::prefix::{PrefixCourse, PrefixDecoder};
 use super::write::numbers;
+use crate::keys;
 
 /// `[decoder]`: what writes a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,6 +114,11 @@ impl DecoderKind {
     pub fn keys(self) -> &'static [&'static str] {
         LIST[self as usize].2
     }
+
+    /// Whether a key has an effect with it.
+    pub fn looks_at(self, key: &str) -> bool {
+        key == "kind" || self.keys().contains(&key)
+    }
 }
 
 /// Writes the keys that count.
@@ -123,14 +129,7 @@ pub(crate) fn serialize<S: Serializer>(
     let Some(decoder) = decoder else {
         return serializer.serialize_none();
     };
-    let all = serde_json::to_value(decoder).map_err(S::Error::custom)?;
-    let mut map = serializer.serialize_map(None)?;
-    let counts = |key: &str| key == "kind" || decoder.kind.keys().contains(&key);
-    let all = all.as_object().into_iter().flatten();
-    for (key, value) in all.filter(|(key, _)| counts(key)) {
-        map.serialize_entry(key, value)?;
-    }
-    map.end()
+    keys::serialize(decoder, |key| decoder.kind.looks_at(key), serializer)
 }
 
 /// Refuses a key of a recipe's `[decoder]` that has no effect with its kind.
@@ -140,16 +139,7 @@ pub(crate) fn check_keys(recipe: &Table) -> Result<(), String> {
     };
     let named = table.get("kind").and_then(Value::as_str);
     let kind = named.and_then(DecoderKind::named).unwrap_or_default();
-    let mut keys = table.keys().filter(|key| *key != "kind");
-    match keys.find(|key| !kind.keys().contains(&key.as_str())) {
-        None => Ok(()),
-        Some(key) => Err(format!(
-            "decoder.{key} has no effect with decoder.kind = {:?}: remove it; {} looks at {}",
-            kind.name(),
-            kind.name(),
-            kind.keys().join(", ")
-        )),
-    }
+    keys::check("decoder", table, kind.name(), kind.keys())
 }
 
 impl DecoderConfig {
