@@ -18,6 +18,7 @@ const RECIPES: &[(&str, &str)] = &[
         include_str!("../recipes/spoken-digits.toml"),
     ),
     ("translate", include_str!("../recipes/translate.toml")),
+    ("vqa", include_str!("../recipes/vqa.toml")),
 ];
 
 /// A CLIP of random weights, as small as it goes: `tools/parity/models/tiny_clip.py` made it.

@@ -88,7 +88,9 @@ impl<K: TowerKit> ModalityKit for OrTower<K> {
     }
 
     fn absolute(mut config: Self::Config) -> Self::Config {
+        let decoders = config.is_decoders();
         if let Some(tower) = &mut config.tower
+            && !decoders
             && Path::new(&tower.from).is_dir()
             && let Ok(path) = std::path::absolute(&tower.from)
         {

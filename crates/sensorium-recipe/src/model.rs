@@ -82,7 +82,7 @@ pub(crate) fn encoders(
     processors: &Processors,
     host: &Device,
 ) -> Result<Encoders, Error> {
-    let encoders = recipe.encoders.init(processors, host);
+    let encoders = recipe.encoders_apart().init(processors, host);
     encoders.map_err(|(modality, reason)| Error::Modality {
         what: format!("encoders.{modality}"),
         reason,

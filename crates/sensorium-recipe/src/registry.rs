@@ -89,6 +89,13 @@ macro_rules! modalities {
                 }
             }
 
+            /// The same without a modality.
+            pub fn without(&self, modality: Modality) -> Self {
+                Self {
+                    $($name: self.$name.clone().filter(|_| modality != <$kit as ModalityKit>::MODALITY),)+
+                }
+            }
+
             /// New processors: those of the saved model that `opened` names for a modality, or such as may learn from what
             /// `sources` gives.
             ///

@@ -15,6 +15,9 @@ const TOWER_KEYS: [&str; 4] = ["from", "output", "tune", "lora"];
 /// The keys of a modality's own table that count for a published encoder too.
 const SHARED: [&str; 2] = ["augment", "strong"];
 
+/// What `from` names where the decoder reads a text itself.
+pub(crate) const DECODER: &str = "decoder";
+
 /// `[encoders.NAME]`
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EncoderTable<C> {
@@ -22,6 +25,13 @@ pub struct EncoderTable<C> {
     pub tower: Option<TowerConfig>,
     /// The modality's own keys; with a published encoder only `augment` and `strong` count.
     pub own: C,
+}
+
+impl<C> EncoderTable<C> {
+    /// Whether there is no encoder, for the decoder reads the text itself.
+    pub fn is_decoders(&self) -> bool {
+        self.tower.as_ref().is_some_and(|tower| tower.from == DECODER)
+    }
 }
 
 impl<C: Serialize> Serialize for EncoderTable<C> {
@@ -33,10 +43,12 @@ impl<C: Serialize> Serialize for EncoderTable<C> {
         let own = serde_json::to_value(&self.own).map_err(S::Error::custom)?;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("from", &tower.from)?;
-        map.serialize_entry("output", &tower.output)?;
-        map.serialize_entry("tune", &tower.tune)?;
-        // Tables stand after values in TOML.
-        map.serialize_entry("lora", &tower.lora)?;
+        if !self.is_decoders() {
+            map.serialize_entry("output", &tower.output)?;
+            map.serialize_entry("tune", &tower.tune)?;
+            // Tables stand after values in TOML.
+            map.serialize_entry("lora", &tower.lora)?;
+        }
         for key in SHARED {
             if let Some(shared) = own.get(key) {
                 map.serialize_entry(key, shared)?;
@@ -98,6 +110,18 @@ impl TowerKeys {
         if let Some(key) = self.own {
             return Err(E::custom(format!(
                 "`{key}` has no say in an encoder that is taken `from` a checkpoint: remove one of them"
+            )));
+        }
+        let of_tower = [
+            ("output", self.output.is_some()),
+            ("tune", self.tune.is_some()),
+            ("lora", self.lora.is_some()),
+        ];
+        if let Some((key, _)) = of_tower.iter().find(|(_, named)| *named)
+            && from == DECODER
+        {
+            return Err(E::custom(format!(
+                "`{key}` speaks of a published encoder, and there is none where the decoder reads: remove it"
             )));
         }
         Ok(Some(TowerConfig {

@@ -267,7 +267,7 @@ impl Recipe {
 
     /// The tables that have no say, given the objective and the encoders.
     pub(crate) fn without_say(&self) -> &'static [&'static str] {
-        let several = self.encoders.modalities().len() > 1;
+        let several = self.encoders_apart().modalities().len() > 1;
         match self.objective.kind.labels() {
             Some(LabelKind::Text) if several => &["head"],
             Some(LabelKind::Text) => &["fusion", "head"],

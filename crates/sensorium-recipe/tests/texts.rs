@@ -1,6 +1,8 @@
 //! Answers that are texts: learned from a relation that is there, measured in the run as by hand, and again from the exported model.
 
 #[allow(dead_code, reason = "each test takes what it needs")]
+mod spots;
+#[allow(dead_code, reason = "each test takes what it needs")]
 mod told;
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod toy;
@@ -11,6 +13,7 @@ use burn::tensor::{Device, Tensor};
 use sensorium_core::Source;
 use sensorium_eval::Metric;
 use sensorium_recipe::{Finished, Options, Part, Recipe, RunEmbedder, SavedModel, Silent, resume};
+use spots::{IMAGE, pictures};
 use told::{Told, manifest, sums};
 use toy::{Seen, recipe, run};
 
@@ -166,42 +169,6 @@ fn what_is_too_long_is_told() {
     assert!(told.is_some(), "{:?}", seen.notes);
 }
 
-/// Bitmaps of 8 x 8 pixels with a spot of one colour, blue first, and their captions.
-fn pictures(dir: &Path) -> PathBuf {
-    let colours = [
-        ("red", [0, 0, 255]),
-        ("green", [0, 255, 0]),
-        ("blue", [255, 0, 0]),
-    ];
-    let mut rows = "image,text,label,split\n".to_owned();
-    for i in 0..48 {
-        let ((name, colour), size) = (colours[i % 3], ["small", "large"][i / 3 % 2]);
-        let file = format!("{i}.bmp");
-        let mut picture = b"BM".to_vec();
-        for word in [246u32, 0, 54, 40, 8, 8, 24 << 16 | 1, 0, 192, 0, 0, 0, 0] {
-            picture.extend(word.to_le_bytes());
-        }
-        for pixel in 0..64 {
-            let inside = size == "large" || (2..6).contains(&(pixel % 8));
-            let shade = |c: u8| {
-                if inside {
-                    c.saturating_sub(i as u8)
-                } else {
-                    128
-                }
-            };
-            picture.extend(colour.map(shade));
-        }
-        std::fs::write(dir.join(&file), picture).unwrap();
-        let split = ["train", "train", "valid", "train", "test"][i / 6 % 5];
-        let size_told = if size == "large" { "much" } else { "little" };
-        rows += &format!("{file},{size_told},a {size} {name} spot,{split}\n");
-    }
-    let path = dir.join("pictures.csv");
-    std::fs::write(&path, rows).unwrap();
-    path
-}
-
 fn captions(data: &Path, encoders: &str) -> Recipe {
     let text = format!(
         "name = \"captions\"\n[data]\npath = {:?}\n[batch]\nsize = 8\n{encoders}\n[objective]\nkind = \"text\"\n[decoder]\n\
@@ -251,9 +218,6 @@ fn a_prefix_is_learned_in_stages_and_its_recipe_can_be_read_again() {
         Recipe::parse("t", &text, &[]).unwrap().decoder
     );
 }
-
-const IMAGE: &str =
-    "[encoders.image]\nimage_size = 8\npatch_size = 4\nd_model = 12\nn_layers = 1\nn_heads = 2\n";
 
 #[test]
 fn a_picture_has_a_caption_and_so_have_a_picture_and_a_text() {

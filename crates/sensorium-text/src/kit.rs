@@ -137,7 +137,11 @@ impl TextConfig {
         .with_drop_path(self.drop_path)
     }
 
-    fn processor(&self, tokenizer: Tokenizer) -> Result<TextProcessor, Error> {
+    /// What splits texts with a vocabulary, and changes them in training.
+    ///
+    /// # Errors
+    /// If how they are changed cannot work.
+    pub fn processor(&self, tokenizer: Tokenizer) -> Result<TextProcessor, Error> {
         TextProcessor::new(tokenizer, self.max_tokens)
             .with_augment(self.augment)?
             .with_strong(self.strong)

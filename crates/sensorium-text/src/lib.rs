@@ -37,7 +37,7 @@ pub use decoder::{TextDecoder, TextDecoderConfig};
 pub use encoder::{Positions, TextEncoder, TextEncoderConfig};
 pub use error::Error;
 pub use kit::{Pieces, TextConfig, TextKit};
-pub use processor::{AugmentConfig, TextBatch, TextProcessor, TextSample};
+pub use processor::{AugmentConfig, TextBatch, TextProcessor, TextSample, read};
 pub use settings::{Side, TextSettings};
 pub use target::{TargetBatch, TargetProcessor};
 pub use tokenizer::Tokenizer;

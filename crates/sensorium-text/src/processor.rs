@@ -263,7 +263,10 @@ impl TextProcessor {
 }
 
 /// The text of a source.
-pub(crate) fn read(source: &Source) -> Result<String, Error> {
+///
+/// # Errors
+/// If it cannot be read, is too long, or is not UTF-8.
+pub fn read(source: &Source) -> Result<String, Error> {
     let bytes = source.read(LONGEST)?;
     String::from_utf8(bytes.to_vec()).map_err(|error| Error::NotUtf8 {
         name: source.describe(),

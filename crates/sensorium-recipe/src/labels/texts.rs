@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sensorium_text::{TargetProcessor, Tokenizer};
 
+use crate::encoder::OwnOrTower;
 use crate::prepare::Prepared;
 use crate::writing::DecoderConfig;
 use crate::{Error, Recipe};
@@ -37,11 +38,27 @@ impl Texts {
         Self { processor: None }
     }
 
-    /// Learns a vocabulary from the training rows' texts, or opens the one that is named.
-    pub(crate) fn fit(&mut self, config: &DecoderConfig, train: &Prepared) -> Result<(), Error> {
-        let texts = (0..train.len()).filter_map(|row| train.text(row));
-        let tokenizer = config.tokenizer(texts).map_err(Self::refused)?;
-        self.processor = Some(Self::split(config, tokenizer)?);
+    /// Takes the vocabulary that is gone on with, or that of what the decoder reads, or opens the one that is named, or learns one
+    /// from the training rows' texts.
+    pub(crate) fn fit(
+        &mut self,
+        recipe: &Recipe,
+        train: &Prepared,
+        vocabulary: Option<Tokenizer>,
+    ) -> Result<(), Error> {
+        let config = recipe.decoder();
+        let read = train.processors.text.as_ref();
+        let read = read.filter(|_| recipe.decoder_reads());
+        let read = read.and_then(OwnOrTower::own);
+        let known = vocabulary.or_else(|| Some(read?.tokenizer().clone()));
+        let tokenizer = match known {
+            Some(tokenizer) => tokenizer,
+            None => {
+                let texts = (0..train.len()).filter_map(|row| train.text(row));
+                config.tokenizer(texts).map_err(Self::refused)?
+            }
+        };
+        self.processor = Some(Self::split(&config, tokenizer)?);
         Ok(())
     }
 

@@ -241,7 +241,12 @@ impl Recipe {
     /// Whether the fusion can work, and can join these modalities: their widths are known when the encoders are made.
     fn validate_fusion(&self) -> Result<(), sensorium_fusion::Error> {
         self.fusion.validate()?;
-        let modalities: Vec<Modality> = self.encoders.modalities().into_iter().collect();
+        let modalities = self.encoders_apart().modalities();
+        let modalities: Vec<Modality> = modalities.into_iter().collect();
+        // A decoder that reads texts alone has nothing to join.
+        if modalities.is_empty() {
+            return Ok(());
+        }
         self.fusion.validate_for(&modalities)
     }
 }
@@ -261,7 +266,8 @@ impl Recipe {
             )),
             (Some(decoder), _) => decoder.validate(),
             (None, _) => Ok(()),
-        }
+        }?;
+        self.validate_reading()
     }
 }
 

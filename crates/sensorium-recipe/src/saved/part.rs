@@ -143,11 +143,7 @@ impl Exported {
         }
         let config: ModelConfig = read_json(&dir.join("config.json"), LARGEST)?;
         let labels = config.check(&dir.join("config.json"))?;
-        let processors = config.recipe.encoders.open(&dir);
-        let processors = processors.map_err(|reason| Error::Modality {
-            what: format!("opening {}", dir.display()),
-            reason,
-        })?;
+        let processors = config.recipe.open_processors(&dir, labels.as_ref())?;
         Ok(Self {
             config,
             labels,

@@ -128,14 +128,14 @@ pub fn train(
     let mut claim = Begun::claim(out, &recipe.name, &options.ranks)?;
     let (starts, read) = if recipe.pretrain.is_empty() && recipe.stages.is_empty() {
         let starts = Starts::named(&recipe)?;
-        let read = read(&recipe, &starts.encoders, observer)?;
+        let read = read(&recipe, &starts, observer)?;
         claim.begin(&recipe, &options.ranks)?;
         (starts, read)
     } else {
         // What comes before the data is learned inside the folder.
         claim.begin(&recipe, &options.ranks)?;
         let starts = stages::all(&recipe, &claim.folder, options, observer)?;
-        let read = read(&recipe, &starts.encoders, observer)?;
+        let read = read(&recipe, &starts, observer)?;
         (starts, read)
     };
     let Begun { folder, lock, .. } = claim;
@@ -196,7 +196,7 @@ pub fn resume(
     taught::check(&recipe)?;
     together::check(&recipe, &options.ranks)?;
     let starts = stages::all(&recipe, &folder, options, observer)?;
-    let read = read(&recipe, &starts.encoders, observer)?;
+    let read = read(&recipe, &starts, observer)?;
     let run = Run {
         ready: Ready::of(recipe, starts, read, &options.ranks, observer)?,
         folder,

@@ -1,7 +1,5 @@
 //! The data of a run: opened, checked, parted and prepared before anything is learned.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use sensorium_core::Modality;
@@ -9,6 +7,7 @@ use sensorium_data::{BadRow, OnError, Row};
 use sensorium_train::{Together, Weights};
 
 use super::Run;
+use super::stages::Starts;
 use crate::content::file_content;
 use crate::dataset::Dataset;
 use crate::folder::RunFolder;
@@ -29,7 +28,7 @@ pub(super) struct Parts {
 /// Opens, checks and prepares the data.
 pub(super) fn read(
     recipe: &Recipe,
-    starts: &BTreeMap<String, PathBuf>,
+    starts: &Starts,
     observer: &mut dyn Observer,
 ) -> Result<(Dataset, Arc<Processors>, Parts), Error> {
     let mut data = Dataset::open(recipe, None, None)?;
@@ -37,15 +36,11 @@ pub(super) fn read(
     data.notes.iter().for_each(|line| observer.note(line));
     data.split(recipe)?;
     data.keep_labels(recipe);
-    let opened = |modality: Modality| Some(starts.get(modality.name())?.join("model"));
-    let processors = recipe
-        .encoders
-        .fit(opened, |modality| data.training_sources(modality))
-        .map_err(|reason| Error::Modality {
-            what: "learning from the training rows".to_owned(),
-            reason,
-        })?;
-    let processors = Arc::new(processors);
+    let opened = |modality: Modality| Some(starts.encoders.get(modality.name())?.join("model"));
+    let labels = data.training().filter_map(|row| row.label.as_deref());
+    let sources = |modality| data.training_sources(modality);
+    let vocabulary = starts.vocabulary(recipe)?;
+    let processors = Arc::new(recipe.fit(opened, sources, labels, vocabulary.as_ref())?);
     let mut how = How {
         on_error: recipe.data.on_error,
         when: recipe.data.prepare,
@@ -85,7 +80,7 @@ pub(super) fn read(
         numbers.fit(&rows);
     }
     if let Some(LabelSet::Texts(texts)) = &mut data.labels {
-        texts.fit(&recipe.decoder(), &train)?;
+        texts.fit(recipe, &train, vocabulary)?;
     }
     if data.labels.is_some() && train.labelled().is_empty() {
         return Err(Error::Empty {

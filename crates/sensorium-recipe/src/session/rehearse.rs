@@ -75,7 +75,7 @@ pub fn rehearse(
     taught::check(&recipe)?;
     let clock = Instant::now();
     let starts = Starts::named(&recipe)?;
-    let read = read(&recipe, &starts.encoders, observer)?;
+    let read = read(&recipe, &starts, observer)?;
     let prepare_seconds = clock.elapsed().as_secs_f64();
     let ready = Ready::of(recipe, starts, read, &options.ranks, observer)?;
     let device = options.device;

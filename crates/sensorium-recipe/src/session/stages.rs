@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Options, run_within};
 use crate::folder::{LARGEST, ModelConfig, RunFolder, read_json};
-use crate::labels::{LabelSet, Texts};
+use crate::labels::{LabelKind, LabelSet, Texts};
 use crate::variations::NamedStage;
+use sensorium_text::{Pieces, Tokenizer};
 use crate::{Error, Observer, Recipe};
 
 /// Where a run keeps the runs of its `[[stages]]`.
@@ -46,9 +47,9 @@ impl Starts {
     pub(super) fn named(recipe: &Recipe) -> Result<Self, Error> {
         let mut encoders = recipe.start.clone();
         if let Some(path) = &recipe.after {
-            let theirs = saved(path, "after")?.recipe.encoders.modalities();
+            let theirs = saved(path, "after")?.recipe.encoders_apart().modalities();
             let both = theirs
-                .intersection(&recipe.encoders.modalities())
+                .intersection(&recipe.encoders_apart().modalities())
                 .copied()
                 .collect::<Vec<_>>();
             for modality in both {
@@ -60,6 +61,24 @@ impl Starts {
             encoders,
             last: recipe.after.clone(),
         })
+    }
+}
+
+impl Starts {
+    /// The vocabulary of the decoder that is gone on with, if there is one that can write any text: its table of tokens would say
+    /// nothing of another's.
+    pub(super) fn vocabulary(&self, recipe: &Recipe) -> Result<Option<Tokenizer>, Error> {
+        let (Some(path), Some(decoder)) = (&self.last, &recipe.decoder) else {
+            return Ok(None);
+        };
+        let before = saved(path, "after")?.recipe;
+        let theirs = before.resolved().decoder;
+        let writes = before.objective.kind.labels() == Some(LabelKind::Text);
+        if !writes || decoder.pieces != Pieces::Bytes || theirs != recipe.resolved().decoder {
+            return Ok(None);
+        }
+        let texts = Texts::open(&before, &RunFolder::open(path)?.model_path())?;
+        Ok(Some(texts.processor().tokenizer().clone()))
     }
 }
 
@@ -79,13 +98,13 @@ pub(super) fn all(
         observer.note(&format!("before: stage {name}"));
         let mut stage = recipe.before(name, set)?;
         stage.goes_on(&starts);
-        let trains = stage.encoders.modalities();
+        let trains = stage.encoders_apart().modalities();
         run_within(&path, || Ok(stage), options, observer)?;
         let own = trains.iter().map(|m| (m.name().to_owned(), path.clone()));
         starts.encoders.extend(own);
         starts.last = Some(path);
     }
-    let has = recipe.encoders.modalities();
+    let has = recipe.encoders_apart().modalities();
     starts
         .encoders
         .retain(|name, _| has.iter().any(|m| m.name() == name));
@@ -120,7 +139,7 @@ impl Recipe {
 
     /// Makes a stage begin where what was before it has come to.
     pub(super) fn goes_on(&mut self, starts: &Starts) {
-        let has = self.encoders.modalities();
+        let has = self.encoders_apart().modalities();
         let encoders = starts.encoders.clone().into_iter();
         self.start = encoders
             .filter(|(name, _)| has.iter().any(|m| m.name() == name))
@@ -170,7 +189,7 @@ fn same_writing(
     {
         return Ok(parts);
     }
-    let several = ours.encoders.modalities().len() > 1;
+    let several = ours.encoders_apart().modalities().len() > 1;
     if several && same("fusion") {
         parts.push("fusion.");
     }
@@ -230,8 +249,8 @@ fn check(recipe: &Recipe, name: &str, path: &Path, place: &str) -> Result<(), Er
 
 /// Refuses a stage that would hand on an encoder that the recipe makes otherwise.
 pub(crate) fn check_stage(stage: &Recipe, recipe: &Recipe) -> Result<(), String> {
-    let has = recipe.encoders.modalities();
-    for modality in stage.encoders.modalities().intersection(&has) {
+    let has = recipe.encoders_apart().modalities();
+    for modality in stage.encoders_apart().modalities().intersection(&has) {
         let name = modality.name();
         let [theirs, ours] = [stage, recipe].map(|recipe| table(recipe, name));
         let [theirs, ours] = [theirs, ours].map(|table| table.map_err(|error| error.to_string()));

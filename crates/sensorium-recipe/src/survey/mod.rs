@@ -183,12 +183,8 @@ fn fit(recipe: &Recipe, rows: &[Row]) -> Result<Arc<Processors>, Error> {
     let training = || rows.iter().filter(|row| row.split == Some(Split::Train));
     let sources =
         |modality: Modality| training().filter_map(move |row| row.inputs.get(modality.name()));
-    let fitted = recipe.encoders.fit(|_| None, sources);
-    let fitted = fitted.map_err(|reason| Error::Modality {
-        what: "learning from the training rows".to_owned(),
-        reason,
-    });
-    Ok(Arc::new(fitted?))
+    let labels = training().filter_map(|row| row.label.as_deref());
+    Ok(Arc::new(recipe.fit(|_| None, sources, labels, None)?))
 }
 
 /// What is seen of each row; nothing of one that is broken.

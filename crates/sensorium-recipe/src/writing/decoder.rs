@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::tensor::{Device, Int, Tensor};
 use sensorium_core::nn::{Activation, DecoderCache, NormOrder};
-use sensorium_core::{Tap, Tokens, one_of};
+use sensorium_core::{Gathered, Tap, Tokens, one_of};
 use sensorium_decode::Generation;
 use sensorium_models::causal::{CausalConfig, LlamaConfig};
 use sensorium_text::{Pieces, Positions, TextBatch, TextDecoder, TextDecoderConfig, Tokenizer};
@@ -217,14 +217,14 @@ impl DecoderConfig {
         }
     }
 
-    /// A freshly initialised decoder.
+    /// A freshly initialised decoder, of what encoders give that is so wide, if there are any.
     pub(super) fn build(
         &self,
         vocab_size: usize,
-        d_context: usize,
+        d_context: Option<usize>,
         device: &Device,
     ) -> Result<AnyDecoder, sensorium_text::Error> {
-        let decoder = self.decoder(vocab_size, d_context);
+        let decoder = self.decoder(vocab_size, d_context.unwrap_or(self.d_model));
         // The size of the vocabulary is the tokenizer file's say.
         decoder.validate()?;
         Ok(match self.kind {
@@ -267,7 +267,22 @@ pub(super) enum Course {
 }
 
 impl AnyDecoder {
-    /// Logits of the token after each of the texts', in view of `context` `[batch, keys, d_context]`: `[batch, tokens]` →
+    /// What texts are written in view of: what encoders gave `[batch, keys, d_context]`, if there is anything, and texts that the
+    /// decoder reads itself.
+    ///
+    /// # Panics
+    /// If there is neither, or texts for a decoder that does not read.
+    pub(super) fn view(&self, seen: Option<Tokens>, read: Option<Gathered<TextBatch>>) -> Tokens {
+        match self {
+            Self::Cross(_) => {
+                assert!(read.is_none(), "a recipe is checked for what its decoder reads");
+                seen.expect("a batch has samples")
+            }
+            Self::Prefix(decoder) => decoder.view(seen, read),
+        }
+    }
+
+    /// Logits of the token after each of the texts', in view of `context` `[batch, keys, d]`: `[batch, tokens]` →
     /// `[batch, tokens, vocab_size]`.
     pub(super) fn forward_with<T: Tap>(
         &self,

@@ -3,6 +3,7 @@
 mod ask;
 mod decoder;
 mod prefix;
+mod reads;
 mod write;
 
 use burn::module::Module;
@@ -53,10 +54,12 @@ impl TextModel {
             let encoders = encoders(recipe, processors, host)?;
             let widths = encoders.widths();
             let fusion = match &widths[..] {
-                [_] => None,
+                [] | [_] => None,
                 _ => Some(recipe.fusion_of(&widths, host)?),
             };
-            let d_context = fusion.as_ref().map_or(widths[0].1, Fusion::d_output);
+            // Of a decoder that only reads, there is none.
+            let alone = widths.first().map(|(_, width)| *width);
+            let d_context = fusion.as_ref().map(Fusion::d_output).or(alone);
             let config = recipe.decoder();
             let decoder = config.build(vocab_size, d_context, host);
             let decoder = decoder.map_err(|reason| Error::Modality {
@@ -72,16 +75,20 @@ impl TextModel {
         })
     }
 
-    /// What is written in view of: the fused tokens, or those of the one encoder.
-    pub(crate) fn context_with<T: Tap>(&self, batch: Batch, tap: &mut T) -> Tokens {
+    /// What is written in view of: the fused tokens, or those of the one encoder, and what the decoder reads itself.
+    pub(crate) fn context_with<T: Tap>(&self, mut batch: Batch, tap: &mut T) -> Tokens {
+        let read = match &self.encoders.text {
+            Some(_) => None,
+            None => batch.text.take(),
+        };
         let parts = in_layer(tap, "encoders", |tap| self.encoders.encode_with(batch, tap));
-        match &self.fusion {
-            Some(fusion) => in_layer(tap, "fusion", |tap| fusion.fuse_with(parts, tap)),
-            None => {
-                let (_, tokens) = parts.into_iter().next().expect("a batch has samples");
-                tokens
+        let seen = match &self.fusion {
+            Some(fusion) if !parts.is_empty() => {
+                Some(in_layer(tap, "fusion", |tap| fusion.fuse_with(parts, tap)))
             }
-        }
+            _ => parts.into_iter().next().map(|(_, tokens)| tokens),
+        };
+        self.decoder.view(seen, read)
     }
 }
 

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor};
 use sensorium_core::nn::{Layout, Positions, TransformerCache};
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Tap, Tokens};
+use sensorium_core::{Gathered, Tap, Tokens, spread};
 use sensorium_fusion::{PrefixSplice, PrefixSpliceConfig};
 use sensorium_models::causal::{CausalConfig, CausalLm};
 use sensorium_text::TextBatch;
@@ -13,8 +13,8 @@ use sensorium_text::TextBatch;
 /// model: each token of a text sees all of what was given, and the text before it.
 #[derive(Module, Debug)]
 pub struct PrefixDecoder {
-    /// `d_context` → `d_model`
-    pub prefix: PrefixSplice,
+    /// `d_context` → `d_model`, where there are encoders.
+    pub prefix: Option<PrefixSplice>,
     /// The language model.
     pub lm: CausalLm,
     #[module(skip)]
@@ -32,19 +32,41 @@ pub(super) struct PrefixCourse {
 impl PrefixDecoder {
     pub(super) fn new(
         lm: &CausalConfig,
-        d_context: usize,
+        d_context: Option<usize>,
         max_tokens: usize,
         device: &Device,
     ) -> Self {
         let d_model = lm.d_model();
         Self {
-            prefix: PrefixSpliceConfig::new(d_context, d_model).init(device),
+            prefix: d_context
+                .map(|d_context| PrefixSpliceConfig::new(d_context, d_model).init(device)),
             lm: lm.init(device),
             max_tokens,
         }
     }
 
-    /// Logits of the token after each of the texts', in view of a context `[batch, keys, d_context]`: `[batch, tokens]` →
+    /// What stands before a text: what encoders gave `[batch, keys, d_context]` in the decoder's width, and then the tokens of texts
+    /// that it reads itself: `[batch, keys + tokens, d_model]`.
+    ///
+    /// # Panics
+    /// If there is neither, or what encoders gave of a decoder that was made for none.
+    pub(super) fn view(&self, seen: Option<Tokens>, read: Option<Gathered<TextBatch>>) -> Tokens {
+        let project = |seen| {
+            let prefix = self.prefix.as_ref();
+            prefix.expect("made for what encoders give").project(seen)
+        };
+        let embed = |Gathered { batch, place }: Gathered<TextBatch>| {
+            let words = Tokens::new(self.lm.model.token.forward(batch.ids), batch.pad);
+            match place {
+                Some(place) => spread(words, place),
+                None => words,
+            }
+        };
+        let parts = seen.map(project).into_iter().chain(read.map(embed));
+        Tokens::concat(parts.collect())
+    }
+
+    /// Logits of the token after each of the texts', in [view](Self::view) of `[batch, keys, d_model]`: `[batch, tokens]` →
     /// `[batch, tokens, vocab_size]`.
     pub(super) fn forward_with<T: Tap>(
         &self,
@@ -56,7 +78,7 @@ impl PrefixDecoder {
         let [_, tokens] = texts.ids.dims();
         let words = self.lm.model.token.forward(texts.ids);
         let words = Tokens::new(words, texts.pad);
-        let all = self.prefix.before(context.clone(), words); // [B, K, C], [B, T, D] -> [B, K + T, D]
+        let all = Tokens::concat(vec![context.clone(), words]); // [B, K, D], [B, T, D] -> [B, K + T, D]
         let (before, next) = places(&context.pad);
         let text = 0..tokens as u32;
         let at = (0..rows).flat_map(|row| {
@@ -74,7 +96,7 @@ impl PrefixDecoder {
         tap.tensor("logits", self.lm.logits(out.embeds.narrow(1, keys, tokens)))
     }
 
-    /// Begins texts in view of a context.
+    /// Begins texts in [view](Self::view) of `[batch, keys, d_model]`.
     pub(super) fn begin(&self, context: &Tokens) -> PrefixCourse {
         let [rows, keys, _] = context.dims();
         let model = &self.lm.model;
@@ -82,8 +104,7 @@ impl PrefixDecoder {
         let mut cache = model.transformer.begin_after(&context.pad, capacity);
         let (before, next) = places(&context.pad);
         let at = Positions::on_axes(vec![before], rows);
-        let given = self.prefix.project(context.clone()).embeds;
-        model.step(given, Some(&at), &mut cache);
+        model.step(context.embeds.clone(), Some(&at), &mut cache);
         PrefixCourse { cache, next }
     }
 
@@ -134,7 +155,7 @@ mod tests {
     use super::*;
 
     fn decoder(device: &Device) -> PrefixDecoder {
-        PrefixDecoder::new(&LlamaConfig::debug().into(), 5, 6, device)
+        PrefixDecoder::new(&LlamaConfig::debug().into(), Some(5), 6, device)
     }
 
     fn texts(device: &Device) -> TextBatch {
@@ -147,15 +168,70 @@ mod tests {
         Tokens::new(random([2, 4, 5], 1, device), Tensor::from_data(pad, device))
     }
 
+    /// Texts that are read, of which the second has a token of padding.
+    fn read(device: &Device) -> Gathered<TextBatch> {
+        Gathered {
+            batch: TextBatch {
+                ids: Tensor::from_data([[4, 7, 2], [9, 1, 0]], device),
+                pad: Tensor::from_data([[false; 3], [false, false, true]], device),
+            },
+            place: None,
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_absent_is_not_read() {
+        for device in devices() {
+            let (decoder, context) = (decoder(&device), context(&device));
+            let without = decoder.view(Some(context.clone()), None);
+            let without = decoder.forward_with(texts(&device), &without, &mut NoTap);
+            let first = |t: Tensor<2, Int>| t.narrow(0, 0, 1);
+            // Of the second row alone there is none.
+            let one = Gathered {
+                batch: TextBatch::dense(first(read(&device).batch.ids)),
+                place: Some(Tensor::from_data([0, 1], &device)),
+            };
+            let view = decoder.view(Some(context.clone()), Some(one));
+            let found = decoder.forward_with(texts(&device), &view, &mut NoTap);
+            let second = |t: &Tensor<3>| t.clone().narrow(0, 1, 1);
+            assert_close(&second(&found), &second(&without), 1e-5);
+            let both = decoder.view(Some(context), Some(read(&device)));
+            let both = decoder.forward_with(texts(&device), &both, &mut NoTap);
+            let first = |t: &Tensor<3>| t.clone().narrow(0, 0, 1);
+            assert_close(&first(&found), &first(&both), 1e-5);
+        }
+    }
+
+    #[test]
+    fn a_decoder_without_encoders_reads_texts_alone() {
+        for device in devices() {
+            let decoder = PrefixDecoder::new(&LlamaConfig::debug().into(), None, 6, &device);
+            let view = decoder.view(None, Some(read(&device)));
+            let found = decoder.forward_with(texts(&device), &view, &mut NoTap);
+            // The same as one text of the language model's.
+            let ids = Tensor::from_data([[4, 7, 2, 1, 5, 9]], &device);
+            let whole = decoder.lm.forward(TextBatch::dense(ids));
+            assert_close(&found.narrow(0, 0, 1), &whole.narrow(1, 3, 3), 1e-5);
+        }
+    }
+
     #[test]
     fn padding_of_a_context_changes_nothing() {
         for device in devices() {
             let (decoder, context) = (decoder(&device), context(&device));
-            let whole = decoder.forward_with(texts(&device), &context, &mut NoTap);
+            let read = read(&device);
+            let view = decoder.view(Some(context.clone()), Some(read.clone()));
+            let whole = decoder.forward_with(texts(&device), &view, &mut NoTap);
             let of = |at: usize| context.embeds.clone().slice([1..2, at..at + 1, 0..5]);
             let alone = Tokens::dense(Tensor::cat(vec![of(1), of(3)], 1));
+            let words = read.batch.ids.narrow(0, 1, 1).narrow(1, 0, 2);
+            let words = Gathered {
+                batch: TextBatch::dense(words),
+                place: None,
+            };
+            let view = decoder.view(Some(alone), Some(words));
             let text = TextBatch::dense(texts(&device).ids.narrow(0, 1, 1));
-            let found = decoder.forward_with(text, &alone, &mut NoTap);
+            let found = decoder.forward_with(text, &view, &mut NoTap);
             assert_close(&found, &whole.narrow(0, 1, 1), 1e-5);
         }
     }
@@ -164,8 +240,9 @@ mod tests {
     fn token_by_token_is_all_at_once() {
         for device in devices() {
             let (decoder, context) = (decoder(&device), context(&device));
-            let whole = decoder.forward_with(texts(&device), &context, &mut NoTap);
-            let mut course = decoder.begin(&context);
+            let view = decoder.view(Some(context), Some(read(&device)));
+            let whole = decoder.forward_with(texts(&device), &view, &mut NoTap);
+            let mut course = decoder.begin(&view);
             let ids = texts(&device).ids;
             let at = |i: usize| whole.clone().narrow(1, i, 1).squeeze_dim::<2>(1);
             let found = decoder.step(ids.clone().narrow(1, 0, 2), &mut course);
@@ -188,9 +265,11 @@ mod tests {
     fn every_parameter_trains() {
         for device in devices().into_iter().map(Device::autodiff) {
             let (decoder, context, texts) = (decoder(&device), context(&device), texts(&device));
+            let read = read(&device);
             let weight = random([2, 3, 24], 2, &device);
             check_gradients(decoder, |decoder| {
-                (decoder.forward_with(texts, &context, &mut NoTap) * weight).sum()
+                let view = decoder.view(Some(context), Some(read));
+                (decoder.forward_with(texts, &view, &mut NoTap) * weight).sum()
             });
         }
     }
