@@ -30,7 +30,9 @@ pub struct EncoderTable<C> {
 impl<C> EncoderTable<C> {
     /// Whether there is no encoder, for the decoder reads the text itself.
     pub fn is_decoders(&self) -> bool {
-        self.tower.as_ref().is_some_and(|tower| tower.from == DECODER)
+        self.tower
+            .as_ref()
+            .is_some_and(|tower| tower.from == DECODER)
     }
 }
 

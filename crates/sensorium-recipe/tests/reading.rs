@@ -42,7 +42,10 @@ fn a_text_is_read_and_answered_by_one_model() {
     let test = done.metrics.text.clone().unwrap();
     assert!(test.exact_match.unwrap() > 0.5, "{test:?}");
     let names = parameters(&out);
-    assert!(names.iter().all(|name| name.starts_with("decoder.lm.")), "{names:?}");
+    assert!(
+        names.iter().all(|name| name.starts_with("decoder.lm.")),
+        "{names:?}"
+    );
 
     let model = SavedModel::open(&out, &Device::flex()).unwrap();
     let again = model.measure(None, None, &[], None, &mut Silent).unwrap();
@@ -73,7 +76,10 @@ fn a_question_about_a_picture_is_read_where_it_is_answered() {
 
     // What the folder says of itself is a recipe again, with nothing that has no say.
     let written = std::fs::read_to_string(out.join("recipe.toml")).unwrap();
-    assert!(!written.contains("tune") && !written.contains("[fusion]"), "{written}");
+    assert!(
+        !written.contains("tune") && !written.contains("[fusion]"),
+        "{written}"
+    );
     Recipe::parse("recipe.toml", &written, &[]).unwrap();
     let model = SavedModel::open(&out, &Device::flex()).unwrap();
     let picture = || ("image".to_owned(), Source::path(dir.path().join("30.bmp")));
@@ -94,7 +100,10 @@ fn a_vocabulary_is_gone_on_with() {
     run(recipe(&data, "", "epochs = 20\n"), &first, &mut Silent).unwrap();
     let others = dir.path().join("others");
     std::fs::create_dir(&others).unwrap();
-    let other = told::manifest(&others, &told::sums(|a, b| format!("{a} plus {b} makes more")));
+    let other = told::manifest(
+        &others,
+        &told::sums(|a, b| format!("{a} plus {b} makes more")),
+    );
     let mut next = recipe(&other, "", "steps = 1\n");
     next.after = Some(first.clone());
     run(next, &second, &mut Silent).unwrap();
@@ -107,7 +116,12 @@ fn a_vocabulary_is_gone_on_with() {
         let measured = model.measure(Some(data), None, &[], None, &mut Silent);
         measured.unwrap().text.unwrap().loss.unwrap()
     };
-    assert!(loss(&data) < loss(&other), "{} {}", loss(&data), loss(&other));
+    assert!(
+        loss(&data) < loss(&other),
+        "{} {}",
+        loss(&data),
+        loss(&other)
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod told;
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod toy;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use sensorium_core::Source;

@@ -32,12 +32,17 @@ impl TargetProcessor {
             name: "the tokenizer of texts to write".to_owned(),
             reason: "it has no tokens that a text begins and ends with, such as [CLS] and [SEP] or <s> and </s>".to_owned(),
         })?;
-        Ok(Self {
+        Ok(Self::between(tokenizer, max_tokens, begin, end))
+    }
+
+    /// The same with a token that every text begins with, and one that it ends with.
+    pub fn between(tokenizer: Tokenizer, max_tokens: usize, begin: u32, end: u32) -> Self {
+        Self {
             tokenizer,
             max_tokens,
             begin,
             end,
-        })
+        }
     }
 
     /// What splits the texts.

@@ -4,6 +4,7 @@
 mod answer;
 mod classify;
 mod ctc;
+mod decoder;
 mod image;
 mod language;
 mod listen;
@@ -27,6 +28,7 @@ mod zero_shot;
 pub use answer::{Answerer, Question};
 pub use classify::{Classifier, Prepared};
 pub use ctc::{CtcToText, Windows};
+pub use decoder::PublishedDecoder;
 pub use image::ImageEmbedder;
 pub(crate) use image::{Takes, image_processor};
 pub use language::LanguageModel;

@@ -11,11 +11,11 @@ use sensorium_text::Tokenizer;
 use serde_json::Value;
 
 use super::{tokenizer, unfit};
-use crate::causal::CausalLm;
+use crate::causal::{CausalConfig, CausalLm};
 use crate::{Error, Published};
 
 const GENERATION: &str = "generation_config.json";
-const TOKENIZER: &str = "tokenizer_config.json";
+pub(super) const TOKENIZER: &str = "tokenizer_config.json";
 const TEMPLATE: &str = "chat_template.jinja";
 const OLDER: &str = "chat_template.json";
 
@@ -51,14 +51,7 @@ impl Writer {
     /// # Errors
     /// If it is another model's, or a file is missing, broken or does not fit.
     pub fn open(checkpoint: &Checkpoint, device: &Device) -> Result<Self, Error> {
-        let json = checkpoint.config()?;
-        let family = crate::Family::of(checkpoint.name(), &json)?;
-        if !family.is_causal() {
-            let problem =
-                format!("{family} does not go on with texts; Llama, Qwen2.5, Qwen3 and GPT-2 do");
-            return Err(unfit(checkpoint, problem));
-        }
-        let config = CausalLm::parse("config.json", &json)?;
+        let (config, json) = causal(checkpoint)?;
         Ok(Self {
             name: checkpoint.name().to_owned(),
             tokenizer: tokenizer(checkpoint, "", config.vocab_size())?,
@@ -235,6 +228,18 @@ fn older_template(checkpoint: &Checkpoint) -> Result<Option<String>, Error> {
             reason: "has no chat_template, or one that is no text".to_owned(),
         }),
     }
+}
+
+/// What the `config.json` of a causal language model says, and the file.
+pub(super) fn causal(checkpoint: &Checkpoint) -> Result<(CausalConfig, Value), Error> {
+    let json = checkpoint.config()?;
+    let family = crate::Family::of(checkpoint.name(), &json)?;
+    if !family.is_causal() {
+        let problem =
+            format!("{family} does not go on with texts; Llama, Qwen2.5, Qwen3 and GPT-2 do");
+        return Err(unfit(checkpoint, problem));
+    }
+    Ok((CausalLm::parse("config.json", &json)?, json))
 }
 
 /// How a checkpoint's own files say that it generates.

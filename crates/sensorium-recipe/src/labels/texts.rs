@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use sensorium_models::ready::PublishedDecoder;
 use sensorium_text::{TargetProcessor, Tokenizer};
 
 use crate::encoder::OwnOrTower;
@@ -17,6 +18,8 @@ const FOLDER: &str = "decoder";
 pub struct Texts {
     /// None before a vocabulary has been learned.
     processor: Option<TargetProcessor>,
+    /// The published language model that writes them, if one does.
+    published: Option<PublishedDecoder>,
 }
 
 /// Both split texts alike.
@@ -35,7 +38,10 @@ impl PartialEq for Texts {
 impl Texts {
     /// Of rows that no vocabulary has been learned from yet.
     pub(super) fn of_rows() -> Self {
-        Self { processor: None }
+        Self {
+            processor: None,
+            published: None,
+        }
     }
 
     /// Takes the vocabulary that is gone on with, or that of what the decoder reads, or opens the one that is named, or learns one
@@ -47,6 +53,10 @@ impl Texts {
         vocabulary: Option<Tokenizer>,
     ) -> Result<(), Error> {
         let config = recipe.decoder();
+        if let Some(published) = config.published()? {
+            *self = Self::published(&config, published);
+            return Ok(());
+        }
         let read = train.processors.text.as_ref();
         let read = read.filter(|_| recipe.decoder_reads());
         let read = read.and_then(OwnOrTower::own);
@@ -55,7 +65,7 @@ impl Texts {
             Some(tokenizer) => tokenizer,
             None => {
                 let texts = (0..train.len()).filter_map(|row| train.text(row));
-                config.tokenizer(texts).map_err(Self::refused)?
+                config.tokenizer(texts)?
             }
         };
         self.processor = Some(Self::split(&config, tokenizer)?);
@@ -64,11 +74,35 @@ impl Texts {
 
     /// The vocabulary of a model's folder.
     pub(crate) fn open(recipe: &Recipe, dir: &Path) -> Result<Self, Error> {
+        let config = recipe.decoder();
+        if config.from.is_some() {
+            let published = PublishedDecoder::reopen(&dir.join(FOLDER));
+            return Ok(Self::published(
+                &config,
+                published.map_err(DecoderConfig::refused)?,
+            ));
+        }
         let tokenizer = Tokenizer::open(&Self::file(dir));
         let tokenizer = tokenizer.map_err(Self::refused)?;
         Ok(Self {
-            processor: Some(Self::split(&recipe.decoder(), tokenizer)?),
+            processor: Some(Self::split(&config, tokenizer)?),
+            published: None,
         })
+    }
+
+    /// As a published language model splits them.
+    fn published(config: &DecoderConfig, model: PublishedDecoder) -> Self {
+        let (tokenizer, begin, end) = (model.tokenizer().clone(), model.begin(), model.end());
+        let processor = TargetProcessor::between(tokenizer, config.max_tokens, begin, end);
+        Self {
+            processor: Some(processor),
+            published: Some(model),
+        }
+    }
+
+    /// The published language model that writes them, if one does.
+    pub(crate) fn model(&self) -> Option<&PublishedDecoder> {
+        self.published.as_ref()
     }
 
     /// Where it lies there.
@@ -80,6 +114,9 @@ impl Texts {
     pub(crate) fn save(&self, dir: &Path) -> Result<(), Error> {
         let folder = dir.join(FOLDER);
         std::fs::create_dir_all(&folder).map_err(|error| Error::folder(&folder, error))?;
+        if let Some(published) = &self.published {
+            return published.save(&folder).map_err(DecoderConfig::refused);
+        }
         let saved = self.processor().tokenizer().save(&folder);
         saved.map_err(Self::refused)
     }

@@ -174,8 +174,8 @@ pub(crate) fn make_absolute(recipe: &mut Recipe) {
             .display()
             .to_string();
     }
-    if let Some(path) = recipe.decoder.as_mut().and_then(|d| d.tokenizer.as_mut()) {
-        *path = crate::dataset::absolute(path);
+    if let Some(decoder) = &mut recipe.decoder {
+        decoder.absolute();
     }
     recipe.encoders = recipe.encoders.clone().absolute();
 }

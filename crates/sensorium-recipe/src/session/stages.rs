@@ -7,8 +7,8 @@ use super::{Options, run_within};
 use crate::folder::{LARGEST, ModelConfig, RunFolder, read_json};
 use crate::labels::{LabelKind, LabelSet, Texts};
 use crate::variations::NamedStage;
-use sensorium_text::{Pieces, Tokenizer};
 use crate::{Error, Observer, Recipe};
+use sensorium_text::{Pieces, Tokenizer};
 
 /// Where a run keeps the runs of its `[[stages]]`.
 pub(crate) const STAGES: &str = "stages";
@@ -74,7 +74,11 @@ impl Starts {
         let before = saved(path, "after")?.recipe;
         let theirs = before.resolved().decoder;
         let writes = before.objective.kind.labels() == Some(LabelKind::Text);
-        if !writes || decoder.pieces != Pieces::Bytes || theirs != recipe.resolved().decoder {
+        if !writes
+            || decoder.from.is_some()
+            || decoder.pieces != Pieces::Bytes
+            || theirs != recipe.resolved().decoder
+        {
             return Ok(None);
         }
         let texts = Texts::open(&before, &RunFolder::open(path)?.model_path())?;

@@ -14,7 +14,8 @@ use toml::{Table, Value};
 
 use super::prefix::{PrefixCourse, PrefixDecoder};
 use super::write::numbers;
-use crate::keys;
+use crate::labels::Texts;
+use crate::{Error, keys};
 
 /// `[decoder]`: what writes a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ use crate::keys;
 pub struct DecoderConfig {
     /// How it looks at what the encoders gave.
     pub kind: DecoderKind,
+    /// A published causal language model, of which a prefix is made: a folder in the hub's layout, or a hub's model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// A `tokenizer.json`; without it, a vocabulary is learned from the training rows' texts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<PathBuf>,
@@ -59,6 +63,7 @@ impl Default for DecoderConfig {
     fn default() -> Self {
         Self {
             kind: DecoderKind::Cross,
+            from: None,
             tokenizer: None,
             pieces: Pieces::Bytes,
             vocab_size: 2000,
@@ -95,8 +100,11 @@ type Entry = (DecoderKind, &'static str, &'static [&'static str]);
 #[rustfmt::skip] // An entry a line.
 const LIST: [Entry; 2] = [
     (DecoderKind::Cross, "cross", &["tokenizer", "pieces", "vocab_size", "max_tokens", "d_model", "n_layers", "n_heads", "d_ff", "positions", "order", "activation", "dropout", "beams", "length_penalty"]),
-    (DecoderKind::Prefix, "prefix", &["tokenizer", "pieces", "vocab_size", "max_tokens", "d_model", "n_layers", "n_heads", "d_ff", "beams", "length_penalty"]),
+    (DecoderKind::Prefix, "prefix", &["from", "tokenizer", "pieces", "vocab_size", "max_tokens", "d_model", "n_layers", "n_heads", "d_ff", "beams", "length_penalty"]),
 ];
+
+/// The keys beside `kind` that have an effect where a published model writes.
+const PUBLISHED: [&str; 4] = ["from", "max_tokens", "beams", "length_penalty"];
 
 impl DecoderKind {
     /// The kind that stands in a recipe so.
@@ -129,7 +137,11 @@ pub(crate) fn serialize<S: Serializer>(
     let Some(decoder) = decoder else {
         return serializer.serialize_none();
     };
-    keys::serialize(decoder, |key| decoder.kind.looks_at(key), serializer)
+    let counts = |key: &str| match decoder.from {
+        Some(_) => key == "kind" || PUBLISHED.contains(&key),
+        None => decoder.kind.looks_at(key),
+    };
+    keys::serialize(decoder, counts, serializer)
 }
 
 /// Refuses a key of a recipe's `[decoder]` that has no effect with its kind.
@@ -139,7 +151,14 @@ pub(crate) fn check_keys(recipe: &Table) -> Result<(), String> {
     };
     let named = table.get("kind").and_then(Value::as_str);
     let kind = named.and_then(DecoderKind::named).unwrap_or_default();
-    keys::check("decoder", table, kind.name(), kind.keys())
+    keys::check("decoder", table, kind.name(), kind.keys())?;
+    let own = |key: &&String| *key != "kind" && !PUBLISHED.contains(&key.as_str());
+    match table.keys().find(own) {
+        Some(key) if table.contains_key("from") => Err(format!(
+            "decoder.{key} has no effect on a decoder that is taken `from` a checkpoint: remove one of them"
+        )),
+        _ => Ok(()),
+    }
 }
 
 impl DecoderConfig {
@@ -206,32 +225,42 @@ impl DecoderConfig {
         }
     }
 
-    /// A vocabulary: that of its file, or one that is learned from texts.
+    /// A vocabulary: that of its file or its published model, or one that is learned from texts.
     pub(crate) fn tokenizer<'a>(
         &self,
         texts: impl Iterator<Item = &'a str>,
-    ) -> Result<Tokenizer, sensorium_text::Error> {
-        match &self.tokenizer {
+    ) -> Result<Tokenizer, Error> {
+        if let Some(published) = self.published()? {
+            return Ok(published.tokenizer().clone());
+        }
+        let tokenizer = match &self.tokenizer {
             Some(path) => Tokenizer::open(path),
             None => self.pieces.learn(texts, self.vocab_size),
-        }
+        };
+        tokenizer.map_err(Texts::refused)
     }
 
     /// A freshly initialised decoder, of what encoders give that is so wide, if there are any.
     pub(super) fn build(
         &self,
-        vocab_size: usize,
+        texts: &Texts,
         d_context: Option<usize>,
         device: &Device,
-    ) -> Result<AnyDecoder, sensorium_text::Error> {
+    ) -> Result<AnyDecoder, Error> {
+        if let Some(published) = texts.model() {
+            let lm = published.model(device).map_err(Self::refused)?;
+            let decoder = PrefixDecoder::new(lm, d_context, self.max_tokens, device);
+            return Ok(AnyDecoder::Prefix(decoder));
+        }
+        let vocab_size = texts.processor().tokenizer().vocab_size();
         let decoder = self.decoder(vocab_size, d_context.unwrap_or(self.d_model));
         // The size of the vocabulary is the tokenizer file's say.
-        decoder.validate()?;
+        decoder.validate().map_err(Texts::refused)?;
         Ok(match self.kind {
             DecoderKind::Cross => AnyDecoder::Cross(decoder.init(device)),
             DecoderKind::Prefix => {
-                let lm = self.causal(vocab_size);
-                AnyDecoder::Prefix(PrefixDecoder::new(&lm, d_context, self.max_tokens, device))
+                let lm = self.causal(vocab_size).init(device);
+                AnyDecoder::Prefix(PrefixDecoder::new(lm, d_context, self.max_tokens, device))
             }
         })
     }
@@ -275,7 +304,10 @@ impl AnyDecoder {
     pub(super) fn view(&self, seen: Option<Tokens>, read: Option<Gathered<TextBatch>>) -> Tokens {
         match self {
             Self::Cross(_) => {
-                assert!(read.is_none(), "a recipe is checked for what its decoder reads");
+                assert!(
+                    read.is_none(),
+                    "a recipe is checked for what its decoder reads"
+                );
                 seen.expect("a batch has samples")
             }
             Self::Prefix(decoder) => decoder.view(seen, read),

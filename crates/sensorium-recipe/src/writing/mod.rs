@@ -3,6 +3,7 @@
 mod ask;
 mod decoder;
 mod prefix;
+mod published;
 mod reads;
 mod write;
 
@@ -49,7 +50,6 @@ impl TextModel {
         texts: &Texts,
         device: &Device,
     ) -> Result<Self, Error> {
-        let vocab_size = texts.processor().tokenizer().vocab_size();
         begun_on_host(recipe, device, |host| {
             let encoders = encoders(recipe, processors, host)?;
             let widths = encoders.widths();
@@ -61,11 +61,7 @@ impl TextModel {
             let alone = widths.first().map(|(_, width)| *width);
             let d_context = fusion.as_ref().map(Fusion::d_output).or(alone);
             let config = recipe.decoder();
-            let decoder = config.build(vocab_size, d_context, host);
-            let decoder = decoder.map_err(|reason| Error::Modality {
-                what: "decoder".to_owned(),
-                reason: reason.into(),
-            })?;
+            let decoder = config.build(texts, d_context, host)?;
             Ok(Self {
                 encoders,
                 fusion,

@@ -6,7 +6,7 @@ use sensorium_core::nn::{Layout, Positions, TransformerCache};
 use sensorium_core::tap::in_layer;
 use sensorium_core::{Gathered, Tap, Tokens, spread};
 use sensorium_fusion::{PrefixSplice, PrefixSpliceConfig};
-use sensorium_models::causal::{CausalConfig, CausalLm};
+use sensorium_models::causal::CausalLm;
 use sensorium_text::TextBatch;
 
 /// Two linear maps from what the encoders gave to a language model's width, as LLaVA has them (arXiv 2310.03744), and the language
@@ -31,16 +31,16 @@ pub(super) struct PrefixCourse {
 
 impl PrefixDecoder {
     pub(super) fn new(
-        lm: &CausalConfig,
+        lm: CausalLm,
         d_context: Option<usize>,
         max_tokens: usize,
         device: &Device,
     ) -> Self {
-        let d_model = lm.d_model();
+        let [_, d_model] = lm.model.token.weight.dims();
         Self {
             prefix: d_context
                 .map(|d_context| PrefixSpliceConfig::new(d_context, d_model).init(device)),
-            lm: lm.init(device),
+            lm,
             max_tokens,
         }
     }
@@ -149,13 +149,17 @@ fn places(pad: &Tensor<2, Bool>) -> (Vec<u32>, Vec<i64>) {
 #[cfg(test)]
 mod tests {
     use sensorium_core::NoTap;
-    use sensorium_models::causal::LlamaConfig;
+    use sensorium_models::causal::{CausalConfig, LlamaConfig};
     use sensorium_testkit::{assert_close, check_gradients, devices, random};
 
     use super::*;
 
+    fn lm(device: &Device) -> CausalLm {
+        CausalConfig::from(LlamaConfig::debug()).init(device)
+    }
+
     fn decoder(device: &Device) -> PrefixDecoder {
-        PrefixDecoder::new(&LlamaConfig::debug().into(), Some(5), 6, device)
+        PrefixDecoder::new(lm(device), Some(5), 6, device)
     }
 
     fn texts(device: &Device) -> TextBatch {
@@ -205,7 +209,7 @@ mod tests {
     #[test]
     fn a_decoder_without_encoders_reads_texts_alone() {
         for device in devices() {
-            let decoder = PrefixDecoder::new(&LlamaConfig::debug().into(), None, 6, &device);
+            let decoder = PrefixDecoder::new(lm(&device), None, 6, &device);
             let view = decoder.view(None, Some(read(&device)));
             let found = decoder.forward_with(texts(&device), &view, &mut NoTap);
             // The same as one text of the language model's.

@@ -51,8 +51,7 @@ impl Recipe {
             let labels: Vec<&str> = labels.collect();
             let texts = read.iter().map(String::as_str);
             let texts = texts.chain(labels.iter().copied());
-            let tokenizer = self.decoder().tokenizer(texts);
-            let tokenizer = tokenizer.map_err(Texts::refused)?;
+            let tokenizer = self.decoder().tokenizer(texts)?;
             processors.text = Some(self.reader(tokenizer)?);
         }
         Ok(processors)
@@ -119,10 +118,14 @@ impl Recipe {
         }
         let text = TEXT.name();
         if self.frozen.iter().any(|name| name == text) {
-            return refuse("leaves no encoder of its own that could be frozen: take \"text\" out of `frozen`");
+            return refuse(
+                "leaves no encoder of its own that could be frozen: take \"text\" out of `frozen`",
+            );
         }
         if self.start.contains_key(text) || self.pretrain.contains_key(text) {
-            return refuse("leaves no encoder of its own: take [start] and [pretrain] of text away");
+            return refuse(
+                "leaves no encoder of its own: take [start] and [pretrain] of text away",
+            );
         }
         Ok(())
     }
