@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use sensorium_core::nn::{Activation, linear};
-use sensorium_core::{Tokens, assert_shape};
+use sensorium_core::{Fusion, Parts, Tap, Tokens, assert_shape};
 
 use crate::Error;
 
@@ -94,6 +94,23 @@ impl PrefixSplice {
     /// `[batch, features + tokens, d_model]`
     pub fn before(&self, features: Tokens, text: Tokens) -> Tokens {
         Tokens::concat(vec![self.project(features), text])
+    }
+}
+
+/// As a fusion of one modality, whose tokens it projects.
+impl Fusion for PrefixSplice {
+    fn d_output(&self) -> usize {
+        self.down.weight.dims()[1]
+    }
+
+    /// # Panics
+    /// If there is not one modality.
+    fn fuse_with<T: Tap>(&self, parts: Parts, _tap: &mut T) -> Tokens {
+        let mut parts = parts.into_iter();
+        let (Some((_, features)), None) = (parts.next(), parts.next()) else {
+            panic!("a projector takes what one encoder gave");
+        };
+        self.project(features)
     }
 }
 

@@ -1,6 +1,6 @@
 //! From images to vectors that stand among those of a text's tokens.
 
-use burn::module::Module;
+use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{Device, Tensor};
 use sensorium_core::tap::in_layer;
 use sensorium_core::{NoTap, Tap};
@@ -57,6 +57,26 @@ sensorium_core::one_of!(Projector {
     Merge
 });
 
+/// What gives vectors for the places that a text holds free: of images, or of anything else that can be encoded.
+pub trait Features: Module + ModuleDisplay {
+    /// What it is given.
+    type Input;
+
+    /// Width of the vectors.
+    fn d_text(&self) -> usize;
+
+    /// The vectors, one after the other in the order of their places: `[vectors, d_text]`.
+    ///
+    /// # Panics
+    /// If the input is not such as it takes.
+    fn features_with<T: Tap>(&self, input: Self::Input, tap: &mut T) -> Tensor<2>;
+
+    /// How many patches there are of each image in time, down and across, where vectors stand on axes of their own.
+    fn grids(_input: &Self::Input) -> &[[usize; 3]] {
+        &[]
+    }
+}
+
 /// An encoder of images and the projector behind it.
 #[derive(Module, Debug)]
 pub struct ImageFeatures {
@@ -100,6 +120,30 @@ impl ImageFeatures {
         };
         let [images, tokens, d_text] = features.dims();
         tap.tensor("features", features.reshape([images * tokens, d_text]))
+    }
+}
+
+impl Features for ImageFeatures {
+    type Input = Images;
+
+    fn d_text(&self) -> usize {
+        let last = match &self.projector {
+            Projector::Shuffle(projector) => &projector.projection,
+            Projector::Mlp(projector) => &projector.down,
+            Projector::Merge(projector) => &projector.down,
+        };
+        last.weight.dims()[1]
+    }
+
+    fn features_with<T: Tap>(&self, images: Images, tap: &mut T) -> Tensor<2> {
+        self.forward_with(images, tap)
+    }
+
+    fn grids(images: &Images) -> &[[usize; 3]] {
+        match images {
+            Images::Pixels(_) => &[],
+            Images::Patches(batch) => &batch.grids,
+        }
     }
 }
 

@@ -8,11 +8,12 @@ use sensorium_core::tap::in_layer;
 use sensorium_core::{NoTap, Tap, Tokens};
 
 use super::laid::Places;
-use super::{ImageFeatures, Images};
+use super::{Features, ImageFeatures};
 use crate::Error;
 use crate::causal::{CausalLm, Rows, Speaking};
 
-/// What sees images and what goes on with text: the vectors of the first stand in the places for images of the second.
+/// What sees images and what goes on with text: the vectors of the first stand in the places for images of the second. What sees is
+/// one of the families' towers, or [anything else](Self::composed) that gives [`Features`].
 ///
 /// Prompts are tokens in which each image has as many places, all of one token, as it has vectors; images are given in the
 /// order in which they stand there, those of the first prompt first. Prompts of several lengths are padded in front.
@@ -36,9 +37,9 @@ use crate::causal::{CausalLm, Rows, Speaking};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Module, Debug)]
-pub struct VisionLanguage {
+pub struct VisionLanguage<F: Features = ImageFeatures> {
     /// What sees.
-    pub images: ImageFeatures,
+    pub images: F,
     /// What goes on.
     pub text: CausalLm,
     #[module(skip)]
@@ -60,7 +61,7 @@ struct Laid {
     places: Option<Places>,
 }
 
-impl VisionLanguage {
+impl<F: Features> VisionLanguage<F> {
     /// Logits of the token after each of the prompts': `[prompts, tokens, vocab_size]`, padding in front.
     ///
     /// # Errors
@@ -69,7 +70,11 @@ impl VisionLanguage {
     ///
     /// # Panics
     /// If the images are not such as the model takes.
-    pub fn forward(&self, prompts: &[&[u32]], images: Option<Images>) -> Result<Tensor<3>, Error> {
+    pub fn forward(
+        &self,
+        prompts: &[&[u32]],
+        images: Option<F::Input>,
+    ) -> Result<Tensor<3>, Error> {
         self.forward_with(prompts, images, &mut NoTap)
     }
 
@@ -83,7 +88,7 @@ impl VisionLanguage {
     pub fn forward_with<T: Tap>(
         &self,
         prompts: &[&[u32]],
-        images: Option<Images>,
+        images: Option<F::Input>,
         tap: &mut T,
     ) -> Result<Tensor<3>, Error> {
         let Laid {
@@ -117,7 +122,7 @@ impl VisionLanguage {
         &self,
         prompts: &[&[u32]],
         answers: &[&[Option<u32>]],
-        images: Option<Images>,
+        images: Option<F::Input>,
     ) -> Result<Tensor<1>, Error> {
         let vocab_size = self.text.model.token.weight.dims()[0];
         let wanted = Wanted::new(prompts, answers, vocab_size)?;
@@ -138,7 +143,7 @@ impl VisionLanguage {
     pub fn read(
         &self,
         prompts: &[&[u32]],
-        images: Option<Images>,
+        images: Option<F::Input>,
         most: usize,
     ) -> Result<(Speaking<'_>, Vec<f32>), Error> {
         let laid = self.lay_with(prompts, images, &mut NoTap)?;
@@ -157,20 +162,16 @@ impl VisionLanguage {
     fn lay_with<T: Tap>(
         &self,
         prompts: &[&[u32]],
-        images: Option<Images>,
+        images: Option<F::Input>,
         tap: &mut T,
     ) -> Result<Laid, Error> {
         self.text.check(prompts)?;
         let rows = Rows::new(prompts);
-        let places = match (self.axes, &images) {
-            (None, _) => None,
-            (Some(merge), Some(Images::Patches(batch))) => {
-                Some(Places::new(&rows, self.image_token, &batch.grids, merge)?)
-            }
-            (Some(merge), _) => Some(Places::new(&rows, self.image_token, &[], merge)?),
-        };
+        let grids = images.as_ref().map(F::grids).unwrap_or_default();
+        let places = |merge| Places::new(&rows, self.image_token, grids, merge);
+        let places = self.axes.map(places).transpose()?;
         let features = images
-            .map(|images| in_layer(tap, "images", |tap| self.images.forward_with(images, tap)));
+            .map(|images| in_layer(tap, "images", |tap| self.images.features_with(images, tap)));
         let device = self.text.model.device();
         let tokens = self.text.model.token.forward(rows.ids(&device));
         Ok(Laid {
