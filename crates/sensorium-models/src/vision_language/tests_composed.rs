@@ -45,7 +45,9 @@ fn hearing(device: &Device) -> VisionLanguage<Encoded<Ast, AnyFusion>> {
         n_latents: Some(3),
         ..FusionConfig::default()
     };
-    let projector = config.build(&[(AUDIO, encoder.d_output())], device).unwrap();
+    let projector = config
+        .build(&[(AUDIO, encoder.d_output())], device)
+        .unwrap();
     let features = Encoded { encoder, projector };
     VisionLanguage::composed(features, text(device), TOKEN).unwrap()
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod decoder;
+mod packed;
 mod prefix;
 mod published;
 mod reads;

@@ -2,12 +2,14 @@
 
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor};
-use sensorium_core::nn::{Layout, Positions, TransformerCache};
+use sensorium_core::nn::{Positions, TransformerCache};
 use sensorium_core::tap::in_layer;
 use sensorium_core::{Gathered, Tap, Tokens, spread};
 use sensorium_fusion::{PrefixSplice, PrefixSpliceConfig};
 use sensorium_models::causal::CausalLm;
 use sensorium_text::TextBatch;
+
+use super::packed::Packed;
 
 /// Two linear maps from what the encoders gave to a language model's width, as LLaVA has them (arXiv 2310.03744), and the language
 /// model: each token of a text sees all of what was given, and the text before it.
@@ -67,33 +69,24 @@ impl PrefixDecoder {
     }
 
     /// Logits of the token after each of the texts', in [view](Self::view) of `[batch, keys, d_model]`: `[batch, tokens]` →
-    /// `[batch, tokens, vocab_size]`.
+    /// `[batch, tokens, vocab_size]`, unspecified at padding. Samples share rows: what is padding of a batch is not computed.
     pub(super) fn forward_with<T: Tap>(
         &self,
         texts: TextBatch,
         context: &Tokens,
         tap: &mut T,
     ) -> Tensor<3> {
-        let [rows, keys, _] = context.dims();
-        let [_, tokens] = texts.ids.dims();
+        let [batch, tokens] = texts.ids.dims();
         let words = self.lm.model.token.forward(texts.ids);
         let words = Tokens::new(words, texts.pad);
         let all = Tokens::concat(vec![context.clone(), words]); // [B, K, D], [B, T, D] -> [B, K + T, D]
-        let (before, next) = places(&context.pad);
-        let text = 0..tokens as u32;
-        let at = (0..rows).flat_map(|row| {
-            let first = next[row] as u32;
-            let own = before[row * keys..(row + 1) * keys].iter().copied();
-            own.chain(text.clone().map(move |at| first + at))
-        });
-        let layout = Layout {
-            positions: Some(Positions::on_axes(vec![at.collect()], rows)),
-            segments: None,
-        };
+        let packed = Packed::new(&all.pad);
+        let (rows, layout) = (packed.pack(all.embeds), packed.layout(&context.device()));
         let out = in_layer(tap, "lm", |tap| {
-            self.lm.model.forward_in_with(all, &layout, tap)
+            self.lm.model.forward_in_with(rows, &layout, tap)
         });
-        tap.tensor("logits", self.lm.logits(out.embeds.narrow(1, keys, tokens)))
+        let out = packed.unpack(out.embeds, batch, tokens); // [R, L, D] -> [B, T, D]
+        tap.tensor("logits", self.lm.logits(out))
     }
 
     /// Begins texts in [view](Self::view) of `[batch, keys, d_model]`.
