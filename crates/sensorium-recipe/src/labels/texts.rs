@@ -1,6 +1,7 @@
 //! Labels that are texts: how they are split into tokens that a model writes.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sensorium_models::ready::PublishedDecoder;
 use sensorium_text::{TargetProcessor, Tokenizer};
@@ -19,7 +20,7 @@ pub struct Texts {
     /// None before a vocabulary has been learned.
     processor: Option<TargetProcessor>,
     /// The published language model that writes them, if one does.
-    published: Option<PublishedDecoder>,
+    published: Option<Arc<PublishedDecoder>>,
 }
 
 /// Both split texts alike.
@@ -96,13 +97,13 @@ impl Texts {
         let processor = TargetProcessor::between(tokenizer, config.max_tokens, begin, end);
         Self {
             processor: Some(processor),
-            published: Some(model),
+            published: Some(Arc::new(model)),
         }
     }
 
     /// The published language model that writes them, if one does.
     pub(crate) fn model(&self) -> Option<&PublishedDecoder> {
-        self.published.as_ref()
+        self.published.as_deref()
     }
 
     /// Where it lies there.
