@@ -15,19 +15,37 @@ use crate::error::need;
 ///
 /// ```
 /// use burn::module::Module;
-/// use burn::tensor::{Device, Tensor};
-/// use sensorium_core::{Encoder, Modality, Tap, Tokens};
-/// use sensorium_fusion::PrefixSpliceConfig;
+/// use burn::nn::{Linear, LinearConfig};
+/// use burn::tensor::Tensor;
+/// use sensorium_core::{Encoder, Fusion, Parts, Tap, Tokens};
 /// use sensorium_models::causal::{CausalConfig, LlamaConfig};
 /// use sensorium_models::vision_language::{Encoded, VisionLanguage};
-/// use sensorium_vision::{ImageBatch, VitConfig};
+/// use sensorium_vision::{IMAGE, ImageBatch, VitConfig};
+///
+/// /// One linear map.
+/// #[derive(Module, Debug)]
+/// struct Projector {
+///     linear: Linear,
+/// }
+///
+/// impl Fusion for Projector {
+///     fn d_output(&self) -> usize {
+///         self.linear.weight.dims()[1]
+///     }
+///
+///     fn fuse_with<T: Tap>(&self, mut parts: Parts, _tap: &mut T) -> Tokens {
+///         let seen = parts.remove(IMAGE).expect("what was seen");
+///         Tokens::new(self.linear.forward(seen.embeds), seen.pad)
+///     }
+/// }
 ///
 /// let device = sensorium_runtime::open("flex".parse()?)?;
 /// let encoder = VitConfig::debug().init(&device);
 /// let text = CausalConfig::from(LlamaConfig::debug());
-/// let projector = PrefixSpliceConfig::new(encoder.d_output(), text.d_model()).init(&device);
+/// let linear = LinearConfig::new(encoder.d_output(), text.d_model()).init(&device);
+/// let seeing = Encoded { encoder, projector: Projector { linear } };
 /// // Token 3 stands where an image's vectors go.
-/// let model = VisionLanguage::composed(Encoded { encoder, projector }, text.init(&device), 3)?;
+/// let model = VisionLanguage::composed(seeing, text.init(&device), 3)?;
 ///
 /// let image = ImageBatch::dense(Tensor::zeros([1, 3, 8, 8], &device));
 /// let places = model.images.count(image.clone())[0];

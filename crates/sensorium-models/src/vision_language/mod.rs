@@ -17,8 +17,6 @@ pub mod qwen2_5_vl;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod tests_composed;
-#[cfg(test)]
 mod tests_pictures;
 #[cfg(test)]
 mod tests_text;

@@ -5,11 +5,10 @@ use sensorium_audio::{AUDIO, Ast, AstConfig, AudioBatch};
 use sensorium_core::{Encoder, NoTap};
 use sensorium_decode::Speaker;
 use sensorium_fusion::{AnyFusion, FusionConfig, FusionKind, PrefixSplice, PrefixSpliceConfig};
+use sensorium_models::causal::{CausalConfig, CausalLm, LlamaConfig};
+use sensorium_models::vision_language::{Encoded, VisionLanguage};
 use sensorium_testkit::{assert_close, check_gradients, devices, floats, random};
 use sensorium_vision::{ImageBatch, Vit, VitConfig};
-
-use super::{Encoded, VisionLanguage};
-use crate::causal::{CausalConfig, CausalLm, LlamaConfig};
 
 const TOKEN: u32 = 3;
 
