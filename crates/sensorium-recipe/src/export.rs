@@ -22,6 +22,11 @@ pub(crate) fn export(
         std::fs::remove_dir_all(&aside).map_err(io)?;
     }
     std::fs::create_dir_all(&aside).map_err(io)?;
+    let mut processors = processors.clone();
+    if recipe.decoder_reads() {
+        // What splits the texts that it reads is saved with its vocabulary.
+        processors.text = None;
+    }
     processors.save(&aside).map_err(|reason| Error::Modality {
         what: format!("saving into {}", path.display()),
         reason,

@@ -10,7 +10,7 @@ use crate::fusion;
 use crate::labels::LabelKind;
 use crate::objective::ObjectiveKind;
 use crate::place::{line_of, place};
-use crate::writing::{self, DecoderKind};
+use crate::writing::{self, DecoderKind, PUBLISHED};
 use crate::{Error, Recipe};
 
 /// Reads a recipe; `origin` names it in messages.
@@ -130,6 +130,8 @@ fn apply(root: &mut Table, set: &str) -> Result<(), Error> {
         && let Some(kind) = DecoderKind::named(kind)
     {
         table.retain(|key, _| kind.looks_at(key));
+    } else if keys == ["decoder", "from"] && !removed {
+        table.retain(|key, _| key == "kind" || PUBLISHED.contains(&key));
     }
     Ok(())
 }

@@ -143,7 +143,10 @@ impl Recipe {
     fn derived(&self, name: &str) -> Result<Self, String> {
         let stage = &self.pretrain[name];
         let mut table = self.table();
-        for key in OTHERS.into_iter().chain(["fusion", "head", "about"]) {
+        for key in OTHERS
+            .into_iter()
+            .chain(["fusion", "head", "decoder", "about"])
+        {
             table.remove(key);
         }
         table.insert(

@@ -36,7 +36,9 @@ fn parameters(run: &Path) -> Vec<String> {
 #[test]
 fn a_text_is_read_and_answered_by_one_model() {
     let dir = tempfile::tempdir().unwrap();
-    let data = told::manifest(dir.path(), &told::sums(|a, b| format!("{}", a + b)));
+    let names = ["nil", "I", "II", "III", "IV", "V"];
+    let swapped = told::sums(|a, b| format!("{} {}", names[b], names[a]));
+    let data = told::manifest(dir.path(), &swapped);
     let out = dir.path().join("run");
     let done = run(recipe(&data, "", "epochs = 60\n"), &out, &mut Silent).unwrap();
     let test = done.metrics.text.clone().unwrap();
@@ -124,6 +126,46 @@ fn a_vocabulary_is_gone_on_with() {
     );
 }
 
+/// Captions first, as vision-language models learn, and then questions, which the same decoder reads.
+#[test]
+fn a_decoder_that_did_not_read_goes_on_and_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = spots::questions(dir.path());
+    let recipe = |more: &str| recipe(&data, spots::IMAGE, more);
+    let out = dir.path().join("run");
+    let staged = "epochs = 1\n[[stages]]\nname = \"captions\"\nset = [\"encoders.text=\", \"train.epochs=2\"]\n";
+    let mut seen = toy::Seen::default();
+    run(recipe(staged), &out, &mut seen).unwrap();
+    let tokens = |run: &Path| std::fs::read(run.join("model/decoder/tokenizer.json")).unwrap();
+    assert_eq!(tokens(&out.join("stages/captions")), tokens(&out));
+    assert!(
+        !seen.notes.iter().any(|note| note.contains("anew")),
+        "{:?}",
+        seen.notes
+    );
+
+    // Another decoder begins anew, and says so.
+    let other = staged.replace("train.epochs=2", "decoder.n_layers=1");
+    let mut seen = toy::Seen::default();
+    run(recipe(&other), &dir.path().join("other"), &mut seen).unwrap();
+    assert!(
+        seen.notes.iter().any(|note| note.contains("anew")),
+        "{:?}",
+        seen.notes
+    );
+}
+
+/// What sees may learn without labels before anything is written.
+#[test]
+fn an_encoder_learns_first_where_a_decoder_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = spots::questions(dir.path());
+    let first = "epochs = 1\n[pretrain.image]\nobjective = { kind = \"masked-autoencoder\" }\n[pretrain.image.train]\nepochs = 1\n";
+    let out = dir.path().join("run");
+    run(recipe(&data, spots::IMAGE, first), &out, &mut Silent).unwrap();
+    SavedModel::open(&out, &Device::flex()).unwrap();
+}
+
 #[test]
 fn what_cannot_be_read_is_refused() {
     let parse = |text: &str| {
@@ -149,6 +191,10 @@ fn what_cannot_be_read_is_refused() {
         (
             format!("frozen = [\"text\"]\n{reads}{writes}"),
             "take \"text\" out of `frozen`",
+        ),
+        (
+            format!("{reads}{writes}[lora]\non = [\"encoders.text.*\"]\n"),
+            "names no encoder of the recipe",
         ),
         (
             format!("{reads}{writes}[start]\ntext = \"runs/a\"\n"),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use sensorium_core::Source;
-use sensorium_recipe::{Recipe, SavedModel, Silent};
+use sensorium_recipe::{Recipe, SavedModel, Silent, merge};
 use toy::run;
 
 fn fixture(name: &str) -> PathBuf {
@@ -79,6 +79,19 @@ fn a_published_model_learns_to_answer_about_pictures() {
     let model = SavedModel::open(&out, &Device::flex()).unwrap();
     let again = model.measure(None, None, &[], None, &mut Silent).unwrap();
     assert_eq!(again.text, Some(test));
+
+    // What was added is put onto what it was added to, and is the same model.
+    let merged = dir.path().join("merged");
+    let (base, adapter) = (out.join("stages/projector"), out.join("adapter"));
+    merge(&base, &adapter, &merged, &Device::flex()).unwrap();
+    let of = |run: &Path| {
+        let model = SavedModel::open(run, &Device::flex()).unwrap();
+        let measured = model.measure(None, None, &[], None, &mut Silent).unwrap();
+        measured.text.unwrap()
+    };
+    let (found, expected) = (of(&merged), of(&out));
+    assert_eq!(found.exact_match, expected.exact_match);
+    assert!((found.loss.unwrap() - expected.loss.unwrap()).abs() < 1e-4);
     let inputs = [
         ("image", Source::path(dir.path().join("30.bmp"))),
         ("text", Source::text("what colour?")),
@@ -127,9 +140,15 @@ fn a_text_that_is_longer_than_the_model_reads_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let data = spots::questions(dir.path());
     let mut recipe = recipe(&data, &fixture("ready-llama"), "");
-    recipe.decoder.as_mut().unwrap().max_tokens = 97;
+    // A text that is read, and one that is written.
+    recipe.decoder.as_mut().unwrap().max_tokens = 49;
     let error = run(recipe, &dir.path().join("run"), &mut Silent)
         .err()
         .unwrap();
-    assert!(error.to_string().contains("reads 96 at most"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("reads 96 at most, what is read and what is written together"),
+        "{error}"
+    );
 }

@@ -45,17 +45,18 @@ impl Texts {
         }
     }
 
-    /// Takes the vocabulary that is gone on with, or that of what the decoder reads, or opens the one that is named, or learns one
-    /// from the training rows' texts.
+    /// Takes what a published model writes with, the vocabulary that is gone on with, or that of what the decoder reads, or opens the
+    /// one that is named, or learns one from the training rows' texts.
     pub(crate) fn fit(
         &mut self,
         recipe: &Recipe,
         train: &Prepared,
+        published: Option<PublishedDecoder>,
         vocabulary: Option<Tokenizer>,
     ) -> Result<(), Error> {
         let config = recipe.decoder();
-        if let Some(published) = config.published()? {
-            *self = Self::published(&config, published);
+        if let Some(published) = published {
+            *self = Self::written_by(&config, published);
             return Ok(());
         }
         let read = train.processors.text.as_ref();
@@ -77,11 +78,8 @@ impl Texts {
     pub(crate) fn open(recipe: &Recipe, dir: &Path) -> Result<Self, Error> {
         let config = recipe.decoder();
         if config.from.is_some() {
-            let published = PublishedDecoder::reopen(&dir.join(FOLDER));
-            return Ok(Self::published(
-                &config,
-                published.map_err(DecoderConfig::refused)?,
-            ));
+            let published = recipe.reopened(&dir.join(FOLDER))?;
+            return Ok(Self::written_by(&config, published));
         }
         let tokenizer = Tokenizer::open(&Self::file(dir));
         let tokenizer = tokenizer.map_err(Self::refused)?;
@@ -92,7 +90,7 @@ impl Texts {
     }
 
     /// As a published language model splits them.
-    fn published(config: &DecoderConfig, model: PublishedDecoder) -> Self {
+    fn written_by(config: &DecoderConfig, model: PublishedDecoder) -> Self {
         let (tokenizer, begin, end) = (model.tokenizer().clone(), model.begin(), model.end());
         let processor = TargetProcessor::between(tokenizer, config.max_tokens, begin, end);
         Self {

@@ -216,7 +216,7 @@ impl Recipe {
         key: &str,
         patterns: impl IntoIterator<Item = &'a String>,
     ) -> Result<(), String> {
-        let modalities = self.encoders.modalities();
+        let modalities = self.encoders_apart().modalities();
         let known: Vec<&str> = modalities.iter().map(|m| m.name()).collect();
         for pattern in patterns {
             let mut names = pattern.split('.');

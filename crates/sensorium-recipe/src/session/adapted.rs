@@ -9,7 +9,7 @@ use sensorium_train::{Adapter, add_lora, is_base_of};
 use super::{Ready, Run};
 use crate::Error;
 use crate::folder::RunFolder;
-use crate::labels::Texts;
+use crate::labels::LabelSet;
 
 /// What was learned beside the model that it was added to.
 pub(super) struct Apart {
@@ -61,7 +61,7 @@ impl Run {
 
 impl Apart {
     /// Writes `adapter/` beside, and puts it into its place once all of it is on the disk. Says what PEFT would miss.
-    pub(super) fn save(&self, folder: &RunFolder) -> Result<(), Error> {
+    pub(super) fn save(&self, folder: &RunFolder, labels: Option<&LabelSet>) -> Result<(), Error> {
         let path = folder.path().join("adapter");
         let aside = folder.path().join("adapter.part");
         let io = |error: std::io::Error| Error::folder(&path, error);
@@ -74,14 +74,7 @@ impl Apart {
         // What it is put onto becomes this model, classes and all.
         let config = folder.model_path().join("config.json");
         std::fs::copy(config, aside.join("config.json")).map_err(io)?;
-        let vocabulary = Texts::file(&folder.model_path());
-        if vocabulary.is_file() {
-            let copy = Texts::file(&aside);
-            copy.parent()
-                .map_or(Ok(()), std::fs::create_dir_all)
-                .map_err(io)?;
-            std::fs::copy(vocabulary, copy).map_err(io)?;
-        }
+        labels.map_or(Ok(()), |labels| labels.save(&aside))?;
         Ok(sensorium_train::move_folder(&aside, &path)?)
     }
 

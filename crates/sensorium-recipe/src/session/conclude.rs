@@ -53,7 +53,9 @@ impl Run {
         let labels = ready.data.labels.as_ref();
         ready.ranks.once(|| {
             export(folder, &ready.recipe, model, &ready.processors, labels)?;
-            apart.as_ref().map_or(Ok(()), |apart| apart.save(folder))
+            apart
+                .as_ref()
+                .map_or(Ok(()), |apart| apart.save(folder, labels))
         })?;
         let notes = apart.iter().flat_map(Apart::notes);
         notes.for_each(|line| observer.note(&line));

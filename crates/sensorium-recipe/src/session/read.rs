@@ -39,7 +39,11 @@ pub(super) fn read(
     let opened = |modality: Modality| Some(starts.encoders.get(modality.name())?.join("model"));
     let labels = data.training().filter_map(|row| row.label.as_deref());
     let sources = |modality| data.training_sources(modality);
-    let vocabulary = starts.vocabulary(recipe)?;
+    let published = recipe.published()?;
+    let vocabulary = match &published {
+        Some(published) => Some(published.tokenizer().clone()),
+        None => starts.vocabulary(recipe)?,
+    };
     let processors = Arc::new(recipe.fit(opened, sources, labels, vocabulary.as_ref())?);
     let mut how = How {
         on_error: recipe.data.on_error,
@@ -80,7 +84,7 @@ pub(super) fn read(
         numbers.fit(&rows);
     }
     if let Some(LabelSet::Texts(texts)) = &mut data.labels {
-        texts.fit(recipe, &train, vocabulary)?;
+        texts.fit(recipe, &train, published, vocabulary)?;
     }
     if data.labels.is_some() && train.labelled().is_empty() {
         return Err(Error::Empty {

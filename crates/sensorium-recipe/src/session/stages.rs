@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sensorium_text::{Pieces, Tokenizer};
+
 use super::{Options, run_within};
 use crate::folder::{LARGEST, ModelConfig, RunFolder, read_json};
 use crate::labels::{LabelKind, LabelSet, Texts};
 use crate::variations::NamedStage;
 use crate::{Error, Observer, Recipe};
-use sensorium_text::{Pieces, Tokenizer};
 
 /// Where a run keeps the runs of its `[[stages]]`.
 pub(crate) const STAGES: &str = "stages";
@@ -62,23 +63,17 @@ impl Starts {
             last: recipe.after.clone(),
         })
     }
-}
 
-impl Starts {
-    /// The vocabulary of the decoder that is gone on with, if there is one that can write any text: its table of tokens would say
-    /// nothing of another's.
+    /// The vocabulary of the decoder that is gone on with, if it is one that was learned and can write any text: a decoder's table of
+    /// tokens says nothing of another's.
     pub(super) fn vocabulary(&self, recipe: &Recipe) -> Result<Option<Tokenizer>, Error> {
-        let (Some(path), Some(decoder)) = (&self.last, &recipe.decoder) else {
+        let Some(path) = &self.last else {
             return Ok(None);
         };
-        let before = saved(path, "after")?.recipe;
-        let theirs = before.resolved().decoder;
-        let writes = before.objective.kind.labels() == Some(LabelKind::Text);
-        if !writes
-            || decoder.from.is_some()
-            || decoder.pieces != Pieces::Bytes
-            || theirs != recipe.resolved().decoder
-        {
+        let (ours, before) = (recipe.resolved(), saved(path, "after")?.recipe.resolved());
+        let decoder = ours.decoder();
+        let learned = decoder.from.is_none() && decoder.tokenizer.is_none();
+        if !goes_on_writing(&ours, &before) || !learned || decoder.pieces != Pieces::Bytes {
             return Ok(None);
         }
         let texts = Texts::open(&before, &RunFolder::open(path)?.model_path())?;
@@ -181,30 +176,50 @@ pub(super) fn same_parts(
     Ok(parts)
 }
 
+/// Whether what writes is made alike in two recipes with all written out, and looks at the same: what it reads itself may differ.
+fn goes_on_writing(ours: &Recipe, before: &Recipe) -> bool {
+    let writes = |recipe: &Recipe| recipe.objective.kind.labels() == Some(LabelKind::Text);
+    writes(ours) && writes(before) && looks_alike(ours, before) && {
+        let decoder = |recipe: &Recipe| recipe.table().get("decoder").cloned();
+        decoder(ours) == decoder(before)
+    }
+}
+
+/// Whether two recipes join what the same encoders give in the same way.
+fn looks_alike(ours: &Recipe, before: &Recipe) -> bool {
+    let [own, theirs] = [ours, before].map(|recipe| recipe.encoders_apart().modalities());
+    let fusion = |recipe: &Recipe| recipe.table().get("fusion").cloned();
+    own == theirs && (own.len() < 2 || fusion(ours) == fusion(before))
+}
+
 /// The same of a model that writes: the decoder goes on where its vocabulary is the same too.
 fn same_writing(
     texts: &Texts,
     (ours, before): (&Recipe, &Recipe),
     path: &Path,
 ) -> Result<Vec<&'static str>, Error> {
-    let same = |key: &str| ours.table().get(key) == before.table().get(key);
     let mut parts = Vec::new();
-    if ours.encoders.modalities() != before.encoders.modalities() || !before.objective.kind.fuses()
-    {
-        return Ok(parts);
-    }
     let several = ours.encoders_apart().modalities().len() > 1;
-    if several && same("fusion") {
+    if several && before.objective.kind.fuses() && looks_alike(ours, before) {
         parts.push("fusion.");
     }
-    if same("decoder")
-        && (!several || !parts.is_empty())
-        && before.objective.kind.labels() == ours.objective.kind.labels()
+    if goes_on_writing(ours, before)
         && Texts::open(before, &RunFolder::open(path)?.model_path())? == *texts
     {
         parts.push("decoder.");
     }
     Ok(parts)
+}
+
+/// Whether what writes begins anew, though the run that is gone on from could write.
+pub(super) fn writes_anew(
+    recipe: &Recipe,
+    labels: Option<&LabelSet>,
+    path: &Path,
+) -> Result<bool, Error> {
+    let before = saved(path, "after")?.recipe.objective.kind.labels();
+    let parts = same_parts(recipe, labels, path)?;
+    Ok(before == Some(LabelKind::Text) && !parts.contains(&"decoder."))
 }
 
 /// The stages of a run that is complete, as what another run's encoders can go on from.

@@ -4,6 +4,7 @@ use burn::tensor::Device;
 use sensorium_train::Outcome;
 
 use super::classes::{Learned, tested};
+use super::stages::writes_anew;
 use super::{Finished, Options, Ready, Run};
 use crate::feed::{Labelled, TrainFeed, Wordings};
 use crate::labels::{LabelSet, Texts};
@@ -44,6 +45,14 @@ pub(super) fn ready_to_learn(
     let (recipe, texts) = (&run.recipe, run.texts());
     let model = TextModel::build(recipe, &run.processors, texts, device)?;
     let mut model = run.begun(model)?;
+    if let Some(path) = &run.starts.last
+        && run.ranks.writes()
+        && writes_anew(recipe, run.data.labels.as_ref(), path)?
+    {
+        observer.note(
+            "the decoder begins anew: its table, its vocabulary, or what it looks at is another than before",
+        );
+    }
     model.encoders = model.encoders.frozen(&recipe.frozen);
     let learner = TextLearner {
         model: run.lora(model)?,

@@ -184,7 +184,14 @@ fn fit(recipe: &Recipe, rows: &[Row]) -> Result<Arc<Processors>, Error> {
     let sources =
         |modality: Modality| training().filter_map(move |row| row.inputs.get(modality.name()));
     let labels = training().filter_map(|row| row.label.as_deref());
-    Ok(Arc::new(recipe.fit(|_| None, sources, labels, None)?))
+    let published = recipe.published()?;
+    let vocabulary = published.as_ref().map(|model| model.tokenizer());
+    Ok(Arc::new(recipe.fit(
+        |_| None,
+        sources,
+        labels,
+        vocabulary,
+    )?))
 }
 
 /// What is seen of each row; nothing of one that is broken.

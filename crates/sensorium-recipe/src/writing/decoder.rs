@@ -104,7 +104,7 @@ const LIST: [Entry; 2] = [
 ];
 
 /// The keys beside `kind` that have an effect where a published model writes.
-const PUBLISHED: [&str; 4] = ["from", "max_tokens", "beams", "length_penalty"];
+pub(crate) const PUBLISHED: [&str; 4] = ["from", "max_tokens", "beams", "length_penalty"];
 
 impl DecoderKind {
     /// The kind that stands in a recipe so.
@@ -188,6 +188,11 @@ impl DecoderConfig {
                 self.vocab_size
             ));
         }
+        if self.from.is_some() && self.kind != DecoderKind::Prefix {
+            return Err(
+                "decoder.from names a model that reads: use decoder.kind = \"prefix\"".to_owned(),
+            );
+        }
         if self.max_tokens < 3 {
             return Err(format!(
                 "decoder.max_tokens: {} must be at least 3, for one token between those that a text begins and ends with",
@@ -225,14 +230,11 @@ impl DecoderConfig {
         }
     }
 
-    /// A vocabulary: that of its file or its published model, or one that is learned from texts.
+    /// A vocabulary: that of its file, or one that is learned from texts.
     pub(crate) fn tokenizer<'a>(
         &self,
         texts: impl Iterator<Item = &'a str>,
     ) -> Result<Tokenizer, Error> {
-        if let Some(published) = self.published()? {
-            return Ok(published.tokenizer().clone());
-        }
         let tokenizer = match &self.tokenizer {
             Some(path) => Tokenizer::open(path),
             None => self.pieces.learn(texts, self.vocab_size),

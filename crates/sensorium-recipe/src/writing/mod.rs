@@ -19,7 +19,7 @@ use sensorium_train::{CrossEntropy, Learned, Learner, Objective, Tally};
 
 pub use ask::{Answering, Ask};
 pub use decoder::{AnyDecoder, DecoderConfig, DecoderKind};
-pub(crate) use decoder::{check_keys, serialize};
+pub(crate) use decoder::{PUBLISHED, check_keys, serialize};
 pub use prefix::PrefixDecoder;
 
 use crate::labels::Texts;

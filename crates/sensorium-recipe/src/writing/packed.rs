@@ -86,10 +86,11 @@ impl Packed {
 
     /// How they lie there.
     pub(super) fn layout(&self, device: &Device) -> Layout {
+        let shared = self.sample.iter().any(|sample| *sample > 0);
         let sample = TensorData::new(self.sample.clone(), [self.rows, self.longest]);
         Layout {
             positions: Some(Positions::on_axes(vec![self.at.clone()], self.rows)),
-            segments: Some(Tensor::from_data(sample, device)),
+            segments: shared.then(|| Tensor::from_data(sample, device)),
         }
     }
 

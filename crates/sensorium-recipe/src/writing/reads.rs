@@ -42,19 +42,32 @@ impl Recipe {
     {
         let fitted = self.encoders_apart().fit(opened, &sources);
         let mut processors = fitted.map_err(Self::refused_rows)?;
-        if let (true, Some(tokenizer)) = (self.decoder_reads(), vocabulary) {
-            processors.text = Some(self.reader(tokenizer.clone())?);
-        } else if self.decoder_reads() {
-            let read = sources(TEXT).map(sensorium_text::read);
-            let read = read.collect::<Result<Vec<String>, _>>();
-            let read = read.map_err(|error| Self::refused_rows(error.into()))?;
-            let labels: Vec<&str> = labels.collect();
-            let texts = read.iter().map(String::as_str);
-            let texts = texts.chain(labels.iter().copied());
-            let tokenizer = self.decoder().tokenizer(texts)?;
+        if self.decoder_reads() {
+            let tokenizer = match vocabulary {
+                Some(tokenizer) => tokenizer.clone(),
+                None => self.learned(sources(TEXT), labels)?,
+            };
             processors.text = Some(self.reader(tokenizer)?);
         }
         Ok(processors)
+    }
+
+    /// The vocabulary of a decoder that reads: that of its file, or one that is learned from what is read and written.
+    fn learned<'a>(
+        &self,
+        sources: impl Iterator<Item = &'a Source>,
+        labels: impl Iterator<Item = &'a str>,
+    ) -> Result<Tokenizer, Error> {
+        let decoder = self.decoder();
+        if decoder.tokenizer.is_some() {
+            return decoder.tokenizer(std::iter::empty());
+        }
+        let read = sources.map(sensorium_text::read);
+        let read = read.collect::<Result<Vec<String>, _>>();
+        let read = read.map_err(|error| Self::refused_rows(error.into()))?;
+        let labels: Vec<&str> = labels.collect();
+        let texts = read.iter().map(String::as_str);
+        decoder.tokenizer(texts.chain(labels.iter().copied()))
     }
 
     /// The processors of a saved model, which answers with `labels`.
