@@ -67,7 +67,12 @@ impl<B> Gathered<B> {
 
     /// Tokens of the whole batch: `[whole batch, tokens, d_output]`, absent samples all padding.
     pub fn encode_with<E: Encoder<Batch = B>, T: Tap>(self, encoder: &E, tap: &mut T) -> Tokens {
-        let tokens = encoder.encode_with(self.batch, tap);
+        self.tokens(|batch| encoder.encode_with(batch, tap))
+    }
+
+    /// The same of what `encode` makes of the samples that are there.
+    pub fn tokens(self, encode: impl FnOnce(B) -> Tokens) -> Tokens {
+        let tokens = encode(self.batch);
         match self.place {
             Some(place) => spread(tokens, place),
             None => tokens,

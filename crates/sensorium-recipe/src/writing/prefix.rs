@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor};
 use sensorium_core::nn::{Positions, TransformerCache};
 use sensorium_core::tap::in_layer;
-use sensorium_core::{Gathered, Tap, Tokens, spread};
+use sensorium_core::{Gathered, Tap, Tokens};
 use sensorium_fusion::{PrefixSplice, PrefixSpliceConfig};
 use sensorium_models::causal::CausalLm;
 use sensorium_text::TextBatch;
@@ -57,14 +57,10 @@ impl PrefixDecoder {
             let prefix = self.prefix.as_ref();
             prefix.expect("made for what encoders give").project(seen)
         };
-        let embed = |Gathered { batch, place }: Gathered<TextBatch>| {
-            let words = Tokens::new(self.lm.model.token.forward(batch.ids), batch.pad);
-            match place {
-                Some(place) => spread(words, place),
-                None => words,
-            }
-        };
-        let parts = seen.map(project).into_iter().chain(read.map(embed));
+        let embed =
+            |texts: TextBatch| Tokens::new(self.lm.model.token.forward(texts.ids), texts.pad);
+        let read = read.map(|read| read.tokens(embed));
+        let parts = seen.map(project).into_iter().chain(read);
         Tokens::concat(parts.collect())
     }
 
