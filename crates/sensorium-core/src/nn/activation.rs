@@ -58,6 +58,19 @@ impl Activation {
         }
     }
 
+    /// What [`forward`](Self::forward) gives for `gate`, times `up`: of one shape, and so is the product.
+    pub(super) fn gated<const D: usize>(self, gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Silu | Self::SwiGlu if host::holds(&gate) && host::holds(&up) => host::map_both(
+                gate,
+                up,
+                #[inline(always)]
+                |gate, up| host::silu(gate) * up,
+            ),
+            _ => self.forward(gate) * up,
+        }
+    }
+
     /// Whether the activation multiplies with a second linear map.
     pub fn is_gated(self) -> bool {
         self == Self::SwiGlu
@@ -110,7 +123,7 @@ fn ask_gelu(device: &Device) -> bool {
 mod tests {
     use super::*;
     use burn::tensor::TensorData;
-    use sensorium_testkit::{devices, floats};
+    use sensorium_testkit::{devices, floats, random};
 
     /// Written out in float64, with the error function as a sum.
     fn written_out(activation: Activation, x: f64) -> f64 {
@@ -139,6 +152,25 @@ mod tests {
             sum += term / (2.0 * n + 1.0);
         }
         sum * 2.0 / std::f64::consts::PI.sqrt()
+    }
+
+    #[test]
+    fn a_gate_multiplies_what_it_is_given_however_much_that_is() {
+        for device in devices() {
+            // The last are so many that threads share them.
+            for shape in [[1, 7], [5, 16], [3, 30_001]] {
+                let [gate, up] = [1, 2].map(|seed| random::<2>(shape, seed, &device));
+                for activation in [Activation::SwiGlu, Activation::Gelu] {
+                    let found = activation.gated(gate.clone(), up.clone());
+                    let expected = floats(&gate).into_iter().zip(floats(&up));
+                    for (found, (gate, up)) in floats(&found).into_iter().zip(expected) {
+                        let gate = written_out(activation, gate.into());
+                        let expected = gate * f64::from(up);
+                        assert!((f64::from(found) - expected).abs() < 2e-6);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

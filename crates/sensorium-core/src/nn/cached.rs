@@ -3,6 +3,7 @@
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use super::attention::KvCache;
+use super::host;
 use super::rotary::Positions;
 use super::stack::Transformer;
 
@@ -78,9 +79,11 @@ impl Transformer {
         let angles = self.angles(&tokens, Some(positions.unwrap_or(&following)));
         let end = cache.len() + count;
         let pad = cache.pad.clone().map(|pad| pad.narrow(1, 0, end));
-        let blocks = self.blocks.iter().zip(&mut cache.blocks);
-        let x = blocks.fold(tokens, |x, (block, own)| {
-            block.step(x, angles.as_ref(), pad.as_ref(), own)
+        let x = host::by_threads(tokens, |tokens| {
+            let blocks = self.blocks.iter().zip(&mut cache.blocks);
+            blocks.fold(tokens, |x, (block, own)| {
+                block.step(x, angles.as_ref(), pad.as_ref(), own)
+            })
         });
         match &self.norm {
             Some(norm) => norm.forward(x),

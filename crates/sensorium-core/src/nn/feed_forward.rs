@@ -5,7 +5,7 @@ use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 
 use super::activation::Activation;
-use super::linear::linear;
+use super::linear::{linear, linears};
 
 /// Configuration of a [`FeedForward`].
 #[derive(Clone, Debug)]
@@ -87,7 +87,10 @@ impl FeedForward {
     /// `[.., d_model]` → `[.., d_model]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let hidden = match &self.gate {
-            Some(gate) => self.activation.forward(linear(gate, x.clone())) * linear(&self.up, x),
+            Some(gate) => {
+                let [gate, up] = linears([gate, &self.up], x);
+                self.activation.gated(gate, up)
+            }
             None => self.activation.forward(linear(&self.up, x)),
         };
         linear(&self.down, self.dropout.forward(hidden))

@@ -4,6 +4,7 @@
 //! same address, nothing was copied, and the host may as well work on them.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use rayon::prelude::*;
 
 use super::asked::Asked;
 
@@ -42,21 +43,171 @@ fn comes_back(device: &Device, count: usize) -> bool {
     back
 }
 
-/// `f` on every number of `x`, with the widest vector instructions this processor has; for a tensor that [`holds`] holds.
-/// Numbers nobody else looks at are changed where they are.
+/// `f` on every number of `x`, with the widest vector instructions this processor has and by all threads; for a tensor that [`holds`]
+/// holds. Numbers nobody else looks at are changed where they are.
 ///
 /// `f` has to be `#[inline(always)]`, or it is compiled for the oldest processor and called once a number.
-pub(super) fn map<const D: usize>(x: Tensor<D>, f: impl Fn(f32) -> f32) -> Tensor<D> {
+pub(super) fn map<const D: usize>(x: Tensor<D>, f: impl Fn(f32) -> f32 + Sync) -> Tensor<D> {
+    changed(x, |values| {
+        shared(values, SHARE, |_, values| {
+            pulp::Arch::new().dispatch(
+                #[inline(always)]
+                || values.iter_mut().for_each(|value| *value = f(*value)),
+            );
+        });
+    })
+}
+
+/// `f` of every number of `x` and of the one at the same place of `y`; otherwise as [`map`].
+pub(super) fn map_both<const D: usize>(
+    x: Tensor<D>,
+    y: Tensor<D>,
+    f: impl Fn(f32, f32) -> f32 + Sync,
+) -> Tensor<D> {
+    let y = y.into_data();
+    let y = numbers(&y);
+    changed(x, |values| {
+        shared(values, SHARE, |from, values| {
+            let both = values.iter_mut().zip(&y[from..]);
+            pulp::Arch::new().dispatch(
+                #[inline(always)]
+                || both.for_each(|(x, y)| *x = f(*x, *y)),
+            );
+        });
+    })
+}
+
+/// The numbers of a tensor, changed by `f` in its place or in a copy.
+fn changed<const D: usize>(x: Tensor<D>, f: impl FnOnce(&mut [f32])) -> Tensor<D> {
     let device = x.device();
     let mut data = x.into_data();
     match data.as_mut_slice::<f32>() {
-        Ok(values) => pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || values.iter_mut().for_each(|value| *value = f(*value)),
-        ),
+        Ok(values) => f(values),
         Err(error) => unreachable!("single precision was asked for: {error:?}"),
     }
     Tensor::from_data(data, &device)
+}
+
+pub(super) fn numbers(data: &TensorData) -> &[f32] {
+    match data.as_slice::<f32>() {
+        Ok(values) => values,
+        Err(error) => unreachable!("single precision was asked for: {error:?}"),
+    }
+}
+
+/// `f` of `x`; by one of the threads that share work, where they do. Whoever is none of them hands over each product and falls
+/// asleep until it is done, which takes as long as a small product.
+pub(super) fn by_threads<const D: usize>(
+    x: Tensor<D>,
+    f: impl FnOnce(Tensor<D>) -> Tensor<D> + Send,
+) -> Tensor<D> {
+    match holds(&x) {
+        true => rayon::scope(|_| f(x)),
+        false => f(x),
+    }
+}
+
+/// Numbers that a thread takes at a time: so many take longer than to ask another thread.
+const SHARE: usize = 1 << 15;
+
+/// `f` on all values, so many at a time and by all threads; told where its own begin.
+fn shared(values: &mut [f32], share: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+    if values.len() <= share {
+        return f(0, values);
+    }
+    let shares = values.par_chunks_mut(share).enumerate();
+    shares.for_each(|(i, own)| f(i * share, own));
+}
+
+/// `f` on every row of `x`, which is told its number; otherwise as [`map`].
+///
+/// `f` has to be `#[inline(always)]`, as it is there.
+pub(super) fn rows<const D: usize>(
+    x: Tensor<D>,
+    f: impl Fn(usize, &mut [f32]) + Sync,
+) -> Tensor<D> {
+    let width = x.dims()[D - 1].max(1);
+    changed(x, |values| {
+        shared(values, SHARE.next_multiple_of(width), |from, values| {
+            let first = from / width;
+            let f = &f;
+            pulp::Arch::new().dispatch(Rows {
+                values,
+                width,
+                first,
+                f,
+            });
+        });
+    })
+}
+
+/// A closure as large as those of rows would be called, and not become part of what is compiled for this processor.
+struct Rows<'a, F> {
+    values: &'a mut [f32],
+    width: usize,
+    /// The number of the first.
+    first: usize,
+    f: &'a F,
+}
+
+impl<F: Fn(usize, &mut [f32])> pulp::NullaryFnOnce for Rows<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (row, values) in self.values.chunks_exact_mut(self.width).enumerate() {
+            (self.f)(self.first + row, values);
+        }
+    }
+}
+
+/// Numbers become their shares of the sum of their exponentials; all 0 where all are -∞.
+#[inline(always)]
+pub(super) fn softmax(row: &mut [f32]) {
+    let most = folded(row, f32::NEG_INFINITY, larger);
+    if most == f32::NEG_INFINITY {
+        return row.fill(0.0);
+    }
+    let sum = mapped(row, |x| exp_negative(x - most));
+    let share = 1.0 / sum;
+    row.iter_mut().for_each(|x| *x *= share);
+}
+
+/// `f` of every number, in its place, and their sum.
+#[inline(always)]
+fn mapped(row: &mut [f32], f: impl Fn(f32) -> f32) -> f32 {
+    let (many, rest) = row.as_chunks_mut::<32>();
+    let mut sums = [0.0; 32];
+    for numbers in many {
+        for (sum, x) in sums.iter_mut().zip(numbers) {
+            *x = f(*x);
+            *sum += *x;
+        }
+    }
+    let rest = rest.iter_mut().map(|x| {
+        *x = f(*x);
+        *x
+    });
+    sums.iter().sum::<f32>() + rest.sum::<f32>()
+}
+
+/// The larger of two, or what is no number.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a || b.is_nan() { b } else { a }
+}
+
+/// All numbers of a row, many at a time, as one after the other would not let vector instructions.
+#[inline(always)]
+fn folded(row: &[f32], start: f32, f: impl Fn(f32, f32) -> f32) -> f32 {
+    let (many, rest) = row.as_chunks::<32>();
+    let mut at_a_time = [start; 32];
+    for numbers in many {
+        for (sum, x) in at_a_time.iter_mut().zip(numbers) {
+            *sum = f(*sum, *x);
+        }
+    }
+    at_a_time.iter().chain(rest).fold(start, |a, b| f(a, *b))
 }
 
 /// e^x for x ≤ 0, to about two units in the last place; zero where that is below the smallest normal number.

@@ -16,8 +16,20 @@ const LEAST_SHARE: usize = 1 << 16;
 
 /// `layer` on the last axis of `x`: `[.., d_input]` → `[.., d_output]`; see [`affine`].
 pub fn linear<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D> {
-    let bias = layer.bias.as_ref().map(|bias| bias.val());
-    affine(x, layer.weight.val(), bias)
+    let [y] = linears([layer], x);
+    y
+}
+
+/// What [`linear`] gives for each of several layers; where threads share a product, they share all of them at once.
+pub fn linears<const D: usize, const N: usize>(
+    layers: [&Linear; N],
+    x: Tensor<D>,
+) -> [Tensor<D>; N] {
+    let maps = layers.map(|layer| {
+        let bias = layer.bias.as_ref().map(|bias| bias.val());
+        (layer.weight.val(), bias)
+    });
+    affines(x, maps)
 }
 
 /// `x · weight + bias` on the last axis of `x`: `[.., d_input]`, `[d_input, d_output]` and `[d_output]` give
@@ -31,49 +43,83 @@ pub fn affine<const D: usize>(
     weight: Tensor<2>,
     bias: Option<Tensor<1>>,
 ) -> Tensor<D> {
-    let mut shape = x.dims();
-    let [d_input, d_output] = weight.dims();
-    let rows: usize = shape[..D - 1].iter().product();
-    shape[D - 1] = d_output;
-    let x = x.reshape([rows, d_input]);
-    if rows > FEW_ROWS {
-        return module::linear(x, weight, bias).reshape(shape);
-    }
-    let mut y = match parts(&x, &weight) {
-        1 => weight.transpose().matmul(x.transpose()), // [O, I] x [I, R] -> [O, R]
-        parts => side_by_side(x, weight, parts),
-    };
-    if let Some(bias) = bias {
-        y = y + bias.unsqueeze_dim(1);
-    }
-    y.transpose().reshape(shape)
+    let [y] = affines(x, [(weight, bias)]);
+    y
 }
 
-/// How many threads should share a product. On the host, one that is said token by token is reading weights for the most part: one
+fn affines<const D: usize, const N: usize>(
+    x: Tensor<D>,
+    maps: [(Tensor<2>, Option<Tensor<1>>); N],
+) -> [Tensor<D>; N] {
+    let shape = x.dims();
+    let rows: usize = shape[..D - 1].iter().product();
+    let x = x.reshape([rows, shape[D - 1]]);
+    let shaped = |y: Tensor<2>| {
+        let mut shape = shape;
+        shape[D - 1] = y.dims()[1];
+        y.reshape(shape)
+    };
+    if rows > FEW_ROWS {
+        return maps.map(|(weight, bias)| shaped(module::linear(x.clone(), weight, bias)));
+    }
+    let weights = maps.each_ref().map(|(weight, _)| weight);
+    let mut products = match parts(&x, &weights) {
+        1 => part(&x, &weights, 0, 1),
+        parts => side_by_side(&x, &weights, parts),
+    }
+    .into_iter();
+    maps.map(|(_, bias)| {
+        let y = products.next().expect("a product for each map");
+        let y = match bias {
+            Some(bias) => y + bias.unsqueeze_dim(1),
+            None => y,
+        };
+        shaped(y.transpose())
+    })
+}
+
+/// How many threads should share products. On the host, one that is said token by token is reading weights for the most part: one
 /// thread alone cannot read as fast as there is memory to read, and flex has several work on large products alone, and on none of
 /// one row.
-fn parts(x: &Tensor<2>, weight: &Tensor<2>) -> usize {
-    let ([rows, _], [d_input, d_output]) = (x.dims(), weight.dims());
-    let size = d_input * d_output;
-    let alone = rows == 1 || rows * size < SHARED;
-    if !alone || size < 2 * LEAST_SHARE || !host::holds(weight) {
+fn parts(x: &Tensor<2>, weights: &[&Tensor<2>]) -> usize {
+    let rows = x.dims()[0];
+    let size = |weight: &&Tensor<2>| weight.dims().iter().product::<usize>();
+    let (all, largest) = weights.iter().fold((0, 0), |(all, largest), weight| {
+        let size = size(weight);
+        (all + size, largest.max(size))
+    });
+    let alone = rows == 1 || rows * largest < SHARED;
+    if !alone || all < 2 * LEAST_SHARE || !weights.iter().all(|weight| host::holds(weight)) {
         return 1;
     }
+    let narrowest = weights.iter().map(|weight| weight.dims()[1]).min();
     rayon::current_num_threads()
-        .min(size / LEAST_SHARE)
-        .min(d_output)
+        .min(all / LEAST_SHARE)
+        .min(narrowest.unwrap_or(1))
 }
 
-/// The outputs in as many parts, each by a thread: `[rows, d_input]`, `[d_input, d_output]` → `[d_output, rows]`.
-fn side_by_side(x: Tensor<2>, weight: Tensor<2>, parts: usize) -> Tensor<2> {
-    let [_, d_output] = weight.dims();
-    let x = x.transpose();
-    let edge = |part: usize| part * d_output / parts;
-    let part = |i: usize| {
-        let own = weight.clone().narrow(1, edge(i), edge(i + 1) - edge(i));
+/// The outputs in as many parts, each by a thread: `[rows, d_input]` and weights `[d_input, d_output]` → `[d_output, rows]` each.
+fn side_by_side(x: &Tensor<2>, weights: &[&Tensor<2>], parts: usize) -> Vec<Tensor<2>> {
+    let done: Vec<_> = (0..parts)
+        .into_par_iter()
+        .map(|i| part(x, weights, i, parts))
+        .collect();
+    let of_all = |map: usize| done.iter().map(|part| part[map].clone()).collect();
+    (0..weights.len())
+        .map(|map| Tensor::cat(of_all(map), 0))
+        .collect()
+}
+
+/// Part `i` of the outputs of each: [O, I] x [I, R] -> [O, R].
+fn part(x: &Tensor<2>, weights: &[&Tensor<2>], i: usize, parts: usize) -> Vec<Tensor<2>> {
+    let x = x.clone().transpose();
+    let own = |weight: &&Tensor<2>| {
+        let d_output = weight.dims()[1];
+        let [from, to] = [i, i + 1].map(|edge| edge * d_output / parts);
+        let own = (*weight).clone().narrow(1, from, to - from);
         own.transpose().matmul(x.clone())
     };
-    Tensor::cat((0..parts).into_par_iter().map(part).collect(), 0)
+    weights.iter().map(own).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use super::host;
+
 /// Rotary position embedding (arXiv 2104.09864) in the *rotate-half* layout of published checkpoints:
 /// feature `i` is paired with feature `i + d_head / 2`.
 ///
@@ -201,12 +203,38 @@ impl Angles {
             [own, width],
             "rotary positions were made for other tokens or heads"
         );
+        if host::holds(&x) && host::holds(&self.cos) {
+            return self.turn_on_host(x);
+        }
         let half = d_head / 2;
         let first = x.clone().narrow(3, 0, half);
         let second = x.clone().narrow(3, half, half);
         let turned = Tensor::cat(vec![second.neg(), first], 3);
         let [cos, sin] = [&self.cos, &self.sin].map(|table| table.clone().cast(x.dtype()));
         x * cos + turned * sin
+    }
+
+    /// What [`turn`](Self::turn) gives, each pair in its place.
+    fn turn_on_host(&self, x: Tensor<4>) -> Tensor<4> {
+        let [_, heads, tokens, d_head] = x.dims();
+        let rows = self.cos.dims()[0];
+        let [cos, sin] = [&self.cos, &self.sin].map(|table| table.clone().into_data());
+        let [cos, sin] = [&cos, &sin].map(host::numbers);
+        host::rows(
+            x,
+            #[inline(always)]
+            |row, x| {
+                // Row by row of the batch, head by head, token by token.
+                let (sample, token) = (row / (heads * tokens), row % tokens);
+                let from = (sample % rows * tokens + token) * d_head;
+                let (cos, sin) = (&cos[from..from + d_head], &sin[from..from + d_head]);
+                let (first, second) = x.split_at_mut(d_head / 2);
+                // Both of a pair are turned by one angle.
+                for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+                    (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+                }
+            },
+        )
     }
 
     /// Those of the first token alone.
@@ -284,6 +312,21 @@ mod tests {
                 Positions::rows(&[-2], 4),
                 Positions::on_axes(vec![vec![0, 0, 0, 1]], 1)
             );
+        }
+    }
+
+    #[test]
+    fn many_tokens_are_turned_alike_with_and_without_gradients() {
+        for device in devices() {
+            // So many that threads share them; each row stands elsewhere.
+            let positions = Positions::rows(&[3, -2], 400);
+            let x = |device: &Device| random::<4>([2, 400, 3, 32], 5, device).swap_dims(1, 2);
+            let turned = |device: &Device| {
+                let angles = Rotary::new(32, 10_000.0).angles(&positions, device);
+                angles.turn(x(device))
+            };
+            let expected = turned(&device.clone().autodiff()).inner();
+            assert_close(&turned(&device), &expected, 1e-6);
         }
     }
 

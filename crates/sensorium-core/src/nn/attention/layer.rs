@@ -6,6 +6,7 @@ use burn::tensor::{Bool, Device, Tensor};
 
 use super::cache::{KvCache, Remembered};
 use super::op::{Attend, attend, attention_weights, mix};
+use crate::nn::linear::linears;
 use crate::nn::rotary::Angles;
 use crate::nn::{Norm, NormConfig, linear};
 use crate::{NoTap, Tap, Tokens};
@@ -192,7 +193,7 @@ impl Attention {
         how: &Attend,
         tap: &mut T,
     ) -> Tensor<3> {
-        let (query, key, value) = self.project(x.clone(), x);
+        let (query, key, value) = self.project(x, None);
         let (query, key) = turned(query, key, angles);
         self.finish(query, key, value, how, tap)
     }
@@ -209,10 +210,10 @@ impl Attention {
         );
         let (query, key, value) = match self.qkv {
             Some(_) => {
-                let (query, key, value) = self.project(x.clone(), x);
+                let (query, key, value) = self.project(x, None);
                 (query.narrow(2, 0, 1), key, value)
             }
-            None => self.project(x.clone().narrow(1, 0, 1), x),
+            None => self.project(x.clone().narrow(1, 0, 1), Some(x)),
         };
         let (query, key) = match angles {
             Some(angles) => (angles.first().turn(query), angles.turn(key)),
@@ -235,7 +236,7 @@ impl Attention {
         cache: &mut KvCache,
     ) -> Tensor<3> {
         let [_, tokens, _] = x.dims();
-        let (query, key, value) = self.project(x.clone(), x);
+        let (query, key, value) = self.project(x, None);
         let (query, key) = turned(query, key, angles);
         let (key, value) = cache.push(key, value);
         // The last token sees all: alone, it needs no mask.
@@ -316,12 +317,16 @@ impl Attention {
             self.qkv.is_none(),
             "a layer with fused projections can only attend to its own input"
         );
-        let (query, key, value) = self.project(x, context.embeds.clone());
+        let (query, key, value) = self.project(x, Some(context.embeds.clone()));
         self.finish(query, key, value, &Attend::keys(context.pad.clone()), tap)
     }
 
     /// Query from `x`, key and value from `context`, each `[batch, heads, tokens, d_head]`.
-    fn project(&self, x: Tensor<3>, context: Tensor<3>) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
+    fn project(
+        &self,
+        x: Tensor<3>,
+        context: Option<Tensor<3>>,
+    ) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
         let (query, key, value) = match (&self.qkv, &self.query, &self.key, &self.value) {
             (Some(qkv), ..) => {
                 let d_query = self.output.weight.dims()[0];
@@ -332,11 +337,13 @@ impl Attention {
                 let mut next = || parts.next().expect("three sizes give three parts");
                 (next(), next(), next())
             }
-            (None, Some(query), Some(key), Some(value)) => (
-                linear(query, x),
-                linear(key, context.clone()),
-                linear(value, context),
-            ),
+            (None, Some(query), Some(key), Some(value)) => match context {
+                Some(context) => {
+                    let [key, value] = linears([key, value], context);
+                    (linear(query, x), key, value)
+                }
+                None => linears([query, key, value], x).into(),
+            },
             _ => unreachable!("init sets either the fused or all three projections"),
         };
         (

@@ -1,6 +1,7 @@
 //! Attention in four rooms: the operation itself, the check of the framework's fused kernel that
 //! decides where it may run, the multi-head layer on top, and what decoding keeps of it.
 
+mod blocks;
 mod cache;
 mod layer;
 mod op;

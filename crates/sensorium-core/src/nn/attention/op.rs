@@ -5,7 +5,7 @@ use burn::tensor::module::attention as fused;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Tensor};
 
-use super::trust;
+use super::{blocks, trust};
 
 /// What attention is to honour besides query, key and value.
 #[derive(Clone, Debug, Default)]
@@ -81,13 +81,18 @@ impl Attend {
 /// If the shapes do not fit each other.
 pub fn attend(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, how: &Attend) -> Tensor<4> {
     let heads = query.dims()[1];
+    if blocks::pays(&query, &key, how) {
+        return blocks::attend(query, key, value, how);
+    }
     let blocked = how.blocked(&query, &key);
     let plain = blocked.is_none() && how.softcap.is_none() && how.bias.is_none();
     let device = query.device();
     let (query, bias, blocked) = grouped(query, &key, how.bias.clone(), blocked);
     let [batch, kv_heads, queries, d_head] = query.dims();
     // With autodiff the framework runs its own decomposed path, which saves nothing over ours.
-    let mixed = if device.is_autodiff() || !trust::fused_is_right(&device, plain) {
+    let written_out =
+        device.is_autodiff() || blocks::few(&query) || !trust::fused_is_right(&device, plain);
+    let mixed = if written_out {
         weights(query, key, how, bias, blocked).matmul(value)
     } else {
         let options = AttentionModuleOptions {
