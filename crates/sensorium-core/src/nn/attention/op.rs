@@ -5,7 +5,8 @@ use burn::tensor::module::attention as fused;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Tensor};
 
-use super::{blocks, trust};
+use super::blocks;
+use super::trust::{self, Means, Trust};
 
 /// What attention is to honour besides query, key and value.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +39,21 @@ impl Attend {
     pub fn with_causal(mut self, causal: bool) -> Self {
         self.causal = causal;
         self
+    }
+
+    /// Whether nothing but the causal rule has to be honoured.
+    fn is_only_causal(&self) -> bool {
+        let masked = self.key_pad.is_some() || self.mask.is_some();
+        self.causal && !masked && self.bias.is_none() && self.softcap.is_none()
+    }
+
+    /// What true means in the mask that the fused kernel is given, if there is one; nothing if it cannot be trusted.
+    fn way(&self, trust: Trust, masked: bool) -> Option<Means> {
+        match (self.softcap.is_some() || self.bias.is_some(), masked) {
+            (false, false) => trust.plain.then_some(Means::Blocked),
+            (false, true) => trust.mask,
+            (true, _) => trust.all.then_some(Means::Blocked),
+        }
     }
 
     /// Which scores are blocked, by any of the rules: `[batch, heads or 1, queries, keys]`.
@@ -80,33 +96,55 @@ impl Attend {
 /// # Panics
 /// If the shapes do not fit each other.
 pub fn attend(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, how: &Attend) -> Tensor<4> {
-    let heads = query.dims()[1];
     if blocks::pays(&query, &key, how) {
         return blocks::attend(query, key, value, how);
     }
-    let blocked = how.blocked(&query, &key);
-    let plain = blocked.is_none() && how.softcap.is_none() && how.bias.is_none();
+    let [batch, heads, queries, d_head] = query.dims();
     let device = query.device();
-    let (query, bias, blocked) = grouped(query, &key, how.bias.clone(), blocked);
-    let [batch, kv_heads, queries, d_head] = query.dims();
     // With autodiff the framework runs its own decomposed path, which saves nothing over ours.
-    let written_out =
-        device.is_autodiff() || blocks::few(&query) || !trust::fused_is_right(&device, plain);
-    let mixed = if written_out {
-        weights(query, key, how, bias, blocked).matmul(value)
-    } else {
+    let trust = (!device.is_autodiff()).then(|| trust::of(&device));
+    if trust.is_some_and(|trust| trust.causal) && how.is_only_causal() && queries == key.dims()[2] {
         let options = AttentionModuleOptions {
             scale: how.scale,
-            softcap: how.softcap,
+            is_causal: true,
             ..Default::default()
         };
-        let full = [batch, kv_heads, queries, key.dims()[2]];
-        let blocked = blocked.map(|mask| mask.expand(full));
-        let bias = bias.map(|bias| bias.expand(full));
-        fused(query, key, value, blocked, bias, options)
+        let [key, value] = [key, value].map(|x| for_each_head(x, heads));
+        return fused(query, key, value, None, None, options);
+    }
+    let blocked = how.blocked(&query, &key);
+    let (query, bias, blocked) = grouped(query, &key, how.bias.clone(), blocked);
+    let way = match trust {
+        Some(trust) if !blocks::few(&query) => how.way(trust, blocked.is_some()),
+        _ => None,
     };
-    let queries = queries * kv_heads / heads;
+    let mixed = match way {
+        None => weights(query, key, how, bias, blocked).matmul(value),
+        Some(means) => {
+            let options = AttentionModuleOptions {
+                scale: how.scale,
+                softcap: how.softcap,
+                ..Default::default()
+            };
+            let [_, kv_heads, queries, _] = query.dims();
+            let full = [batch, kv_heads, queries, key.dims()[2]];
+            let mask = blocked.map(|blocked| means.say(blocked.expand(full)));
+            let bias = bias.map(|bias| bias.expand(full));
+            fused(query, key, value, mask, bias, options)
+        }
+    };
     mixed.reshape([batch, heads, queries, d_head]) // [B, G, H / G * Q, Dh] -> [B, H, Q, Dh]
+}
+
+/// Keys or values `[batch, kv_heads, keys, d_head]` once for each head that reads them: `[batch, heads, keys, d_head]`.
+fn for_each_head(x: Tensor<4>, heads: usize) -> Tensor<4> {
+    let [batch, kv_heads, keys, d_head] = x.dims();
+    if heads == kv_heads {
+        return x;
+    }
+    x.reshape([batch, kv_heads, 1, keys, d_head])
+        .expand([batch, kv_heads, heads / kv_heads, keys, d_head])
+        .reshape([batch, heads, keys, d_head])
 }
 
 /// The weights `softmax(QKᵀ/√d)`, `[batch, heads, queries, keys]`; their product with the value is

@@ -12,62 +12,124 @@ use crate::nn::asked::Asked;
 /// Half precision is not probed; single precision agrees to about 1e-6 on these sizes.
 const TOLERANCE: f32 = 1e-4;
 
-/// What is known of one device.
+/// When the fused kernel of one device may be used.
 #[derive(Clone, Copy)]
-struct Trust {
-    plain: bool,
-    masked: bool,
+pub(super) struct Trust {
+    /// Without a mask, a bias or a cap.
+    pub(super) plain: bool,
+    /// Where as many queries as keys do not see later ones, and nothing else is asked for.
+    pub(super) causal: bool,
+    /// With a mask alone, and what that has to say.
+    pub(super) mask: Option<Means>,
+    /// With masks, biases and caps, alone and together.
+    pub(super) all: bool,
+}
+
+/// What true in a mask means.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Means {
+    Blocked,
+    Seen,
+}
+
+impl Means {
+    /// A mask in which true is blocked, as it has to be said.
+    pub(super) fn say(self, blocked: Tensor<4, Bool>) -> Tensor<4, Bool> {
+        match self {
+            Self::Blocked => blocked,
+            Self::Seen => blocked.bool_not(),
+        }
+    }
 }
 
 static KNOWN: Asked<Trust> = Asked::nobody();
 
-/// Whether the fused kernel may be used on `device`: without any mask, bias or cap (`plain`), or with them.
-pub(super) fn fused_is_right(device: &Device, plain: bool) -> bool {
-    let trust = KNOWN.answer(device, probe);
-    if plain { trust.plain } else { trust.masked }
+pub(super) fn of(device: &Device) -> Trust {
+    KNOWN.answer(device, |device| Trial::new(device).trust())
 }
 
-fn probe(device: &Device) -> Trust {
-    let shape = [1, 2, 3, 4];
-    let kv_shape = [1, 2, 5, 4];
-    let query = ramp(shape, 0.7, device);
-    let key = ramp(kv_shape, 1.3, device);
-    let value = ramp(kv_shape, 2.1, device);
-    let run = |mask: Option<Tensor<4, Bool>>, bias: Option<Tensor<4>>, softcap: Option<f64>| {
+/// A small attention, worked out both ways.
+struct Trial {
+    query: Tensor<4>,
+    key: Tensor<4>,
+    value: Tensor<4>,
+}
+
+/// Queries and keys.
+const SIZE: [usize; 2] = [3, 5];
+
+impl Trial {
+    fn new(device: &Device) -> Self {
+        let [queries, keys] = SIZE;
+        Self {
+            query: ramp([1, 2, queries, 4], 0.7, device),
+            key: ramp([1, 2, keys, 4], 1.3, device),
+            value: ramp([1, 2, keys, 4], 2.1, device),
+        }
+    }
+
+    fn trust(self) -> Trust {
+        let device = self.query.device();
+        // The second of three queries sees nothing; the first sees some keys; the third all.
+        let blocked = [[false, true, false, true, true], [true; 5], [false; 5]];
+        let blocked = [blocked, blocked].concat().concat();
+        let mask = Tensor::<4, Bool>::from_data(TensorData::new(blocked, [1, 2, 3, 5]), &device);
+        let bias = ramp([1, 2, 3, 5], 3.7, &device);
+        let plain = self.agrees(None, None, None);
+        let told = |means: Means| self.agrees(Some((mask.clone(), means)), None, None);
+        let mask_alone = || {
+            [Means::Blocked, Means::Seen]
+                .into_iter()
+                .find(|means| told(*means))
+        };
+        Trust {
+            plain,
+            causal: plain && self.agrees_causally(),
+            mask: if plain { mask_alone() } else { None },
+            all: plain
+                && told(Means::Blocked)
+                && self.agrees(None, Some(bias.clone()), None)
+                && self.agrees(None, None, Some(2.0))
+                && self.agrees(Some((mask.clone(), Means::Blocked)), Some(bias), Some(2.0)),
+        }
+    }
+
+    fn agrees(
+        &self,
+        mask: Option<(Tensor<4, Bool>, Means)>,
+        bias: Option<Tensor<4>>,
+        softcap: Option<f64>,
+    ) -> bool {
         let how = Attend {
             bias: bias.clone(),
             softcap,
             ..Attend::default()
         };
-        let expected = weights(query.clone(), key.clone(), &how, bias.clone(), mask.clone())
-            .matmul(value.clone());
+        let (query, key, value) = (self.query.clone(), self.key.clone(), self.value.clone());
+        let blocked = mask.clone().map(|(blocked, _)| blocked);
+        let expected =
+            weights(query.clone(), key.clone(), &how, bias.clone(), blocked).matmul(value.clone());
         let options = AttentionModuleOptions {
             softcap,
             ..Default::default()
         };
-        let found = fused(
-            query.clone(),
-            key.clone(),
-            value.clone(),
-            mask,
-            bias,
-            options,
-        );
-        agrees(expected, found)
-    };
-    // The second of three queries sees nothing; the first sees some keys; the third all.
-    let blocked = [[false, true, false, true, true], [true; 5], [false; 5]];
-    let blocked = [blocked, blocked].concat().concat();
-    let mask = Tensor::<4, Bool>::from_data(TensorData::new(blocked, [1, 2, 3, 5]), device);
-    let bias = ramp([1, 2, 3, 5], 3.7, device);
-    let plain = run(None, None, None);
-    Trust {
-        plain,
-        masked: plain
-            && run(Some(mask.clone()), None, None)
-            && run(None, Some(bias.clone()), None)
-            && run(None, None, Some(2.0))
-            && run(Some(mask), Some(bias), Some(2.0)),
+        let mask = mask.map(|(blocked, means)| means.say(blocked));
+        agrees(expected, fused(query, key, value, mask, bias, options))
+    }
+
+    fn agrees_causally(&self) -> bool {
+        let [queries, _] = SIZE;
+        let own = |x: &Tensor<4>| x.clone().narrow(2, 0, queries);
+        let (query, key, value) = (self.query.clone(), own(&self.key), own(&self.value));
+        let later = Tensor::<2, Bool>::tril_mask([queries; 2], 0, &query.device()).unsqueeze();
+        let how = Attend::default();
+        let expected =
+            weights(query.clone(), key.clone(), &how, None, Some(later)).matmul(value.clone());
+        let options = AttentionModuleOptions {
+            is_causal: true,
+            ..Default::default()
+        };
+        agrees(expected, fused(query, key, value, None, None, options))
     }
 }
 
