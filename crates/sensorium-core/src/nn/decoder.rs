@@ -5,6 +5,7 @@ use burn::tensor::{Bool, Device, Int, Tensor};
 
 use super::attention::{Attend, KvCache, Remembered};
 use super::block::DecoderBlock;
+use super::host;
 use super::norm::Norm;
 use super::rotary::{Positions, Rotary};
 use super::stack::{TransformerConfig, finish, turned};
@@ -129,13 +130,12 @@ impl Decoder {
         let at = Positions::following(cache.len(), tokens.dims()[1]);
         let angles = turned(self.rotary.as_ref(), &tokens, Some(&at));
         let caches = cache.own.iter_mut().zip(&cache.context);
-        let x = self
-            .blocks
-            .iter()
-            .zip(caches)
-            .fold(tokens, |x, (block, (own, context))| {
+        let x = host::by_threads(tokens, |tokens| {
+            let blocks = self.blocks.iter().zip(caches);
+            blocks.fold(tokens, |x, (block, (own, context))| {
                 block.step(x, angles.as_ref(), own, context)
-            });
+            })
+        });
         match &self.norm {
             Some(norm) => norm.forward(x),
             None => x,

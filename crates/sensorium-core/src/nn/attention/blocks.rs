@@ -9,16 +9,18 @@ use crate::nn::host;
 
 /// Queries of a block.
 const BLOCK: usize = 128;
-/// Of fewer queries or keys, the framework's kernel takes less time than to share the work out.
-const LEAST: usize = 64;
-
+/// Scores of a head that are worth sharing heads out: of fewer, the framework's kernel takes less time.
+const LEAST: usize = 64 * 64;
 /// Queries of a key head, those of all heads that share it, that are few.
 const FEW: usize = 16;
+/// The same where queries are few.
+const LEAST_OF_FEW: usize = 1024;
 
 /// Whether so many queries and keys are better attended to in blocks, and can be.
 pub(super) fn pays(query: &Tensor<4>, key: &Tensor<4>, how: &Attend) -> bool {
     let ([_, _, queries, _], [_, _, keys, _]) = (query.dims(), key.dims());
-    queries >= LEAST && keys >= LEAST && how.softcap.is_none() && host::holds(query)
+    let least = if queries > FEW { LEAST } else { LEAST_OF_FEW };
+    queries * keys >= least && how.softcap.is_none() && host::holds(query)
 }
 
 /// Whether attention had better be written out: the framework's kernel lays keys and values out anew, which are read once by so few
@@ -201,7 +203,7 @@ mod tests {
     fn blocks_give_what_attention_written_out_gives() {
         for device in devices() {
             // One block and several, the last of them not whole; more keys than queries and fewer, so that first queries see none.
-            for [queries, keys] in [[64, 64], [300, 300], [130, 200], [260, 70]] {
+            for [queries, keys] in [[1, 1200], [64, 64], [300, 300], [130, 200], [260, 70]] {
                 let x = |heads, tokens, seed| {
                     let x = random::<4>([BATCH, tokens, heads, 8], seed, &device);
                     x.swap_dims(1, 2)
