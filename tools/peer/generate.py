@@ -5,6 +5,10 @@
     pip install -r tools/peer/requirements.txt
     python tools/peer/generate.py --bench PROGRAM --sensorium target/release/sensorium --work WORK
 
+and with candle beside them, where `--candle` says where its program is:
+
+    RUSTFLAGS="-C target-cpu=native" cargo build --release --manifest-path tools/peer/candle/Cargo.toml
+
 The checkpoint has the published size and layout, with random weights that are written into WORK. First, both must say the same
 tokens, or nothing is measured. Then, processes taking turns, medians of the rounds and their spread of
 
@@ -129,19 +133,23 @@ def main(args):
     greedy = ["generate", "--model", folder, "--prompt", text(16), "--greedy", "--max-new-tokens", "1", "--quiet", "--backend", args.backend]
     first_ours = lambda: run([args.sensorium, *greedy])
     first_theirs = lambda: run([*python, me, "--peer-first", folder], clean())
-    same = [ours()["ids"] == theirs()["ids"], first_ours()[0].strip() == first_theirs()[0].strip()]
+    turns = [("Sensorium", ours, first_ours), ("PyTorch", theirs, first_theirs)]
+    if args.candle:
+        candle = lambda: json.loads(run([args.candle, folder])[0])
+        turns.append(("candle", candle, lambda: run([args.candle, folder, "--first", text(16)])))
+    same = [job()["ids"] == ours()["ids"] and first()[0].strip() == first_ours()[0].strip() for _, job, first in turns[1:]]
     if not all(same):
-        sys.exit(f"what both say differs: {same}")
-    print(f"both say the same {SAID} tokens", file=sys.stderr)
+        sys.exit(f"what they say differs: {same}")
+    print(f"all say the same {SAID} tokens", file=sys.stderr)
 
-    found = {"Sensorium": [], "PyTorch": []}
+    found = {name: [] for name, _, _ in turns}
     for _ in range(args.rounds):
-        for name, job, first in (("Sensorium", ours, first_ours), ("PyTorch", theirs, first_theirs)):
+        for name, job, first in turns:
             row = job()
             row |= {"first_s": first()[1], "peak_gb": row["peak_bytes"] / 1e9}
             found[name].append(row)
 
-    print("| | Sensorium | PyTorch |\n|---|---|---|")
+    print(f"| | {' | '.join(found)} |\n{'|---' * (1 + len(found))}|")
     for what, key, unit in (
         ("tokens read a second", "read_tokens_per_s", ""),
         ("tokens said a second", "said_tokens_per_s", ""),
@@ -161,6 +169,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bench", help="the program of benches/causal.rs")
     parser.add_argument("--sensorium", help="the sensorium command, built for release")
+    parser.add_argument("--candle", help="the program of tools/peer/candle, if it is to take its turns too")
     parser.add_argument("--backend", default="flex", help="flex or libtorch, of those that both programs are built with")
     parser.add_argument("--work", type=Path, help="a folder for the checkpoint")
     parser.add_argument("--rounds", type=int, default=3)
