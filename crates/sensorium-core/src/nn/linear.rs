@@ -114,9 +114,15 @@ fn side_by_side(x: &Tensor<2>, weights: &[&Tensor<2>], parts: usize) -> Vec<Tens
 fn part(x: &Tensor<2>, weights: &[&Tensor<2>], i: usize, parts: usize) -> Vec<Tensor<2>> {
     let x = x.clone().transpose();
     let own = |weight: &&Tensor<2>| {
-        let d_output = weight.dims()[1];
-        let [from, to] = [i, i + 1].map(|edge| edge * d_output / parts);
-        let own = (*weight).clone().narrow(1, from, to - from);
+        let whole = (*weight).clone();
+        let own = match parts {
+            1 => whole, // a gradient would go back through a part into a copy of the whole
+            parts => {
+                let d_output = whole.dims()[1];
+                let [from, to] = [i, i + 1].map(|edge| edge * d_output / parts);
+                whole.narrow(1, from, to - from)
+            }
+        };
         own.transpose().matmul(x.clone())
     };
     weights.iter().map(own).collect()

@@ -63,7 +63,12 @@ impl Model {
 /// What a `config.json` says, in the names of new ones too.
 fn config(path: &Path) -> Answer<Config> {
     let told: Value = serde_json::from_slice(&std::fs::read(path)?)?;
-    let number = |name: &str| told[name].as_u64().map(|n| n as usize).ok_or(format!("{name}?"));
+    let number = |name: &str| {
+        told[name]
+            .as_u64()
+            .map(|n| n as usize)
+            .ok_or(format!("{name}?"))
+    };
     let base = told["rope_theta"].as_f64();
     let base = base.or(told["rope_parameters"]["rope_theta"].as_f64());
     Ok(Config {
@@ -100,7 +105,12 @@ fn median_s(mut job: impl FnMut() -> Answer<f64>) -> Answer<f64> {
 fn peak() -> Answer<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: u64 = line.ok_or("VmHWM?")?.trim().trim_end_matches(" kB").trim().parse()?;
+    let kib: u64 = line
+        .ok_or("VmHWM?")?
+        .trim()
+        .trim_end_matches(" kB")
+        .trim()
+        .parse()?;
     Ok(kib * 1024)
 }
 
@@ -117,7 +127,10 @@ fn main() -> Answer<()> {
     let read_s = median_s(|| {
         let mut cache = model.begin()?;
         let start = Instant::now();
-        model.next(&prompt(LONG), 0, &mut cache)?.flatten_all()?.to_vec1::<f32>()?;
+        model
+            .next(&prompt(LONG), 0, &mut cache)?
+            .flatten_all()?
+            .to_vec1::<f32>()?;
         Ok(start.elapsed().as_secs_f64())
     })?;
     let mut said = Vec::new();

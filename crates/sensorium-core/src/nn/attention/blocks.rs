@@ -1,7 +1,7 @@
 //! Attention in the host's memory, a block of queries of one head at a time: its scores stay in the processor's cache, keys that no
 //! query of the block may see are not multiplied, and blocks are as many as threads can share.
 
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Bool, Element, Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::op::Attend;
@@ -18,9 +18,9 @@ const LEAST_OF_FEW: usize = 1024;
 
 /// Whether so many queries and keys are better attended to in blocks, and can be.
 pub(super) fn pays(query: &Tensor<4>, key: &Tensor<4>, how: &Attend) -> bool {
-    let ([_, _, queries, _], [_, _, keys, _]) = (query.dims(), key.dims());
+    let ([batch, _, queries, _], [_, _, keys, _]) = (query.dims(), key.dims());
     let least = if queries > FEW { LEAST } else { LEAST_OF_FEW };
-    queries * keys >= least && how.softcap.is_none() && host::holds(query)
+    batch > 0 && queries * keys >= least && how.softcap.is_none() && host::holds(query)
 }
 
 /// Whether attention had better be written out: the framework's kernel lays keys and values out anew, which are read once by so few
@@ -134,18 +134,21 @@ struct Plane<T> {
 
 impl Plane<bool> {
     fn blocked(mask: Tensor<4, Bool>) -> Self {
-        Self {
-            dims: mask.dims(),
-            values: mask.into_data().iter::<bool>().collect(),
-        }
+        Self::of(mask.dims(), mask.into_data())
     }
 }
 
 impl Plane<f32> {
     fn added(bias: Tensor<4>) -> Self {
-        Self {
-            dims: bias.dims(),
-            values: bias.into_data().iter::<f32>().collect(),
+        Self::of(bias.dims(), bias.into_data())
+    }
+}
+
+impl<T: Element> Plane<T> {
+    fn of(dims: [usize; 4], data: TensorData) -> Self {
+        match data.convert::<T>().into_vec() {
+            Ok(values) => Self { dims, values },
+            Err(error) => unreachable!("it was converted: {error:?}"),
         }
     }
 }
@@ -162,7 +165,7 @@ impl<T> Plane<T> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::Device;
     use sensorium_testkit::{assert_close, devices, random};
 
     use super::*;
