@@ -26,7 +26,8 @@ pub struct WrittenReport {
     pub exact_match: Option<f64>,
     /// Its 95 % interval.
     pub exact_match_interval: Option<Interval>,
-    /// BLEU of all texts together (Papineni et al., 2002), 0 to 100, as sacreBLEU counts it.
+    /// BLEU of all texts together (Papineni et al., 2002), 0 to 100, as sacreBLEU counts it; none where no wanted text has the four words
+    /// that it compares.
     pub bleu: Option<f64>,
     /// -ln of the likelihood of a wanted token, the ones before it known: the mean.
     pub loss: Option<f64>,
@@ -56,11 +57,13 @@ impl WrittenReport {
             perplexity.add(text.surprise, text.tokens as u64)?;
         }
         let (exact, perplexity) = (exact.finish(), perplexity.finish());
+        let words = |text: &Written<'_>| text.reference.split_whitespace().count();
+        let compares = texts.iter().any(|text| words(text) >= 4);
         Ok(Self {
             n: texts.len() as u64,
             exact_match: exact.exact_match,
             exact_match_interval: exact.interval,
-            bleu: bleu.finish().bleu,
+            bleu: bleu.finish().bleu.filter(|_| compares),
             loss: perplexity.nll_per_token,
             perplexity: perplexity.perplexity,
         })
@@ -83,6 +86,20 @@ mod tests {
         assert_eq!(report.loss, Some(1.0));
         assert_eq!(report.perplexity, Some(1f64.exp()));
         assert_eq!(report.exact_match, Some(0.0));
+    }
+
+    #[test]
+    fn answers_of_few_words_have_no_bleu() {
+        let text = |text| Written {
+            reference: text,
+            answer: text,
+            surprise: 1.0,
+            tokens: 1,
+        };
+        let few = WrittenReport::of(&[text("a red three"), text("two")]).unwrap();
+        assert_eq!((few.exact_match, few.bleu), (Some(1.0), None));
+        let more = WrittenReport::of(&[text("two"), text("a red three there")]).unwrap();
+        assert!((more.bleu.unwrap() - 100.0).abs() < 1e-9);
     }
 
     #[test]

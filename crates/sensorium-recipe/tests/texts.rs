@@ -63,7 +63,8 @@ fn texts_are_learned_and_written() {
     let done = run(recipe, &out, &mut Silent).unwrap();
     let test = done.metrics.text.clone().unwrap();
     assert!(test.exact_match.unwrap() > 0.7, "{test:?}");
-    assert!(test.loss.unwrap() > 0.0 && test.bleu.is_some());
+    // Two words are too few for it.
+    assert!(test.loss.unwrap() > 0.0 && test.bleu.is_none());
 
     let model = SavedModel::open(&out, &Device::flex()).unwrap();
     let rows = tested(&data);

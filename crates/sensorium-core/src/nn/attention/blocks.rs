@@ -146,7 +146,7 @@ impl Plane<f32> {
 
 impl<T: Element> Plane<T> {
     fn of(dims: [usize; 4], data: TensorData) -> Self {
-        match data.convert::<T>().into_vec() {
+        match data.convert::<T>().try_into_vec() {
             Ok(values) => Self { dims, values },
             Err(error) => unreachable!("it was converted: {error:?}"),
         }
