@@ -38,7 +38,7 @@ pub(super) fn attend(
 ) -> Tensor<4> {
     let [batch, heads, queries, d_head] = query.dims();
     let [_, kv_heads, keys, d_value] = value.dims();
-    let rules = Rules::new(how, queries, keys, d_head);
+    let rules = Rules::new(how, [batch, heads, queries, keys], d_head);
     let blocks = queries.div_ceil(BLOCK);
     let block = |task: usize| {
         let (row, block) = (task / blocks, task % blocks);
@@ -79,19 +79,21 @@ struct Rules {
 }
 
 impl Rules {
-    fn new(how: &Attend, queries: usize, keys: usize, d_head: usize) -> Self {
-        let pad = how.key_pad.clone().map(|pad| {
-            let [batch, keys] = pad.dims();
-            Plane::blocked(pad.reshape([batch, 1, 1, keys]))
-        });
-        let mask = how.mask.clone().map(Plane::blocked);
+    /// For scores `[batch, heads, queries, keys]`.
+    fn new(how: &Attend, scores: [usize; 4], d_head: usize) -> Self {
+        let [batch, _, queries, keys] = scores;
+        let blocked = |mask: Tensor<4, Bool>| Plane::of(scores, mask.dims(), mask.into_data());
+        let added = |bias: Tensor<4>| Plane::of(scores, bias.dims(), bias.into_data());
+        let pad = how.key_pad.clone();
+        let pad = pad.map(|pad| blocked(pad.reshape([batch, 1, 1, keys])));
+        let mask = how.mask.clone().map(blocked);
         let scale = how.scale.unwrap_or_else(|| 1.0 / (d_head as f64).sqrt());
         Self {
             scale: scale as f32,
             causal: how.causal.then_some(keys as isize - queries as isize),
             keys,
             blocked: pad.into_iter().chain(mask).collect(),
-            bias: how.bias.clone().map(Plane::added),
+            bias: how.bias.clone().map(added),
         }
     }
 
@@ -132,20 +134,16 @@ struct Plane<T> {
     values: Vec<T>,
 }
 
-impl Plane<bool> {
-    fn blocked(mask: Tensor<4, Bool>) -> Self {
-        Self::of(mask.dims(), mask.into_data())
-    }
-}
-
-impl Plane<f32> {
-    fn added(bias: Tensor<4>) -> Self {
-        Self::of(bias.dims(), bias.into_data())
-    }
-}
-
 impl<T: Element> Plane<T> {
-    fn of(dims: [usize; 4], data: TensorData) -> Self {
+    fn of(scores: [usize; 4], dims: [usize; 4], data: TensorData) -> Self {
+        let fits = dims
+            .iter()
+            .zip(scores)
+            .all(|(own, of)| [1, of].contains(own));
+        assert!(
+            fits && dims[3] == scores[3],
+            "a mask or bias {dims:?} for scores {scores:?}"
+        );
         match data.convert::<T>().try_into_vec() {
             Ok(values) => Self { dims, values },
             Err(error) => unreachable!("it was converted: {error:?}"),
@@ -224,6 +222,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "a mask or bias [1, 1, 64, 60] for scores [1, 2, 64, 64]")]
+    fn a_mask_of_other_keys_is_refused() {
+        let device = sensorium_testkit::devices().remove(0);
+        let how = Attend {
+            mask: Some(blocked([1, 1, 64, 60], &device)),
+            ..Attend::default()
+        };
+        Rules::new(&how, [1, 2, 64, 64], 4);
     }
 
     #[test]

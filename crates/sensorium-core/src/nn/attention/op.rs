@@ -96,6 +96,7 @@ impl Attend {
 /// # Panics
 /// If the shapes do not fit each other.
 pub fn attend(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, how: &Attend) -> Tensor<4> {
+    assert_shared(query.dims()[1], key.dims()[1]);
     if blocks::pays(&query, &key, how) {
         return blocks::attend(query, key, value, how);
     }
@@ -201,6 +202,13 @@ pub(super) fn weights(
     }
 }
 
+fn assert_shared(heads: usize, kv_heads: usize) {
+    assert!(
+        kv_heads > 0 && heads.is_multiple_of(kv_heads),
+        "{heads} query heads cannot share {kv_heads} key heads evenly"
+    );
+}
+
 /// Heads that share a key head as queries of one head, so that keys and values are read as they lie and never copied for each:
 /// query `[batch, heads, queries, d_head]` → `[batch, kv_heads, heads / kv_heads * queries, d_head]`, bias and mask alike.
 fn grouped(
@@ -211,10 +219,7 @@ fn grouped(
 ) -> (Tensor<4>, Option<Tensor<4>>, Option<Tensor<4, Bool>>) {
     let [batch, heads, queries, d_head] = query.dims();
     let [_, kv_heads, keys, _] = key.dims();
-    assert!(
-        kv_heads > 0 && heads.is_multiple_of(kv_heads),
-        "{heads} query heads cannot share {kv_heads} key heads evenly"
-    );
+    assert_shared(heads, kv_heads);
     if heads == kv_heads {
         return (query, bias, blocked);
     }
