@@ -1,4 +1,4 @@
-//! Elementwise functions on tensors that live in the host's memory, many numbers at a time.
+//! Work on the numbers of tensors that live in the host's memory: each by itself or row by row, many at a time and by all threads.
 //!
 //! A device is not asked its name but what it does: hand a tensor over and take it back; where the numbers come back at the
 //! same address, nothing was copied, and the host may as well work on them.

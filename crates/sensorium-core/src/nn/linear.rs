@@ -83,12 +83,9 @@ fn affines<const D: usize, const N: usize>(
 /// one row.
 fn parts(x: &Tensor<2>, weights: &[&Tensor<2>]) -> usize {
     let rows = x.dims()[0];
-    let size = |weight: &&Tensor<2>| weight.dims().iter().product::<usize>();
-    let (all, largest) = weights.iter().fold((0, 0), |(all, largest), weight| {
-        let size = size(weight);
-        (all + size, largest.max(size))
-    });
-    let alone = rows == 1 || rows * largest < SHARED;
+    let mut sizes = weights.iter().map(|weight| weight.shape().num_elements());
+    let all: usize = sizes.clone().sum();
+    let alone = rows == 1 || sizes.all(|size| rows * size < SHARED);
     if !alone || all < 2 * LEAST_SHARE || !weights.iter().all(|weight| host::holds(weight)) {
         return 1;
     }

@@ -87,9 +87,8 @@ impl Rules {
         let pad = how.key_pad.clone();
         let pad = pad.map(|pad| blocked(pad.reshape([batch, 1, 1, keys])));
         let mask = how.mask.clone().map(blocked);
-        let scale = how.scale.unwrap_or_else(|| 1.0 / (d_head as f64).sqrt());
         Self {
-            scale: scale as f32,
+            scale: how.factor(d_head) as f32,
             causal: how.causal.then_some(keys as isize - queries as isize),
             keys,
             blocked: pad.into_iter().chain(mask).collect(),

@@ -1,5 +1,6 @@
-//! Attention in four rooms: the operation itself, the check of the framework's fused kernel that
-//! decides where it may run, the multi-head layer on top, and what decoding keeps of it.
+//! Attention in five rooms: the operation itself, the check of the framework's fused kernel that
+//! decides where it may run, its blocks where memory is the host's, the multi-head layer on top, and what
+//! decoding keeps of it.
 
 mod blocks;
 mod cache;

@@ -41,6 +41,11 @@ impl Attend {
         self
     }
 
+    /// What QKᵀ is multiplied with.
+    pub(super) fn factor(&self, d_head: usize) -> f64 {
+        self.scale.unwrap_or_else(|| 1.0 / (d_head as f64).sqrt())
+    }
+
     /// Whether nothing but the causal rule has to be honoured.
     fn is_only_causal(&self) -> bool {
         let masked = self.key_pad.is_some() || self.mask.is_some();
@@ -181,7 +186,7 @@ pub(super) fn weights(
     let [batch, heads, queries, d_head] = query.dims();
     let keys = key.dims()[2];
     let full = [batch, heads, queries, keys];
-    let scale = how.scale.unwrap_or_else(|| 1.0 / (d_head as f64).sqrt());
+    let scale = how.factor(d_head);
     // Scaling the query touches fewer numbers than scaling the scores.
     let mut scores = query.mul_scalar(scale).matmul(key.transpose());
     if let Some(cap) = how.softcap {
