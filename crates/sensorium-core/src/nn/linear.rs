@@ -64,7 +64,7 @@ fn affines<const D: usize, const N: usize>(
     }
     let weights = maps.each_ref().map(|(weight, _)| weight);
     let mut products = match parts(&x, &weights) {
-        1 => part(&x, &weights, 0, 1),
+        1 => weights.map(|weight| product(&x, weight.clone())).into(),
         parts => side_by_side(&x, &weights, parts),
     }
     .into_iter();
@@ -97,32 +97,20 @@ fn parts(x: &Tensor<2>, weights: &[&Tensor<2>]) -> usize {
 
 /// The outputs in as many parts, each by a thread: `[rows, d_input]` and weights `[d_input, d_output]` → `[d_output, rows]` each.
 fn side_by_side(x: &Tensor<2>, weights: &[&Tensor<2>], parts: usize) -> Vec<Tensor<2>> {
-    let done: Vec<_> = (0..parts)
-        .into_par_iter()
-        .map(|i| part(x, weights, i, parts))
-        .collect();
-    let of_all = |map: usize| done.iter().map(|part| part[map].clone()).collect();
-    (0..weights.len())
-        .map(|map| Tensor::cat(of_all(map), 0))
-        .collect()
+    let part = |weight: &Tensor<2>, i: usize| {
+        let d_output = weight.dims()[1];
+        let [from, to] = [i, i + 1].map(|edge| edge * d_output / parts);
+        product(x, weight.clone().narrow(1, from, to - from))
+    };
+    let of_all = |i| weights.iter().map(|weight| part(weight, i)).collect();
+    let done: Vec<Vec<_>> = (0..parts).into_par_iter().map(of_all).collect();
+    let whole = |map: usize| Tensor::cat(done.iter().map(|part| part[map].clone()).collect(), 0);
+    (0..weights.len()).map(whole).collect()
 }
 
-/// Part `i` of the outputs of each: [O, I] x [I, R] -> [O, R].
-fn part(x: &Tensor<2>, weights: &[&Tensor<2>], i: usize, parts: usize) -> Vec<Tensor<2>> {
-    let x = x.clone().transpose();
-    let own = |weight: &&Tensor<2>| {
-        let whole = (*weight).clone();
-        let own = match parts {
-            1 => whole, // a gradient would go back through a part into a copy of the whole
-            parts => {
-                let d_output = whole.dims()[1];
-                let [from, to] = [i, i + 1].map(|edge| edge * d_output / parts);
-                whole.narrow(1, from, to - from)
-            }
-        };
-        own.transpose().matmul(x.clone())
-    };
-    weights.iter().map(own).collect()
+/// [O, I] x [I, R] -> [O, R]
+fn product(x: &Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    weight.transpose().matmul(x.clone().transpose())
 }
 
 #[cfg(test)]

@@ -107,8 +107,7 @@ fn peak() -> Answer<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib: u64 = line
         .ok_or("VmHWM?")?
-        .trim()
-        .trim_end_matches(" kB")
+        .trim_end_matches("kB")
         .trim()
         .parse()?;
     Ok(kib * 1024)

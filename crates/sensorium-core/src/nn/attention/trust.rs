@@ -6,7 +6,7 @@ use burn::tensor::module::attention as fused;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
-use super::op::{Attend, weights};
+use super::op::{Attend, attention_weights};
 use crate::nn::asked::Asked;
 
 /// Half precision is not probed; single precision agrees to about 1e-6 on these sizes.
@@ -69,67 +69,60 @@ impl Trial {
     }
 
     fn trust(self) -> Trust {
-        let device = self.query.device();
+        let ([queries, keys], device) = (SIZE, self.query.device());
         // The second of three queries sees nothing; the first sees some keys; the third all.
         let blocked = [[false, true, false, true, true], [true; 5], [false; 5]];
         let blocked = [blocked, blocked].concat().concat();
-        let mask = Tensor::<4, Bool>::from_data(TensorData::new(blocked, [1, 2, 3, 5]), &device);
-        let bias = ramp([1, 2, 3, 5], 3.7, &device);
-        let plain = self.agrees(None, None, None);
-        let told = |means: Means| self.agrees(Some((mask.clone(), means)), None, None);
-        let mask_alone = || {
-            [Means::Blocked, Means::Seen]
+        let scores = [1, 2, queries, keys];
+        let mask = Tensor::<4, Bool>::from_data(TensorData::new(blocked, scores), &device);
+        let masked = Attend {
+            mask: Some(mask),
+            ..Attend::default()
+        };
+        let biased = Attend {
+            bias: Some(ramp(scores, 3.7, &device)),
+            ..Attend::default()
+        };
+        let capped = Attend {
+            softcap: Some(2.0),
+            ..Attend::default()
+        };
+        let all = Attend {
+            mask: masked.mask.clone(),
+            bias: biased.bias.clone(),
+            ..capped.clone()
+        };
+        let agrees = |how: &Attend| self.agrees(how, Means::Blocked);
+        let plain = agrees(&Attend::default());
+        let mask = match plain {
+            true => [Means::Blocked, Means::Seen]
                 .into_iter()
-                .find(|means| told(*means))
+                .find(|means| self.agrees(&masked, *means)),
+            false => None,
         };
         Trust {
             plain,
-            causal: plain && self.agrees_causally(),
-            mask: if plain { mask_alone() } else { None },
-            all: plain
-                && told(Means::Blocked)
-                && self.agrees(None, Some(bias.clone()), None)
-                && self.agrees(None, None, Some(2.0))
-                && self.agrees(Some((mask.clone(), Means::Blocked)), Some(bias), Some(2.0)),
+            causal: plain && agrees(&Attend::default().with_causal(true)),
+            mask,
+            all: mask == Some(Means::Blocked) && [biased, capped, all].iter().all(agrees),
         }
     }
 
-    fn agrees(
-        &self,
-        mask: Option<(Tensor<4, Bool>, Means)>,
-        bias: Option<Tensor<4>>,
-        softcap: Option<f64>,
-    ) -> bool {
-        let how = Attend {
-            bias: bias.clone(),
-            softcap,
-            ..Attend::default()
-        };
-        let (query, key, value) = (self.query.clone(), self.key.clone(), self.value.clone());
-        let blocked = mask.clone().map(|(blocked, _)| blocked);
-        let expected =
-            weights(query.clone(), key.clone(), &how, bias.clone(), blocked).matmul(value.clone());
-        let options = AttentionModuleOptions {
-            softcap,
-            ..Default::default()
-        };
-        let mask = mask.map(|(blocked, means)| means.say(blocked));
-        agrees(expected, fused(query, key, value, mask, bias, options))
-    }
-
-    fn agrees_causally(&self) -> bool {
-        let [queries, _] = SIZE;
-        let own = |x: &Tensor<4>| x.clone().narrow(2, 0, queries);
+    /// Whether the kernel gives what attention written out gives, where true in its mask means that.
+    fn agrees(&self, how: &Attend, means: Means) -> bool {
+        let [queries, keys] = SIZE;
+        let keys = if how.causal { queries } else { keys };
+        let own = |x: &Tensor<4>| x.clone().narrow(2, 0, keys);
         let (query, key, value) = (self.query.clone(), own(&self.key), own(&self.value));
-        let later = Tensor::<2, Bool>::tril_mask([queries; 2], 0, &query.device()).unsqueeze();
-        let how = Attend::default();
-        let expected =
-            weights(query.clone(), key.clone(), &how, None, Some(later)).matmul(value.clone());
+        let expected = attention_weights(query.clone(), key.clone(), how).matmul(value.clone());
         let options = AttentionModuleOptions {
-            is_causal: true,
+            softcap: how.softcap,
+            is_causal: how.causal,
             ..Default::default()
         };
-        agrees(expected, fused(query, key, value, None, None, options))
+        let mask = how.mask.clone().map(|blocked| means.say(blocked));
+        let found = fused(query, key, value, mask, how.bias.clone(), options);
+        agrees(expected, found)
     }
 }
 
