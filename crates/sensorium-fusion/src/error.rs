@@ -11,8 +11,8 @@ pub enum Error {
     Config(#[from] Misfit),
     /// A text holds another number of places free than there are features for it.
     #[error(
-        "sample {sample} of the batch has {places} places for features, in {runs} runs, but {features} features: its text and its \
-         media do not belong together"
+        "sample {sample} of the batch: places for features in its text: {places} (in a row: {runs} times); features of its media: \
+         {features}; they do not belong together"
     )]
     Places {
         /// Which sample of the batch, from zero.

@@ -89,12 +89,6 @@ impl PrefixSplice {
     ) -> Result<Tokens, Error> {
         splice(text, places, self.project(features))
     }
-
-    /// Projected features before a text that holds no places: `[batch, features, d_features]` and `[batch, tokens, d_model]` →
-    /// `[batch, features + tokens, d_model]`
-    pub fn before(&self, features: Tokens, text: Tokens) -> Tokens {
-        Tokens::concat(vec![self.project(features), text])
-    }
 }
 
 /// As a fusion of one modality, whose tokens it projects.

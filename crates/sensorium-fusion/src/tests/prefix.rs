@@ -102,20 +102,7 @@ fn places_and_features_must_match_in_number() {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "sample 2 of the batch has 3 places for features, in 2 runs, but 1 features: its text and its media do not belong together"
+            "sample 2 of the batch: places for features in its text: 3 (in a row: 2 times); features of its media: 1; they do not belong together"
         );
-    }
-}
-
-#[test]
-fn features_stand_before_a_text_without_places() {
-    for device in devices() {
-        let (text, _, features) = batch(&device);
-        let module = splicer(&device);
-        let found = module.before(features.clone(), text.clone());
-        assert_eq!(found.dims(), [3, 8, 4]);
-        let projected = module.project(features).embeds;
-        assert_close(&found.embeds.clone().narrow(1, 0, 3), &projected, 0.0);
-        assert_close(&found.embeds.narrow(1, 3, 5), &text.embeds, 0.0);
     }
 }

@@ -28,7 +28,7 @@ impl Rows<'_> {
         if places != vectors {
             return Err(Error::Images {
                 problem: format!(
-                    "the prompts have {places} places for images (token {image}), but the images give {vectors} vectors"
+                    "places for images in the prompts (token {image}): {places}; vectors that images give: {vectors}"
                 ),
             });
         }
@@ -95,7 +95,7 @@ impl Places {
                 if run < vectors {
                     return Err(Error::Images {
                         problem: format!(
-                            "image {} gives {vectors} vectors ({frames} x {down} x {across}), but the prompt has {run} places in a row for it",
+                            "vectors that image {} gives: {vectors} ({frames} x {down} x {across}); places in a row for it in the prompt: {run}",
                             number + 1
                         ),
                     });

@@ -20,7 +20,7 @@ pub fn expand(prompt: &str, placeholder: &str, images: &[String]) -> Result<Stri
     if places != images.len() {
         return Err(Error::Images {
             problem: format!(
-                "the prompt has {places} places for images ({placeholder}), but {} images are given",
+                "places for images in the prompt ({placeholder}): {places}; images given: {}",
                 images.len()
             ),
         });

@@ -145,7 +145,7 @@ fn placeholders_are_for_as_many_images_in_their_order() {
     let error = expand("<image> and <image>", "<image>", &images(3)).expect_err("two places");
     assert_eq!(
         error.to_string(),
-        "the prompt has 2 places for images (<image>), but 3 images are given"
+        "places for images in the prompt (<image>): 2; images given: 3"
     );
 }
 

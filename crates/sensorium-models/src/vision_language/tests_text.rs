@@ -212,15 +212,15 @@ fn what_does_not_fit_is_one_line_with_counts() {
     for (message, expected) in [
         (
             refused(&llava, &many, pixels()),
-            "the prompts have 5 places for images (token 23), but the images give 4 vectors",
+            "places for images in the prompts (token 23): 5; vectors that images give: 4",
         ),
         (
             refused(&llava, &[1, 2], pixels()),
-            "the prompts have 0 places for images (token 23), but the images give 4 vectors",
+            "places for images in the prompts (token 23): 0; vectors that images give: 4",
         ),
         (
             refused(&idefics3, &many, None),
-            "the prompts have 5 places for images (token 23), but the images give 0 vectors",
+            "places for images in the prompts (token 23): 5; vectors that images give: 0",
         ),
         (
             refused(
@@ -228,7 +228,7 @@ fn what_does_not_fit_is_one_line_with_counts() {
                 &[1, IMAGE, IMAGE, 2, IMAGE, IMAGE],
                 patches([1, 4, 4]),
             ),
-            "image 1 gives 4 vectors (1 x 2 x 2), but the prompt has 2 places in a row for it",
+            "vectors that image 1 gives: 4 (1 x 2 x 2); places in a row for it in the prompt: 2",
         ),
         (
             refused(&qwen, &[1, IMAGE, 2, IMAGE], patches([1, 2, 2])),
@@ -236,7 +236,7 @@ fn what_does_not_fit_is_one_line_with_counts() {
         ),
         (
             refused(&qwen, &[1, 2], patches([1, 2, 2])),
-            "the prompts have 0 places for images (token 23), but the images give 1 vectors",
+            "places for images in the prompts (token 23): 0; vectors that images give: 1",
         ),
         (
             refused(&llava, &[1; 65], None),
