@@ -2,7 +2,7 @@
 //! heard in training is how a model of speakers, patients or places has to be judged.
 //!
 //! The folder holds `folds.json` (what is left out where, and the recipe), a run's folder for each group, and in the end
-//! `metrics.json`.
+//! `metrics.json`. Several processes train one run after another together, as they train any: rank 0 has the folder.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -87,6 +87,18 @@ impl LeftOut {
             "groups": self.runs.iter().map(of).collect::<Vec<_>>(),
         })
     }
+
+    /// Writes `metrics.json`: last, because its presence says that all is complete.
+    fn write(&self) -> Result<(), Error> {
+        let root = &self.root;
+        let mut text = serde_json::to_vec_pretty(&self.summary())
+            .map_err(|error| Error::folder(root, error))?;
+        text.push(b'\n');
+        Ok(sensorium_train::write_file(
+            &root.join("metrics.json"),
+            &text,
+        )?)
+    }
 }
 
 /// Trains once for each value of a column, on all rows of other values, and tests on those of this one. `data.split.valid` parts
@@ -122,14 +134,19 @@ pub fn leave_out(
         let message = "data.split.valid names groups, each of which is to be tested on: make it a share, such as 0";
         return Err(refuse(message));
     }
-    let claim = Claim::new(out, &recipe.name)?;
-    let data = Dataset::open(&recipe, None, None)?;
-    let groups = recipe.data.split().groups(&data.table.rows)?;
-    if groups.len() < 2 {
-        return Err(refuse(
-            "there is one group alone, and nothing left to learn from",
-        ));
-    }
+    let ranks = &options.ranks;
+    let mut claim = None;
+    let (root, groups) = ranks.once(|| {
+        let claim = claim.insert(Claim::new(out, &recipe.name)?);
+        let data = Dataset::open(&recipe, None, None)?;
+        let groups = recipe.data.split().groups(&data.table.rows)?;
+        match groups.len() {
+            0 | 1 => Err(refuse(
+                "there is one group alone, and nothing left to learn from",
+            )),
+            _ => Ok::<_, Error>((claim.root().to_owned(), groups)),
+        }
+    })?;
     let folders = folder_names(&groups);
     let pairs = groups.into_iter().zip(folders);
     let folds = Folds {
@@ -139,10 +156,15 @@ pub fn leave_out(
             .collect(),
         recipe,
     };
-    let mut text =
-        serde_json::to_vec_pretty(&folds).map_err(|error| Error::folder(FOLDS, error))?;
-    text.push(b'\n');
-    let (root, lock) = claim.begin_with(FOLDS, &text)?;
+    let mut lock = None;
+    ranks.once(|| {
+        let Some(claim) = claim else { return Ok(()) };
+        let mut text =
+            serde_json::to_vec_pretty(&folds).map_err(|error| Error::folder(FOLDS, error))?;
+        text.push(b'\n');
+        lock = Some(claim.begin_with(FOLDS, &text)?.1);
+        Ok::<_, Error>(())
+    })?;
     run(folds, &root, lock, options, observer)
 }
 
@@ -155,6 +177,17 @@ pub fn resume_left_out(
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<LeftOut, Error> {
+    let mut lock = None;
+    let folds = options.ranks.once_json(|| {
+        let (folds, locked) = begun(root)?;
+        lock = Some(locked);
+        Ok::<_, Error>(folds)
+    })?;
+    run(folds, root, lock, options, observer)
+}
+
+/// What was begun in a folder, which is this process's from now on.
+fn begun(root: &Path) -> Result<(Folds, RunLock), Error> {
     let path = root.join(FOLDS);
     let folds: Folds = read_json(&path, LARGEST)?;
     let lock = RunLock::acquire(root)?;
@@ -179,7 +212,7 @@ pub fn resume_left_out(
     }
     let recipe = folds.recipe.validate();
     recipe.map_err(|message| Error::folder(path, format!("recipe: {message}")))?;
-    run(folds, root, lock, options, observer)
+    Ok((folds, lock))
 }
 
 /// Whether a folder holds runs that leave out a group each.
@@ -190,7 +223,7 @@ pub fn holds_left_out(root: &Path) -> bool {
 fn run(
     folds: Folds,
     root: &Path,
-    _lock: RunLock,
+    _lock: Option<RunLock>,
     options: &Options<'_>,
     observer: &mut dyn Observer,
 ) -> Result<LeftOut, Error> {
@@ -211,7 +244,10 @@ fn run(
         let metrics = session::run_within(&path, recipe, options, observer)?;
         runs.push(LeftOutRun {
             left_out,
-            folder: RunFolder::open(&path)?,
+            folder: match options.ranks.writes() {
+                true => RunFolder::open(&path)?,
+                false => RunFolder::followed(&path),
+            },
             metrics,
         });
     }
@@ -220,11 +256,7 @@ fn run(
         column: folds.column,
         runs,
     };
-    let mut text =
-        serde_json::to_vec_pretty(&done.summary()).map_err(|error| Error::folder(root, error))?;
-    text.push(b'\n');
-    // Last, because its presence says that all is complete.
-    sensorium_train::write_file(&root.join("metrics.json"), &text)?;
+    options.ranks.once(|| done.write())?;
     Ok(done)
 }
 

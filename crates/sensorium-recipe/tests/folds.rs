@@ -9,6 +9,7 @@ use burn::tensor::Device;
 use sensorium_recipe::{
     Error, LeftOut, Observer, Options, Silent, holds_left_out, leave_out, resume, resume_left_out,
 };
+use sensorium_train::in_threads;
 use toy::{Seen, recipe};
 
 /// 18 rows of three speakers and two classes.
@@ -94,6 +95,68 @@ fn each_group_is_tested_on_by_a_model_that_never_saw_it() {
         whole.to_string().contains("name one of the folders in it"),
         "{whole}"
     );
+}
+
+#[test]
+fn several_processes_train_one_after_another_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = manifest(dir.path());
+    let alone = start(&data, &SETS, &dir.path().join("alone"), &mut Silent).unwrap();
+    let out = dir.path().join("together");
+    let each = |stop_at: Option<usize>| {
+        in_threads(2, |ranks| {
+            let device = Device::flex();
+            let mut steps = 0;
+            let mut seen = Seen {
+                at_step: Some(Box::new(|_| {
+                    steps += 1;
+                    assert!(Some(steps) != stop_at, "broken off");
+                })),
+                ..Seen::default()
+            };
+            let options = Options {
+                ranks,
+                ..options(&device)
+            };
+            let go = || match holds_left_out(&out) {
+                true => resume_left_out(&out, &options, &mut seen),
+                false => {
+                    let recipe = recipe(&data, &SETS);
+                    leave_out(recipe, "speaker", Some(&out), &options, &mut seen)
+                }
+            };
+            // The ranks see the same of the folder.
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(go))
+        })
+    };
+    assert!(each(Some(9)).iter().all(Result::is_err));
+    assert!(out.join("ann/metrics.json").exists() && !out.join("metrics.json").exists());
+    for done in each(None) {
+        let done = done.unwrap().unwrap();
+        for (found, expected) in done.runs.iter().zip(&alone.runs) {
+            assert_eq!(found.left_out, expected.left_out);
+            assert_eq!(found.metrics.accuracy(), expected.metrics.accuracy());
+        }
+    }
+    let summary = |root: &Path| {
+        let text = std::fs::read_to_string(root.join("metrics.json")).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        json["mean_accuracy"].clone()
+    };
+    assert_eq!(summary(&out), summary(&alone.root));
+
+    // What is wrong is told to all.
+    let refused = in_threads(2, |ranks| {
+        let device = Device::flex();
+        let options = Options {
+            ranks,
+            ..options(&device)
+        };
+        let ended = resume_left_out(&out, &options, &mut Silent);
+        ended.unwrap_err().to_string()
+    });
+    let told = |error: &String| error.contains("is complete");
+    assert!(refused.iter().all(told), "{refused:?}");
 }
 
 #[test]

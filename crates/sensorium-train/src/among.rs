@@ -1,4 +1,4 @@
-//! A batch in parts whose loss compares its samples with each other: each part is learned from among all of them.
+//! A batch in parts whose loss is more than the mean of theirs: each part is learned from among all of them.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::objective::constant;
 
-/// What the samples of a batch are compared by: one vector of each, for each side that there is, such as a modality.
+/// What the samples of a batch are compared by: one vector of each, for each side that there is, such as a modality. And where the
+/// loss is a sum of means over different things, how many of each there are.
 #[derive(Clone, Debug)]
 pub struct Compared {
     /// How many samples there are.
     pub rows: usize,
     /// Their vectors by the side's name. A side that no sample has may be left out.
     pub sides: BTreeMap<String, Side>,
+    /// What else means of the loss are over, by its name: how many, or the sum of their weights.
+    pub counts: BTreeMap<String, f64>,
 }
 
 /// The vectors of one side.
@@ -41,7 +44,15 @@ impl Compared {
         Self {
             rows,
             sides: sides.into_iter().collect(),
+            counts: BTreeMap::new(),
         }
+    }
+
+    /// With so many of what a mean of the loss is over.
+    #[must_use]
+    pub fn counting(mut self, name: &str, count: f64) -> Self {
+        self.counts.insert(name.to_owned(), count);
+        self
     }
 
     /// As plain numbers, to be kept or told to others.
@@ -62,6 +73,7 @@ impl Compared {
         Told {
             rows: self.rows,
             sides: sides.collect(),
+            counts: self.counts,
         }
     }
 }
@@ -71,6 +83,7 @@ impl Compared {
 pub(crate) struct Told {
     rows: usize,
     sides: BTreeMap<String, ToldSide>,
+    counts: BTreeMap<String, f64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,6 +101,22 @@ pub struct Others {
 }
 
 impl Others {
+    /// What a mean over a part's own of something is to be multiplied by, of which it has so many ([`Compared::counting`]): a step is the mean
+    /// over its parts, and so comes to the mean over all. Without other parts it is 1, and nothing is counted.
+    pub fn part(&self, name: &str, own: impl FnOnce() -> f64) -> f64 {
+        let parts = self.before.len() + 1 + self.after.len();
+        if parts == 1 {
+            return 1.0;
+        }
+        let told = self.before.iter().chain(&self.after);
+        let others: f64 = told.filter_map(|part| part.counts.get(name)).sum();
+        match own() {
+            // Of which nobody has any, nothing is a mean.
+            0.0 => 0.0,
+            own => parts as f64 * own / (own + others),
+        }
+    }
+
     /// All samples of the batch: those of other parts as numbers that do not learn, and one's own, `rows` of them, in their place
     /// between them.
     ///

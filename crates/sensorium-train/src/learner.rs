@@ -4,8 +4,9 @@ use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{Int, Tensor};
 use sensorium_core::{Logits, Losses, Model};
 
+use crate::objective::nobody_remembers;
 use crate::precision::full;
-use crate::{Compared, Loss, Objective, Others};
+use crate::{Compared, Loss, Noted, Objective, Others};
 
 /// Anything that learns from batches. [`Supervised`] makes one of a model and an objective; write your own for
 /// contrastive, self-supervised or multi-task training.
@@ -18,9 +19,10 @@ pub trait Learner: Module + ModuleDisplay {
     /// Randomness may come from the device alone, which is seeded before each call.
     fn learn(&self, batch: Self::Batch) -> Learned;
 
-    /// What the samples of a batch are compared by, if the loss compares them with each other: then a batch that comes in parts, one
-    /// after the other or on several processes, is learned from by [`learn_among`](Self::learn_among). By default samples have
-    /// nothing to do with each other, and the loss of a batch is the mean of its parts'.
+    /// What the samples of a batch are compared by, if the loss compares them with each other, and how many there are of what, if it is a
+    /// sum of means over different things: then a batch that comes in parts, one after the other or on several processes, is learned
+    /// from by [`learn_among`](Self::learn_among). By default samples have nothing to do with each other, and the loss of a batch
+    /// is the mean of its parts'.
     ///
     /// The device is seeded as before learning from the same batch, so that both see the same.
     fn compared(&self, _batch: Self::Batch) -> Option<Compared> {
@@ -28,9 +30,18 @@ pub trait Learner: Module + ModuleDisplay {
     }
 
     /// The loss of the whole batch, of which this is a part and the others are known by what they are compared by: see
-    /// [`Others::around`].
+    /// [`Others::around`] and [`Others::part`].
     fn learn_among(&self, batch: Self::Batch, _others: &Others) -> Learned {
         self.learn(batch)
+    }
+
+    /// Writes down what the losses of a step noted ([`Loss::noted`]), all parts' in the order of the whole batch: the same on all
+    /// processes that train together. Of a step that is not applied nothing is remembered.
+    ///
+    /// # Panics
+    /// By default, if there is anything: it would be forgotten.
+    fn remember(&self, noted: &[Noted]) {
+        nobody_remembers(noted);
     }
 
     /// The learner as it takes a step, `step` being how many came before: for what follows the weights (a
@@ -116,6 +127,10 @@ where
             loss: loss.and(losses),
             tally,
         }
+    }
+
+    fn remember(&self, noted: &[Noted]) {
+        self.objective.remember(noted);
     }
 }
 

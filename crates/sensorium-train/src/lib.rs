@@ -98,8 +98,8 @@ pub use objective::{
     BinaryCrossEntropy, BinaryFocal, Collapse, CollapseDetector, Consistency, Contrastive,
     CrossEntropy, Distillation, FixMatch, FlexMatch, FlexTarget, Focal, HardNegatives,
     ImageTextMatching, LearningStatus, Loss, MaskTokens, MaskedPatches, MaskedTokens, MeanTeacher,
-    NtXent, Objective, Ordinal, Pairs, PatchMask, PatchTargets, PseudoLabels, Regression,
-    SemiLogits, SigmoidContrastive, StopOnCollapse, Targets, Taught, TokenMask,
+    Noted, NtXent, Objective, Ordinal, Pairs, PatchMask, PatchTargets, PseudoLabels, Regression,
+    SemiLogits, SemiParts, SigmoidContrastive, StopOnCollapse, Targets, Taught, TokenMask,
     class_balanced_weights, patches, ramp_up,
 };
 pub use parameters::{Parameter, ParameterCount, count_parameters, parameter_table};

@@ -126,6 +126,7 @@ pub fn rehearse<L: Learner, F: Feed<Batch = L::Batch>>(
         })?;
         drop(copy);
         loss.get_or_insert(sums.loss());
+        learner.remember(&sums.noted());
         let norm = global_norm(&sums, &learner, 1)?;
         let scale = clip_scale(norm, config.clip_norm) / sums.over();
         let grads = std::mem::take(&mut sums.grads);

@@ -70,6 +70,7 @@ impl Step<'_> {
                 if state.applied == 1 {
                     name_untrained(run, state, &sums.grads, &snapshot, watch)?;
                 }
+                snapshot.learner.remember(&sums.noted());
                 let scale = clip_scale(norm, run.config.clip_norm) / sums.over();
                 let grads = std::mem::take(&mut sums.grads);
                 let snapshot = apply(snapshot, lr, grads, scale);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::among::{Others, Told};
 use crate::gradients::GradientSum;
-use crate::{Error, Fed, Learned, Learner, Precision, Together};
+use crate::{Error, Fed, Learned, Learner, Noted, Precision, Together};
 
 /// What the batches of a step came to.
 #[derive(Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Sums {
     pub(crate) samples: usize,
     pub(crate) grads: GradientSum,
     figures: Figures,
+    /// What is to be remembered of samples, by the batch of the step.
+    noted: Vec<Vec<Noted>>,
     /// Why the step must not be applied.
     pub(crate) fault: Option<String>,
     /// Seconds of waiting for data.
@@ -51,6 +53,17 @@ enum Weight {
     Samples(usize),
     /// So much, whatever is in it.
     Part(f64),
+}
+
+impl Weight {
+    /// Whether it is only there because a rank had no share.
+    fn is_nothing(self) -> bool {
+        match self {
+            Self::All => false,
+            Self::Samples(count) => count == 0,
+            Self::Part(weight) => weight == 0.0,
+        }
+    }
 }
 
 /// Which step of a run it is, and where it is taken.
@@ -212,8 +225,11 @@ impl Sums {
             (Weight::Samples(count), None) => count as f64,
         };
         if counts.is_some() {
-            self.figures.counted += read.pop().unwrap_or_default();
-            self.figures.correct += read.pop().unwrap_or_default();
+            let [counted, correct] = [(); 2].map(|()| read.pop().unwrap_or_default());
+            if !weight.is_nothing() {
+                self.figures.counted += counted;
+                self.figures.correct += correct;
+            }
         }
         let found = read[0];
         self.figures.over += over;
@@ -233,6 +249,10 @@ impl Sums {
             _ => loss.total.mul_scalar(over),
         };
         self.grads.add(learner, &total.backward());
+        self.noted.push(match weight.is_nothing() {
+            true => Vec::new(),
+            false => loss.noted,
+        });
         Ok(())
     }
 
@@ -244,11 +264,13 @@ impl Sums {
         let (clock, told) = (Instant::now(), ranks.told());
         let fault = self.fault.take();
         let ids = fault.is_some().then(|| std::mem::take(&mut self.ids));
-        let own = (self.figures.clone(), self.samples, fault, ids);
+        let noted = std::mem::take(&mut self.noted);
+        let own = (self.figures.clone(), self.samples, fault, ids, noted);
         (self.figures, self.samples) = Default::default();
-        for (figures, samples, fault, ids) in ranks.gather(own)? {
+        for (figures, samples, fault, ids, noted) in ranks.gather(own)? {
             self.figures.add(figures);
             self.samples += samples;
+            self.note(noted);
             if self.fault.is_none() && fault.is_some() {
                 self.fault = fault;
                 self.ids = ids.unwrap_or_default();
@@ -260,6 +282,20 @@ impl Sums {
         self.ranks_bytes += ranks.told() - told;
         self.ranks_s += clock.elapsed().as_secs_f64();
         Ok(())
+    }
+
+    /// Adds what a rank noted to what those before it did.
+    fn note(&mut self, noted: Vec<Vec<Noted>>) {
+        let batches = self.noted.len().max(noted.len());
+        self.noted.resize_with(batches, Vec::new);
+        for (all, own) in self.noted.iter_mut().zip(noted) {
+            all.extend(own);
+        }
+    }
+
+    /// What is to be remembered of samples, in the order of the whole batch: where one is in it twice, the later word holds.
+    pub(crate) fn noted(&self) -> Vec<Noted> {
+        self.noted.concat()
     }
 
     /// What all sums are divided by. Of batches that say nothing of anything, such as some without a label, they are 0.

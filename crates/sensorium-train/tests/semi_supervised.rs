@@ -1,4 +1,4 @@
-//! Runs with what semi-supervised learning remembers: resumed, they end as if undisturbed; collapsed, they stop.
+//! Runs with what semi-supervised learning remembers: resumed, in parts and by several, they end as if undisturbed; collapsed, they stop.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -37,10 +37,8 @@ struct Batch {
     samples: Tensor<1, Int>,
 }
 
-impl Learner for Semi {
-    type Batch = Batch;
-
-    fn learn(&self, batch: Batch) -> Learned {
+impl Semi {
+    fn learn_part(&self, batch: Batch, parts: SemiParts) -> Learned {
         let student = &self.models.student;
         let weak = student.forward(batch.unlabelled.clone());
         let strong = student.forward(batch.unlabelled.clone().mul_scalar(0.5));
@@ -55,8 +53,34 @@ impl Learner for Semi {
         };
         let teacher = self.models.teacher.forward(batch.unlabelled);
         let agreement = Consistency.loss(strong, teacher).total;
-        let loss = self.objective.loss(output, target);
+        let agreement = parts.unlabelled(agreement);
+        let loss = self.objective.loss_of(output, target, parts);
         Learned::new(loss.plus("consistency", agreement, ramp_up(self.step, 8)))
+    }
+}
+
+impl Learner for Semi {
+    type Batch = Batch;
+
+    fn learn(&self, batch: Batch) -> Learned {
+        self.learn_part(batch, SemiParts::default())
+    }
+
+    fn compared(&self, batch: Batch) -> Option<Compared> {
+        let [unlabelled] = batch.samples.dims();
+        let supervised = &self.objective.supervised;
+        Some(SemiParts::compared(supervised, &batch.classes, unlabelled))
+    }
+
+    fn learn_among(&self, batch: Batch, others: &Others) -> Learned {
+        let [unlabelled] = batch.samples.dims();
+        let supervised = &self.objective.supervised;
+        let parts = SemiParts::among(others, supervised, &batch.classes, unlabelled);
+        self.learn_part(batch, parts)
+    }
+
+    fn remember(&self, noted: &[Noted]) {
+        self.objective.remember(noted);
     }
 
     fn before_step(self, step: usize) -> Self {
@@ -97,6 +121,51 @@ fn feed(device: &Device) -> impl Feed<Batch = Batch> + use<> {
                 classes: Tensor::from_data([0, 2], &on),
                 unlabelled: rows(12, 9).narrow(0, batch * 4, 4),
                 samples: Tensor::arange(from..from + 4, &on),
+            },
+        })
+    })
+}
+
+/// The same in so many parts a batch, each of which is shared by ranks: by what they have of the one labelled and the three unlabelled
+/// samples of the first part, and of the others of the second.
+fn in_parts(device: &Device, parts: usize, ranks: Together) -> impl Feed<Batch = Batch> + use<> {
+    let whole = feed(device);
+    FnFeed::new(3 * parts, move |epoch, batch| {
+        let Batch {
+            labelled,
+            classes,
+            unlabelled,
+            samples,
+        } = whole
+            .batches(epoch, batch / parts)?
+            .next()
+            .expect("one")?
+            .batch;
+        let (of_labelled, of_unlabelled) = match (parts, batch % parts) {
+            (1, _) => (0..2, 0..4),
+            (_, 0) => (0..1, 0..3),
+            _ => (1..2, 3..4),
+        };
+        let own = |of: std::ops::Range<usize>| {
+            let share = ranks.share(of.len());
+            of.start + share.start..of.start + share.end
+        };
+        let (some, more) = (own(of_labelled), own(of_unlabelled));
+        // What stands in the place of a share has no label.
+        let (row, class) = match some.is_empty() {
+            true => (0..1, Tensor::from_data([-1], &labelled.device())),
+            false => (some.clone(), classes.slice([some])),
+        };
+        // Nor does it say anything of a sample: `ids` tells how many there are.
+        let there = more.len();
+        let more = if there == 0 { 0..1 } else { more };
+        Ok(Fed {
+            ids: vec![format!("{epoch}-{batch}"); there],
+            batch: Batch {
+                labelled: labelled.slice([row]),
+                classes: class,
+                unlabelled: unlabelled.slice([more.clone()]),
+                samples: samples.slice([more]),
             },
         })
     })
@@ -202,6 +271,58 @@ fn thresholds_and_teacher_are_part_of_the_checkpoint() {
             );
             for (step, log) in stopped.steps.iter().chain(&rest.steps) {
                 assert_eq!(log.terms, notes.steps[step].terms, "step {step}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_in_parts_and_on_several_ranks_is_remembered_as_one() {
+    for device in devices() {
+        let whole = tempfile::tempdir().unwrap();
+        let mut notes = Notes::default();
+        let start = learner(&device, None);
+        let expected = run(whole.path(), false, start, &mut notes, &device).learner;
+        let expected_loss: Vec<f64> = notes.steps.values().map(|step| step.loss).collect();
+        let expected_status = expected.objective.learning_status();
+        for (parts, size) in [(2, 1), (1, 2), (1, 3), (2, 2)] {
+            let folder = tempfile::tempdir().unwrap();
+            let ends = in_threads(size, |ranks| {
+                let config = TrainConfig {
+                    epochs: 4,
+                    lr: 0.1,
+                    accumulate: parts,
+                    ..TrainConfig::default()
+                };
+                let feed = in_parts(&device, parts, ranks.clone());
+                let mut notes = Notes::default();
+                let outcome = Trainer::new(config, folder.path())
+                    .with_ranks(ranks)
+                    .run(
+                        learner(&device, None),
+                        &feed,
+                        &mut NoValidation,
+                        &mut notes,
+                        &device,
+                    )
+                    .unwrap();
+                let losses: Vec<f64> = notes.steps.values().map(|step| step.loss).collect();
+                (outcome.learner, losses)
+            });
+            for (found, losses) in &ends {
+                assert_eq!(losses.len(), expected_loss.len());
+                for (found, expected) in losses.iter().zip(&expected_loss) {
+                    assert!(
+                        (found - expected).abs() < 1e-5,
+                        "{parts} {size}: {found} {expected}"
+                    );
+                }
+                assert_eq!(
+                    found.objective.learning_status().samples(),
+                    expected_status.samples()
+                );
+                let weights = |semi: &Semi| semi.models.student.weight.val();
+                sensorium_testkit::assert_close(&weights(found), &weights(&expected), 1e-5);
             }
         }
     }

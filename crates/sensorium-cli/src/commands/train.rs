@@ -10,7 +10,6 @@ use sensorium_recipe::{
     resume_left_out,
 };
 
-use crate::Misuse;
 use crate::args::{Common, OnErrorArg, TrainArgs};
 use crate::commands::dry_run;
 use crate::progress::Progress;
@@ -48,10 +47,14 @@ fn train(args: &TrainArgs, common: &Common, others: &Others) -> anyhow::Result<(
         opened.found.backend,
         opened.found.name
     ));
-    refuse_folds(args, &options)?;
     if let (Some(recipe), true) = (&recipe, args.dry_run) {
         return dry_run::run(recipe.clone(), &options, &mut progress, common);
     }
+    // The folder may be on the first process's machine alone.
+    let left_out = options.ranks.once(|| {
+        let run = args.resume.as_deref();
+        Ok::<_, sensorium_recipe::Error>(run.is_some_and(holds_left_out))
+    })?;
     let done = match (recipe, &args.leave_out, &args.resume) {
         (Some(recipe), Some(column), _) => {
             let out = args.out.as_deref();
@@ -62,7 +65,7 @@ fn train(args: &TrainArgs, common: &Common, others: &Others) -> anyhow::Result<(
             let finished = sensorium_recipe::train(recipe, out, &options, &mut progress)?;
             Done::One(Box::new(finished))
         }
-        (None, _, Some(run)) if holds_left_out(run) => {
+        (None, _, Some(run)) if left_out => {
             Done::Many(resume_left_out(run, &options, &mut progress)?)
         }
         (None, _, Some(run)) => Done::One(Box::new(resume(run, &options, &mut progress)?)),
@@ -85,16 +88,6 @@ fn train(args: &TrainArgs, common: &Common, others: &Others) -> anyhow::Result<(
         }
         (Done::Many(left_out), false) => screen::text(&describe_all(&left_out)),
     }
-}
-
-/// Refuses several processes where there are several runs.
-fn refuse_folds(args: &TrainArgs, options: &Options<'_>) -> anyhow::Result<()> {
-    let folds = args.leave_out.is_some() || args.resume.as_deref().is_some_and(holds_left_out);
-    if folds && !options.ranks.is_alone() {
-        let message = "--leave-out trains one run after another, each by one process: start it without mpirun";
-        return Err(Misuse(message.to_owned()).into());
-    }
-    Ok(())
 }
 
 /// What a command ends in: a run, or one for each group that was left out.

@@ -4,8 +4,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use sensorium_core::{Logits, Losses, Model, one_of, with_autodiff_of};
 use sensorium_train::{
-    CollapseDetector, Consistency, FixMatch, FlexMatch, FlexTarget, Learned, Learner, Loss,
-    MeanTeacher, Objective, SemiLogits, Tally, ramp_up,
+    CollapseDetector, Compared, Consistency, CrossEntropy, FixMatch, FlexMatch, FlexTarget,
+    Learned, Learner, Loss, MeanTeacher, Noted, Objective, Others, SemiLogits, SemiParts, Tally,
+    ramp_up,
 };
 
 use super::{ObjectiveConfig, ObjectiveKind};
@@ -72,7 +73,7 @@ one_of!(SemiObjective {
 /// Cross-entropy of labelled samples, and agreement with a teacher about the others.
 #[derive(Module, Debug)]
 pub struct Agreement {
-    supervised: sensorium_train::CrossEntropy,
+    supervised: CrossEntropy,
     consistency: Consistency,
     #[module(skip)]
     detector: CollapseDetector,
@@ -105,6 +106,28 @@ impl SemiLearner {
             ramp_steps: config.ramp_steps.unwrap_or(0),
         };
         (learner, detector)
+    }
+
+    /// Learns from a batch, or from a part of one that counts so much.
+    fn learn_part(&self, batch: SemiBatch, parts: SemiParts) -> Learned {
+        let mut losses = Losses::default();
+        let labelled = self.model.run_with(batch.labelled, &mut losses);
+        let tally = Tally::of_classes(labelled.clone(), batch.classes.clone());
+        let output = SemiLogits {
+            weak: self.calm(batch.weak, &labelled),
+            labelled,
+            strong: self.model.run_with(batch.other, &mut Losses::default()),
+        };
+        let weight = self.weight * ramp_up(self.step, self.ramp_steps);
+        let target = FlexTarget {
+            classes: batch.classes,
+            samples: batch.samples,
+        };
+        let loss = self.objective.loss(output, target, weight, parts);
+        Learned {
+            loss: loss.and(losses),
+            tally: Some(tally),
+        }
     }
 
     /// The model to be judged and kept: the teacher, if there is one.
@@ -151,32 +174,43 @@ impl SemiObjective {
         }
     }
 
-    /// The loss, with so much weight on samples without a label.
-    fn loss(
-        &self,
-        output: SemiLogits,
-        classes: Tensor<1, Int>,
-        samples: Tensor<1, Int>,
-        weight: f64,
-    ) -> Loss {
+    /// The loss of a part of a batch, with so much weight on samples without a label.
+    fn loss(&self, output: SemiLogits, target: FlexTarget, weight: f64, parts: SemiParts) -> Loss {
         match self {
             Self::FixMatch(objective) => {
-                objective.clone().with_weight(weight).loss(output, classes)
+                let objective = objective.clone().with_weight(weight);
+                objective.loss_of(output, target.classes, parts)
             }
-            Self::FlexMatch(objective) => objective.loss(output, FlexTarget { classes, samples }),
-            Self::Agreement(objective) => objective.loss(output, classes, weight),
+            Self::FlexMatch(objective) => objective.loss_of(output, target, parts),
+            Self::Agreement(objective) => objective.loss(output, target.classes, weight, parts),
+        }
+    }
+
+    /// The loss of labelled samples.
+    fn supervised(&self) -> &CrossEntropy {
+        match self {
+            Self::FixMatch(objective) => &objective.supervised,
+            Self::FlexMatch(objective) => &objective.supervised,
+            Self::Agreement(objective) => &objective.supervised,
         }
     }
 }
 
 impl Agreement {
-    fn loss(&self, output: SemiLogits, classes: Tensor<1, Int>, weight: f64) -> Loss {
+    fn loss(
+        &self,
+        output: SemiLogits,
+        classes: Tensor<1, Int>,
+        weight: f64,
+        parts: SemiParts,
+    ) -> Loss {
         self.detector.see(output.weak.clone());
         let labelled = self.supervised.loss(output.labelled, classes).total;
+        let labelled = parts.labelled(labelled);
         let agreement = self.consistency.loss(output.strong, output.weak).total;
         let mut loss = Loss::new(labelled.clone());
         loss.terms.push(("labelled".to_owned(), labelled));
-        loss.plus("unlabelled", agreement, weight)
+        loss.plus("unlabelled", parts.unlabelled(agreement), weight)
     }
 }
 
@@ -184,21 +218,25 @@ impl Learner for SemiLearner {
     type Batch = SemiBatch;
 
     fn learn(&self, batch: SemiBatch) -> Learned {
-        let mut losses = Losses::default();
-        let labelled = self.model.run_with(batch.labelled, &mut losses);
-        let tally = Tally::of_classes(labelled.clone(), batch.classes.clone());
-        let output = SemiLogits {
-            weak: self.calm(batch.weak, &labelled),
-            labelled,
-            strong: self.model.run_with(batch.other, &mut Losses::default()),
-        };
-        let weight = self.weight * ramp_up(self.step, self.ramp_steps);
-        let loss = self
-            .objective
-            .loss(output, batch.classes, batch.samples, weight);
-        Learned {
-            loss: loss.and(losses),
-            tally: Some(tally),
+        self.learn_part(batch, SemiParts::default())
+    }
+
+    fn compared(&self, batch: SemiBatch) -> Option<Compared> {
+        let [unlabelled] = batch.samples.dims();
+        let supervised = self.objective.supervised();
+        Some(SemiParts::compared(supervised, &batch.classes, unlabelled))
+    }
+
+    fn learn_among(&self, batch: SemiBatch, others: &Others) -> Learned {
+        let [unlabelled] = batch.samples.dims();
+        let supervised = self.objective.supervised();
+        let parts = SemiParts::among(others, supervised, &batch.classes, unlabelled);
+        self.learn_part(batch, parts)
+    }
+
+    fn remember(&self, noted: &[Noted]) {
+        if let SemiObjective::FlexMatch(objective) = &self.objective {
+            objective.remember(noted);
         }
     }
 

@@ -6,7 +6,6 @@ use sensorium_train::{RunLock, Together};
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
-use crate::objective::ObjectiveKind;
 use crate::{Error, Recipe, RunFolder};
 
 /// Refuses what several processes cannot do together.
@@ -27,12 +26,6 @@ pub(super) fn check(recipe: &Recipe, ranks: &Together) -> Result<(), Error> {
             recipe.batch.size
         );
         return refuse("[batch]", message);
-    }
-    if recipe.objective.kind == ObjectiveKind::FlexMatch {
-        let message = format!(
-            "objective.kind = \"flex-match\" keeps a status of each sample, which {size} processes cannot keep together: use \"fix-match\", or one process"
-        );
-        return refuse("[objective]", message);
     }
     Ok(())
 }

@@ -143,6 +143,7 @@ impl Contrastive {
             total,
             terms: terms.map(|(name, term)| (name.to_owned(), term)).into(),
             over: None,
+            noted: Vec::new(),
         }
     }
 }

@@ -78,6 +78,17 @@ impl CrossEntropy {
         loss / over.clamp_min(f32::MIN_POSITIVE)
     }
 
+    /// What the loss of samples of these classes `[batch]` is a mean over: how many have a label, or the sum of their classes' weights.
+    pub fn over(&self, classes: &Tensor<1, Int>) -> f64 {
+        let weight = |class: i64| match (usize::try_from(class), &self.class_weights) {
+            (Err(_), _) => 0.0,
+            (Ok(_), None) => 1.0,
+            (Ok(class), Some(weights)) => f64::from(weights[class]),
+        };
+        let classes = classes.clone().into_data();
+        classes.iter::<i64>().map(weight).sum()
+    }
+
     /// The sum that [`weighted`](Self::weighted) is the mean of, and what it is a mean over.
     fn summed(
         &self,

@@ -161,6 +161,7 @@ impl Objective for ImageTextMatching {
             total,
             terms,
             over: None,
+            noted: Vec::new(),
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) use pairs::constant;
 pub use regression::Regression;
 pub use semi::{
     Collapse, CollapseDetector, Consistency, FixMatch, FlexMatch, FlexTarget, LearningStatus,
-    MeanTeacher, PseudoLabels, SemiLogits, StopOnCollapse, ramp_up,
+    MeanTeacher, PseudoLabels, SemiLogits, SemiParts, StopOnCollapse, ramp_up,
 };
 pub use sigmoid_contrastive::SigmoidContrastive;
 pub use targets::Targets;
@@ -42,6 +42,7 @@ pub use targets::Targets;
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
 use sensorium_core::Losses;
+use serde::{Deserialize, Serialize};
 
 use crate::Tally;
 use crate::precision::full;
@@ -60,6 +61,32 @@ pub trait Objective: Module + ModuleDisplay {
     fn tally(&self, _output: &Self::Output, _target: &Self::Target) -> Option<Tally> {
         None
     }
+
+    /// Writes down what its losses noted, all of a step's in the order of the whole batch: see
+    /// [`Learner::remember`](crate::Learner::remember).
+    ///
+    /// # Panics
+    /// By default, if there is anything: it would be forgotten.
+    fn remember(&self, noted: &[Noted]) {
+        nobody_remembers(noted);
+    }
+}
+
+/// What an objective is to remember of a sample once the step is over.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Noted {
+    /// Which of all samples it is, from 0.
+    pub sample: usize,
+    /// What is remembered of it, such as the number of a class.
+    pub value: f32,
+}
+
+/// Refuses to forget.
+pub(crate) fn nobody_remembers(noted: &[Noted]) {
+    assert!(
+        noted.is_empty(),
+        "a loss notes what is to be remembered, and nobody does: implement `remember`"
+    );
 }
 
 /// A loss with the parts it is made of.
@@ -73,6 +100,9 @@ pub struct Loss {
     /// batches, or of several processes' shares of one, each loss counts by it, so that the step is that of all of them in one. None:
     /// the samples of the batch.
     pub over: Option<Tensor<1>>,
+    /// What is to be remembered of samples. The next step sees it, and not the batches of this one that come later or are learned from
+    /// elsewhere.
+    pub noted: Vec<Noted>,
 }
 
 impl Loss {
@@ -82,6 +112,7 @@ impl Loss {
             total,
             terms: Vec::new(),
             over: None,
+            noted: Vec::new(),
         }
     }
 

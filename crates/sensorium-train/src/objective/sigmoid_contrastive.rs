@@ -105,6 +105,7 @@ impl Objective for SigmoidContrastive {
             total,
             terms: terms.map(|(name, term)| (name.to_owned(), term)).into(),
             over: None,
+            noted: Vec::new(),
         }
     }
 }

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Int, Tensor};
 use sensorium_core::{Logits, assert_shape};
 
-use super::{CollapseDetector, PseudoLabels};
+use super::{CollapseDetector, PseudoLabels, SemiParts};
 use crate::{CrossEntropy, Loss, Objective};
 
 /// A model's answers to labelled samples and to two views of samples without labels.
@@ -41,7 +41,8 @@ pub struct SemiLogits {
 /// ```
 #[derive(Module, Debug)]
 pub struct FixMatch {
-    supervised: CrossEntropy,
+    /// The loss of the labelled samples.
+    pub supervised: CrossEntropy,
     #[module(skip)]
     threshold: f64,
     #[module(skip)]
@@ -97,6 +98,19 @@ impl FixMatch {
         self.detector = Some(detector);
         self
     }
+
+    /// The loss of a batch that may be one of several parts, of which it counts so much: see [`SemiParts`].
+    ///
+    /// # Panics
+    /// If shapes do not fit.
+    pub fn loss_of(&self, output: SemiLogits, classes: Tensor<1, Int>, parts: SemiParts) -> Loss {
+        if let Some(detector) = &self.detector {
+            detector.see(output.weak.clone());
+        }
+        let labels = PseudoLabels::select(output.weak.clone(), self.threshold);
+        let weight = self.weight;
+        semi_supervised(&self.supervised, output, classes, &labels, weight, parts)
+    }
 }
 
 impl Objective for FixMatch {
@@ -106,11 +120,7 @@ impl Objective for FixMatch {
     /// # Shapes
     /// The target is the labelled samples' classes, `[labelled]`, -1 without a label.
     fn loss(&self, output: SemiLogits, classes: Tensor<1, Int>) -> Loss {
-        if let Some(detector) = &self.detector {
-            detector.see(output.weak.clone());
-        }
-        let labels = PseudoLabels::select(output.weak.clone(), self.threshold);
-        semi_supervised(&self.supervised, output, classes, &labels, self.weight)
+        self.loss_of(output, classes, SemiParts::default())
     }
 }
 
@@ -129,13 +139,16 @@ pub(super) fn semi_supervised(
     classes: Tensor<1, Int>,
     labels: &PseudoLabels,
     weight: f64,
+    parts: SemiParts,
 ) -> Loss {
     assert_shape!(output.strong, output.weak.dims());
-    let labelled = supervised.loss(output.labelled, classes).total;
+    let labelled = parts.labelled(supervised.loss(output.labelled, classes).total);
     let mut loss = Loss::new(labelled.clone());
     loss.terms.push(("labelled".to_owned(), labelled));
-    loss = loss.plus("unlabelled", labels.loss(output.strong), weight);
-    loss.terms.push(("kept".to_owned(), labels.kept()));
+    let unlabelled = parts.unlabelled(labels.loss(output.strong));
+    loss = loss.plus("unlabelled", unlabelled, weight);
+    let kept = parts.unlabelled(labels.kept());
+    loss.terms.push(("kept".to_owned(), kept));
     loss
 }
 

@@ -5,8 +5,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use sensorium_core::assert_shape;
 
 use super::fix_match::{checked_threshold, semi_supervised};
-use super::{CollapseDetector, LearningStatus, PseudoLabels, SemiLogits};
-use crate::{CrossEntropy, Loss, Objective};
+use super::{CollapseDetector, LearningStatus, PseudoLabels, SemiLogits, SemiParts};
+use crate::{CrossEntropy, Loss, Noted, Objective};
 
 /// What FlexMatch has to know besides a model's answers.
 #[derive(Clone, Debug)]
@@ -21,9 +21,10 @@ pub struct FlexTarget {
 /// `labelled`, `unlabelled` and `kept`.
 ///
 /// What it remembers of each unlabelled sample is a tensor of the module, `status`: it is in every checkpoint of a run
-/// with the weights, and a resumed run goes on with the same thresholds. It changes only on an autodiff device, that is,
-/// in training: a sample's class is written down where its probability reaches the fixed threshold τ, after the
-/// thresholds of this batch were read.
+/// with the weights, and a resumed run goes on with the same thresholds. On an autodiff device, that is, in training, the loss
+/// notes a sample's class where its probability reaches the fixed threshold τ, and [`remember`](Objective::remember) writes it
+/// down: between steps, so that all parts of a batch have the same thresholds. A learner of your own hands it on from
+/// [`Learner::remember`](crate::Learner::remember).
 ///
 /// ```
 /// # use burn::tensor::{Device, Tensor};
@@ -36,7 +37,9 @@ pub struct FlexTarget {
 ///     classes: Tensor::from_data([0, 0], &device),
 ///     samples: Tensor::from_data([7, 4], &device),
 /// };
-/// flex.loss(output, target);
+/// let loss = flex.loss(output, target);
+/// assert_eq!(flex.learning_status().samples()[7], -1);
+/// flex.remember(&loss.noted);
 /// assert_eq!(flex.learning_status().samples()[7], 0);
 /// assert_eq!(flex.learning_status().samples()[4], -1);
 /// ```
@@ -44,7 +47,8 @@ pub struct FlexTarget {
 pub struct FlexMatch {
     /// The class each unlabelled sample was last surely taken for, or -1: `[samples]`.
     pub status: RunningState<Tensor<1>>,
-    supervised: CrossEntropy,
+    /// The loss of the labelled samples.
+    pub supervised: CrossEntropy,
     #[module(skip)]
     detector: Option<CollapseDetector>,
     #[module(skip)]
@@ -120,38 +124,11 @@ impl FlexMatch {
         LearningStatus::of(classes, self.n_classes)
     }
 
-    /// Writes down what the model is sure of.
-    fn remember(&self, mut status: LearningStatus, labels: &PseudoLabels, samples: Tensor<1, Int>) {
-        let samples = samples.into_data();
-        let guesses = labels.guesses.clone().into_data();
-        let confidence = labels.confidence.clone().into_data();
-        let sure = confidence
-            .iter::<f32>()
-            .map(|p| f64::from(p) >= self.threshold);
-        let rows = samples.iter::<i64>().zip(guesses.iter::<i64>()).zip(sure);
-        for ((sample, guess), sure) in rows {
-            if sure {
-                let sample = usize::try_from(sample).expect("a sample's number is not negative");
-                status.set(sample, guess as usize);
-            }
-        }
-        let classes: Vec<f32> = status.samples().iter().map(|class| *class as f32).collect();
-        let count = classes.len();
-        let device = self.status.value().device();
-        let classes = Tensor::from_data(TensorData::new(classes, [count]), &device);
-        self.status.update(classes);
-        // Seen at once by whoever saves the module.
-        self.status.value_sync();
-    }
-}
-
-impl Objective for FlexMatch {
-    type Output = SemiLogits;
-    type Target = FlexTarget;
-
+    /// The loss of a batch that may be one of several parts, of which it counts so much: see [`SemiParts`].
+    ///
     /// # Panics
-    /// If shapes do not fit, or a sample's number is not below how many there are.
-    fn loss(&self, output: SemiLogits, target: FlexTarget) -> Loss {
+    /// If shapes do not fit.
+    pub fn loss_of(&self, output: SemiLogits, target: FlexTarget, parts: SemiParts) -> Loss {
         let [unlabelled, n_classes] = output.weak.dims();
         assert_shape!(target.samples, [unlabelled]);
         assert_eq!(n_classes, self.n_classes, "a logit per class is needed");
@@ -167,16 +144,57 @@ impl Objective for FlexMatch {
         let thresholds = TensorData::new(thresholds, [n_classes]);
         let thresholds = Tensor::from_data(thresholds, &output.weak.device());
         let labels = PseudoLabels::select_by_class(output.weak.clone(), thresholds);
-        if output.weak.is_autodiff() {
-            self.remember(status, &labels, target.samples);
+        let noted = match output.weak.is_autodiff() {
+            true => self.noted(&labels, target.samples),
+            false => Vec::new(),
+        };
+        let (supervised, weight) = (&self.supervised, self.weight);
+        let loss = semi_supervised(supervised, output, target.classes, &labels, weight, parts);
+        Loss { noted, ..loss }
+    }
+
+    /// What the model is sure of.
+    fn noted(&self, labels: &PseudoLabels, samples: Tensor<1, Int>) -> Vec<Noted> {
+        let samples = samples.into_data();
+        let guesses = labels.guesses.clone().into_data();
+        let confidence = labels.confidence.clone().into_data();
+        let sure = confidence
+            .iter::<f32>()
+            .map(|p| f64::from(p) >= self.threshold);
+        let rows = samples.iter::<i64>().zip(guesses.iter::<i64>()).zip(sure);
+        rows.filter(|(_, sure)| *sure)
+            .map(|((sample, guess), _)| Noted {
+                sample: usize::try_from(sample).expect("a sample's number is not negative"),
+                value: guess as f32,
+            })
+            .collect()
+    }
+}
+
+impl Objective for FlexMatch {
+    type Output = SemiLogits;
+    type Target = FlexTarget;
+
+    /// # Panics
+    /// If shapes do not fit.
+    fn loss(&self, output: SemiLogits, target: FlexTarget) -> Loss {
+        self.loss_of(output, target, SemiParts::default())
+    }
+
+    /// # Panics
+    /// If a sample's number is not below how many there are.
+    fn remember(&self, noted: &[Noted]) {
+        let mut status = self.learning_status();
+        for Noted { sample, value } in noted {
+            status.set(*sample, *value as usize);
         }
-        semi_supervised(
-            &self.supervised,
-            output,
-            target.classes,
-            &labels,
-            self.weight,
-        )
+        let classes: Vec<f32> = status.samples().iter().map(|class| *class as f32).collect();
+        let count = classes.len();
+        let device = self.status.value().device();
+        let classes = Tensor::from_data(TensorData::new(classes, [count]), &device);
+        self.status.update(classes);
+        // Seen at once by whoever saves the module.
+        self.status.value_sync();
     }
 }
 
@@ -203,22 +221,19 @@ mod tests {
                     classes: Tensor::from_data([0, 1], device),
                     samples: Tensor::from_data([3, 0], device),
                 };
-                floats(&flex.loss(output, target).terms[2].1)[0]
+                let loss = flex.loss(output, target);
+                (floats(&loss.terms[2].1)[0], loss.noted)
             };
             // Thresholds 0.95 and 0.3167; probabilities 0.73 of class 0 and 0.73 of class 1.
-            assert_eq!(run(&on, [[1.0, 0.0], [0.0, 1.0]]), 0.5);
-            assert_eq!(
-                flex.learning_status().samples(),
-                [0, 0, 1, -1],
-                "none is sure"
-            );
-            assert_eq!(run(&device, [[0.0, 9.0], [0.0, 9.0]]), 1.0);
-            assert_eq!(
-                flex.learning_status().samples(),
-                [0, 0, 1, -1],
-                "a validation"
-            );
-            assert_eq!(run(&on, [[0.0, 9.0], [0.0, 9.0]]), 1.0);
+            let none = (0.5, Vec::new());
+            assert_eq!(run(&on, [[1.0, 0.0], [0.0, 1.0]]), none, "none is sure");
+            let validated = (1.0, Vec::new());
+            assert_eq!(run(&device, [[0.0, 9.0], [0.0, 9.0]]), validated);
+            let (kept, noted) = run(&on, [[0.0, 9.0], [0.0, 9.0]]);
+            let sure = |sample| Noted { sample, value: 1.0 };
+            assert_eq!((kept, &noted[..]), (1.0, &[sure(3), sure(0)][..]));
+            assert_eq!(flex.learning_status().samples(), [0, 0, 1, -1]);
+            flex.remember(&noted);
             assert_eq!(flex.learning_status().samples(), [1, 0, 1, 1]);
         }
     }

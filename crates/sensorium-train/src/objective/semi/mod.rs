@@ -6,6 +6,7 @@ mod fix_match;
 mod flex_match;
 mod learning_status;
 mod mean_teacher;
+mod parts;
 mod pseudo;
 
 pub use collapse::{Collapse, CollapseDetector, StopOnCollapse};
@@ -14,4 +15,5 @@ pub use fix_match::{FixMatch, SemiLogits};
 pub use flex_match::{FlexMatch, FlexTarget};
 pub use learning_status::LearningStatus;
 pub use mean_teacher::MeanTeacher;
+pub use parts::SemiParts;
 pub use pseudo::PseudoLabels;
