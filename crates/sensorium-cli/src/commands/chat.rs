@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use sensorium_core::Source;
 use sensorium_decode::{Chat, Content, Generation, Message, Part};
-use sensorium_models::ready::LanguageModel;
+use sensorium_models::ready::{LanguageModel, Memory};
 use sensorium_models::vision_language::PreparedImage;
 use serde_json::json;
 
@@ -53,6 +53,7 @@ pub fn run(args: &ChatArgs, common: &Common) -> anyhow::Result<()> {
         turns: Vec::new(),
         pictures: Vec::new(),
         shown_next: 0,
+        memory: Memory::default(),
         prints: !common.json,
         interruption: Interruption::listen().context("Ctrl-C cannot be listened for")?,
     };
@@ -89,6 +90,8 @@ struct Talk<'a> {
     pictures: Vec<PreparedImage>,
     /// How many of them go with what is said next.
     shown_next: usize,
+    /// Of what has been said, so that it is not read again.
+    memory: Memory,
     prints: bool,
     interruption: Interruption,
 }
@@ -173,7 +176,7 @@ impl Talk<'_> {
         }
     }
 
-    fn answer(&self) -> anyhow::Result<String> {
+    fn answer(&mut self) -> anyhow::Result<String> {
         let system = self.system.iter().map(|text| Message::new("system", text));
         let turns: Vec<Message> = system.chain(self.turns.iter().cloned()).collect();
         let prompt = self.writer.talk(&Chat::of(&turns), self.pictures.clone())?;
@@ -186,9 +189,11 @@ impl Talk<'_> {
         let mut failed = None;
         // Each answer is drawn anew, and the same talk with the same seed is the same.
         let seed = self.seed.wrapping_add(self.turns.len() as u64);
+        let (writer, how, prints) = (self.writer, &self.how, self.prints);
+        let memory = &mut self.memory;
         let written = self.interruption.stops(|stopped| {
-            self.writer.write(&[prompt], &self.how, seed, |_, piece| {
-                let printed = if self.prints { shown(piece) } else { Ok(()) };
+            writer.write_on(memory, prompt, how, seed, |piece| {
+                let printed = if prints { shown(piece) } else { Ok(()) };
                 match printed {
                     Ok(()) if !stopped.load(Ordering::SeqCst) => ControlFlow::Continue(()),
                     Ok(()) => ControlFlow::Break(()),
@@ -199,7 +204,7 @@ impl Talk<'_> {
                 }
             })
         });
-        let written = written?.remove(0);
+        let written = written?;
         if let Some(error) = failed {
             return Err(error.into());
         }

@@ -114,6 +114,46 @@ impl TransformerCache {
         self.capacity - self.len()
     }
 
+    /// Forgets all tokens of each row but the first so many, padding before them counted: others may follow these.
+    pub fn keep(&mut self, tokens: usize) {
+        if tokens >= self.len() {
+            return;
+        }
+        self.blocks.iter_mut().for_each(|cache| cache.keep(tokens));
+        self.fit_padding(tokens);
+    }
+
+    /// Makes room for up to `capacity` tokens a row in all, where there is less.
+    pub fn reserve(&mut self, capacity: usize) {
+        if capacity <= self.capacity {
+            return;
+        }
+        self.capacity = capacity;
+        self.blocks
+            .iter_mut()
+            .for_each(|cache| cache.reserve(capacity));
+        self.fit_padding(self.len());
+    }
+
+    /// Padding as it stands among the first `tokens` of each row, and behind them that of rows that have yet to begin, in memory for all that
+    /// may come.
+    fn fit_padding(&mut self, tokens: usize) {
+        let (before, capacity) = (&self.before, self.capacity);
+        self.pad = self.pad.take().map(|pad| {
+            let rest = |before: &usize| {
+                let before = *before;
+                (tokens..capacity).map(move |at| at < before)
+            };
+            let rest: Vec<bool> = before.iter().flat_map(rest).collect();
+            let rest = TensorData::new(rest, [before.len(), capacity - tokens]);
+            let rest = Tensor::<2, Bool>::from_data(rest, &pad.device());
+            match tokens {
+                0 => rest,
+                _ => Tensor::cat(vec![pad.narrow(1, 0, tokens), rest], 1),
+            }
+        });
+    }
+
     /// Where the next `tokens` of each row stand, if texts are counted from their beginning.
     pub fn following(&self, tokens: usize) -> Positions {
         let at = |before: &usize| self.len() as i64 - *before as i64;

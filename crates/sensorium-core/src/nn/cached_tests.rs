@@ -38,6 +38,37 @@ fn part(x: &Tensor<3>, row: usize, from: usize, to: usize) -> Tensor<3> {
 }
 
 #[test]
+fn what_is_kept_goes_on_otherwise_in_more_room() {
+    for device in devices() {
+        for model in transformers(&device) {
+            let x = random::<3>([2, 7, 8], 1, &device);
+            let other = random::<3>([2, 4, 8], 2, &device);
+            for before in [[0, 0], [0, 2]] {
+                let mut cache = model.begin(&before, 7, &device);
+                model.step(x.clone(), None, &mut cache);
+                for kept in [3, 5] {
+                    cache.keep(kept);
+                    cache.reserve(9);
+                    assert_eq!((cache.len(), cache.room()), (kept, 9 - kept));
+                    let found = model.step(other.clone(), None, &mut cache);
+                    let mut anew = model.begin(&before, 9, &device);
+                    model.step(x.clone().narrow(1, 0, kept), None, &mut anew);
+                    let expected = model.step(other.clone(), None, &mut anew);
+                    assert_close(&expected, &found, 1e-5);
+                    // Back to what there was at first.
+                    cache.keep(3);
+                    model.step(x.clone().narrow(1, 3, 4), None, &mut cache);
+                }
+                cache.keep(0);
+                let found = model.step(x.clone(), None, &mut cache);
+                let expected = model.step(x.clone(), None, &mut model.begin(&before, 7, &device));
+                assert_close(&expected, &found, 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
 fn token_by_token_is_as_all_at_once() {
     for device in devices() {
         for model in transformers(&device) {

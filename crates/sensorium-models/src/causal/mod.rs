@@ -35,4 +35,4 @@ mod tests;
 pub use config::{CausalConfig, Gpt2Config, LlamaConfig, LlamaKind, Rope};
 pub use model::{CausalLm, CausalModel};
 pub(crate) use rows::Rows;
-pub use speaking::Speaking;
+pub use speaking::{Kept, Speaking};

@@ -18,6 +18,39 @@ pub struct Speaking<'a> {
     cache: TransformerCache,
     /// Where the next token of each row stands, on each of three axes alike, if not after as many as came before.
     next: Option<Vec<u32>>,
+    /// The one text that is to be kept, if any.
+    text: Option<Text>,
+}
+
+/// The tokens that a cache has seen of one text.
+#[derive(Clone, Debug)]
+struct Text {
+    tokens: Vec<u32>,
+    /// How many of them are the prompt's.
+    prompt: usize,
+    /// Whether the text has gone on in several ways at once.
+    parted: bool,
+}
+
+/// What a model keeps of a text that it has read and gone on with, so that another one that begins alike is read from there on.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    tokens: Vec<u32>,
+    cache: TransformerCache,
+}
+
+impl Kept {
+    /// The tokens that need not be read again.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// With how many of these a prompt begins. The prompt's last token is not counted, for what comes after it has to be asked.
+    pub fn in_common(&self, prompt: &[u32]) -> usize {
+        let others = &prompt[..prompt.len().saturating_sub(1)];
+        let alike = self.tokens.iter().zip(others);
+        alike.take_while(|(own, other)| own == other).count()
+    }
 }
 
 impl CausalLm {
@@ -51,18 +84,90 @@ impl CausalLm {
     ) -> (Speaking<'_>, Vec<f32>) {
         // A short prompt may go on further than the longest, behind its padding.
         let mut cache = self.model.begin(before, longest + most);
+        let scores = self.read_into(&mut cache, longest, part);
+        let speaking = Speaking {
+            lm: self,
+            cache,
+            next,
+            text: None,
+        };
+        (speaking, scores)
+    }
+
+    /// Reads one prompt, but for what it has in common with a text that was [kept](Speaking::kept): the same as reading it whole, sooner.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_on(
+        &self,
+        kept: Option<Kept>,
+        prompt: &[u32],
+        most: usize,
+    ) -> Result<(Speaking<'_>, Vec<f32>), Error> {
+        self.check(&[prompt])?;
+        let from = kept.as_ref().map_or(0, |kept| kept.in_common(prompt));
+        let device = self.model.device();
+        Ok(
+            self.read_vectors_on(kept, from, prompt, most, None, |from, to| {
+                let rest = &[&prompt[from..to]];
+                let vectors = self.model.token.forward(Rows::new(rest).ids(&device));
+                (vectors, None)
+            }),
+        )
+    }
+
+    /// The same from the token `from` on, of what `part` gives for some of a prompt's places: see [`read_vectors`](Self::read_vectors).
+    pub(crate) fn read_vectors_on(
+        &self,
+        kept: Option<Kept>,
+        from: usize,
+        prompt: &[u32],
+        most: usize,
+        next: Option<Vec<u32>>,
+        part: impl Fn(usize, usize) -> (Tensor<3>, Option<Positions>),
+    ) -> (Speaking<'_>, Vec<f32>) {
+        let capacity = prompt.len() + most;
+        let mut cache = match kept {
+            Some(Kept { mut cache, .. }) if from > 0 => {
+                cache.keep(from);
+                cache.reserve(capacity);
+                cache
+            }
+            _ => self.model.begin(&[0], capacity),
+        };
+        let scores = self.read_into(&mut cache, prompt.len(), part);
+        let text = Text {
+            tokens: prompt.to_vec(),
+            prompt: prompt.len(),
+            parted: false,
+        };
+        let speaking = Speaking {
+            lm: self,
+            cache,
+            next,
+            text: Some(text),
+        };
+        (speaking, scores)
+    }
+
+    /// Reads what a cache has not seen of `longest` places; the scores of what comes after.
+    fn read_into(
+        &self,
+        cache: &mut TransformerCache,
+        longest: usize,
+        part: impl Fn(usize, usize) -> (Tensor<3>, Option<Positions>),
+    ) -> Vec<f32> {
         let mut scores = Vec::new();
-        for from in (0..longest).step_by(AT_ONCE) {
+        for from in (cache.len()..longest).step_by(AT_ONCE) {
             let to = (from + AT_ONCE).min(longest);
             let (vectors, at) = part(from, to);
             if to < longest {
-                self.model.step(vectors, at.as_ref(), &mut cache);
+                self.model.step(vectors, at.as_ref(), cache);
             } else {
-                scores = host(self.next_of(vectors, at.as_ref(), &mut cache));
+                scores = host(self.next_of(vectors, at.as_ref(), cache));
             }
         }
-        let lm = self;
-        (Speaking { lm, cache, next }, scores)
+        scores
     }
 
     /// Refuses prompts that cannot be read.
@@ -71,6 +176,23 @@ impl CausalLm {
         let mut prompts = prompts.iter().enumerate();
         prompts
             .try_for_each(|(sample, prompt)| check(sample, prompt, vocab_size, self.max_positions))
+    }
+}
+
+impl Speaking<'_> {
+    /// What is kept of a prompt that was [read on](CausalLm::read_on) and of what was said after it, but for its last token; of what has
+    /// gone on in several ways, the prompt.
+    pub fn kept(mut self) -> Option<Kept> {
+        let mut text = self.text?;
+        if text.parted {
+            self.cache.select(&[0], &self.lm.model.device());
+            text.tokens.truncate(text.prompt);
+            self.cache.keep(text.prompt);
+        }
+        Some(Kept {
+            tokens: text.tokens,
+            cache: self.cache,
+        })
     }
 }
 
@@ -95,11 +217,17 @@ impl Speaker for Speaking<'_> {
             at
         });
         let vectors = model.token.forward(ids);
+        if let Some(text) = &mut self.text {
+            text.tokens.extend(tokens.first());
+        }
         Ok(host(self.lm.next_of(vectors, at.as_ref(), &mut self.cache)))
     }
 
     fn select(&mut self, rows: &[usize], _prompts: &[usize]) {
         self.cache.select(rows, &self.lm.model.device());
+        if let Some(text) = &mut self.text {
+            text.parted = true;
+        }
         if let Some(next) = &mut self.next {
             *next = rows.iter().map(|row| next[*row]).collect();
         }

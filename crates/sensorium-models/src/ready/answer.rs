@@ -8,7 +8,8 @@ use sensorium_decode::{Chat, ChatTemplate, Content, Generation, Message, Part};
 use sensorium_hub::Checkpoint;
 use sensorium_text::Tokenizer;
 
-use super::write::{Asked, Written, generation, most_new, spoken, template};
+use super::memory::Memory;
+use super::write::{Asked, Written, generation, most_new, only, spoken, template};
 use super::{tokenizer, unfit};
 use crate::vision_language::{Pictures, PreparedImage, VisionLanguage, VisionLanguageConfig};
 use crate::{Error, Published};
@@ -191,6 +192,84 @@ impl Answerer {
             seed,
         };
         spoken(&mut answering, scores, &asked, decode, on_text)
+    }
+}
+
+impl Answerer {
+    /// What the model answers to a question, as [`answer`](Self::answer), but that it reads only what is new since the question before: a
+    /// talk that goes on begins with what has been said, and with the pictures that have been seen.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer). What was kept stays, if the prompt cannot be read.
+    pub fn answer_on(
+        &self,
+        memory: &mut Memory,
+        question: Question,
+        how: &Generation,
+        seed: u64,
+        mut on_text: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Written, Error> {
+        how.validate()?;
+        let Question { tokens, pictures } = question;
+        self.model.text.check(&[&tokens])?;
+        let vectors = pictures.iter().map(|image| self.pictures.n_vectors(image));
+        let vectors: Vec<usize> = vectors.collect();
+        let mut seen = 0;
+        let alike = memory.seen_alike(&pictures);
+        let kept = memory.begin(tokens.len(), |kept| {
+            let places = Places {
+                tokens: &tokens,
+                image: self.model.image_token(),
+                vectors: &vectors[..alike],
+            };
+            let (from, whole) = places.before(kept.in_common(&tokens));
+            seen = whole;
+            from
+        });
+        let from = tokens.len() - memory.read();
+        let room = self.most_new(how, tokens.len());
+        let grids: Vec<_> = pictures.iter().filter_map(PreparedImage::grid).collect();
+        let images = self.pictures.collate(&pictures[seen..], &self.device);
+        let (mut answering, scores) = self
+            .model
+            .read_on(kept, from, &tokens, &grids, images, room)?;
+        let decode = |ids: &[u32]| self.tokenizer.decode(ids).unwrap_or_default();
+        let asked = Asked {
+            prompts: &[&tokens],
+            room: &[room],
+            how,
+            seed,
+        };
+        let on_text = |_, piece: &str| on_text(piece);
+        let written = spoken(&mut answering, scores, &asked, decode, on_text)?;
+        memory.end(answering.kept(), pictures);
+        Ok(only(written))
+    }
+}
+
+/// Where pictures that have been seen stand in a prompt.
+struct Places<'a> {
+    tokens: &'a [u32],
+    /// What stands in each place.
+    image: u32,
+    /// How many places each picture has.
+    vectors: &'a [usize],
+}
+
+impl Places<'_> {
+    /// The last token up to `from` before which no other picture begins, and how many pictures stand before it as a whole.
+    fn before(&self, from: usize) -> (usize, usize) {
+        let places = self.tokens[..from].iter().enumerate();
+        let places = places.filter(|(_, token)| **token == self.image);
+        let places: Vec<usize> = places.map(|(at, _)| at).collect();
+        let (mut count, mut whole) = (0, 0);
+        for vectors in self.vectors {
+            if count + vectors > places.len() {
+                break;
+            }
+            (count, whole) = (count + vectors, whole + 1);
+        }
+        (places.get(count).copied().unwrap_or(from), whole)
     }
 }
 

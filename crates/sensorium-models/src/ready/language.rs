@@ -8,6 +8,7 @@ use sensorium_decode::{Chat, Generation};
 use sensorium_hub::Checkpoint;
 
 use super::answer::{Answerer, Question};
+use super::memory::Memory;
 use super::unfit;
 use super::write::{Writer, Written};
 use crate::vision_language::PreparedImage;
@@ -142,6 +143,25 @@ impl LanguageModel {
                 model.write(&prompts, how, seed, on_text)
             }
             Writes::Pictures(model) => model.answer(questions, how, seed, on_text),
+        }
+    }
+
+    /// What the model says after a prompt, as [`write`](Self::write), but that it reads only what is new since the one before that went with
+    /// this memory.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_on(
+        &self,
+        memory: &mut Memory,
+        question: Question,
+        how: &Generation,
+        seed: u64,
+        on_text: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Written, Error> {
+        match &self.writes {
+            Writes::Texts(model) => model.write_on(memory, &question.tokens, how, seed, on_text),
+            Writes::Pictures(model) => model.answer_on(memory, question, how, seed, on_text),
         }
     }
 

@@ -10,7 +10,7 @@ use sensorium_hub::Checkpoint;
 use sensorium_testkit::devices;
 use serde::Deserialize;
 
-use super::{Answerer, Question};
+use super::{Answerer, Memory, Question};
 
 const NAMES: [&str; 3] = ["ready-idefics3", "ready-llava", "ready-qwen2-5-vl"];
 
@@ -175,4 +175,73 @@ fn other_models_and_those_that_do_not_talk_are_told_so() {
     std::fs::write(copy.path().join("chat_template.json"), "[1]").unwrap();
     let message = Answerer::open(&checkpoint, device).unwrap_err().to_string();
     assert!(message.contains("chat_template.json"), "{message}");
+}
+
+#[test]
+fn a_talk_about_pictures_is_gone_on_with_from_what_was_seen() {
+    for device in devices() {
+        for name in NAMES {
+            let model = open(name, &device);
+            let how = Generation {
+                eos_token_id: Vec::new(),
+                ..how(&model)
+            };
+            let mut memory = Memory::default();
+            let ask = |memory: &mut Memory, tokens: Vec<u32>, names: &[&str]| {
+                let pictures = names.iter().map(|name| model.picture(&picture(name)));
+                let pictures = pictures.collect::<Result<Vec<_>, _>>().unwrap();
+                let question = Question { tokens, pictures };
+                let listen = |_, _: &str| ControlFlow::Continue(());
+                let expected = model.answer(std::slice::from_ref(&question), &how, 0, listen);
+                let expected = expected.unwrap().remove(0);
+                let listen = |_: &str| ControlFlow::Continue(());
+                let found = model.answer_on(memory, question, &how, 0, listen).unwrap();
+                assert_eq!(found.tokens, expected.tokens, "{name}");
+                let pairs = found.log_probabilities.iter();
+                for (found, expected) in pairs.zip(&expected.log_probabilities) {
+                    assert!(
+                        (found - expected).abs() < 1e-4,
+                        "{name}: {found} {expected}"
+                    );
+                }
+                found.tokens
+            };
+            let tokens = |text: &str, names: &[&str]| {
+                let pictures = names.iter().map(|name| model.picture(&picture(name)));
+                let pictures = pictures.collect::<Result<_, _>>().unwrap();
+                model.prompt(text, pictures).unwrap().tokens
+            };
+            let place = model.placeholder();
+            let first = tokens(&format!("look: {place} what is it?"), &["odd"]);
+            let said = ask(&mut memory, first.clone(), &["odd"]);
+            assert_eq!(memory.read(), first.len());
+            // Words alone, and then another picture.
+            let more = tokens(" where?", &[]);
+            let second = [&first[..], &said, &more].concat();
+            let said = ask(&mut memory, second.clone(), &["odd"]);
+            assert_eq!(memory.read(), 1 + more.len(), "{name}");
+            let shown = tokens(&format!(" and {place} this?"), &["square"]);
+            let third = [&second[..], &said, &shown].concat();
+            ask(&mut memory, third.clone(), &["odd", "square"]);
+            assert_eq!(memory.read(), 1 + shown.len(), "{name}");
+            // The second picture is another, so that all from its first place on is read anew.
+            let other = tokens(&format!(" and {place} this?"), &["odd"]);
+            let changed = [&second[..], &said, &other].concat();
+            ask(&mut memory, changed.clone(), &["odd", "odd"]);
+            let image = model.prompt(place, vec![model.picture(&picture("odd")).unwrap()]);
+            let image = image.unwrap().tokens;
+            assert!(memory.read() > 1 && memory.read() <= other.len(), "{name}");
+            assert!(
+                memory.read() >= image.len() / 2,
+                "{name}: the picture is read"
+            );
+            // The first is another: from its first place on.
+            let begun = tokens(&format!("look: {place} what is it?"), &["square"]);
+            ask(&mut memory, begun.clone(), &["square"]);
+            assert!(
+                memory.read() > begun.len() / 2 && memory.read() < begun.len(),
+                "{name}"
+            );
+        }
+    }
 }

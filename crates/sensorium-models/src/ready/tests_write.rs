@@ -10,7 +10,7 @@ use sensorium_testkit::devices;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::Writer;
+use super::{Memory, Writer, Written};
 
 fn folder(name: &str) -> PathBuf {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
@@ -222,4 +222,86 @@ fn files_that_are_broken_are_named() {
     assert!(error.contains("generation_config.json"), "{error}");
     let error = broken("tokenizer_config.json", "[");
     assert!(error.contains("tokenizer_config.json"), "{error}");
+}
+
+/// What was said after each of some prompts of one talk, and how many tokens had to be read, is held against reading all of each.
+fn assert_read_on(
+    writer: &Writer,
+    memory: &mut Memory,
+    prompt: &[u32],
+    how: &Generation,
+) -> Written {
+    let expected = writer.write(&[prompt.to_vec()], how, 0, |_, _| ControlFlow::Continue(()));
+    let expected = expected.unwrap().remove(0);
+    let go_on = |_: &str| ControlFlow::Continue(());
+    let found = writer.write_on(memory, prompt, how, 0, go_on).unwrap();
+    assert_eq!(
+        (&found.tokens, &found.text),
+        (&expected.tokens, &expected.text)
+    );
+    let (found_p, expected_p) = (&found.log_probabilities, &expected.log_probabilities);
+    for (found, expected) in found_p.iter().zip(expected_p) {
+        assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+    }
+    found
+}
+
+#[test]
+fn a_talk_is_gone_on_with_from_what_was_said() {
+    for device in devices() {
+        for name in ["ready-llama", "ready-gpt2"] {
+            let writer = open(name, &device);
+            let how = Generation {
+                max_new_tokens: Some(6),
+                eos_token_id: Vec::new(),
+                ..Generation::default()
+            };
+            let mut memory = Memory::default();
+            let first = writer.prompt("two of them went up the hill").unwrap();
+            let said = assert_read_on(&writer, &mut memory, &first, &how);
+            assert_eq!(memory.read(), first.len(), "nothing was kept");
+            // The last token that was said has not been read.
+            let more = writer.prompt("and down").unwrap();
+            let second = [&first[..], &said.tokens, &more].concat();
+            let said = assert_read_on(&writer, &mut memory, &second, &how);
+            assert_eq!(memory.read(), 1 + more.len());
+            // What was said before is told otherwise.
+            let other = [&first[..], &said.tokens[..1], &more, &first].concat();
+            let alike = second
+                .iter()
+                .zip(&other)
+                .take_while(|(a, b)| a == b)
+                .count();
+            assert_read_on(&writer, &mut memory, &other, &how);
+            assert_eq!(memory.read(), other.len() - alike);
+            // The same again: what is next has to be asked.
+            assert_read_on(&writer, &mut memory, &other, &how);
+            assert_eq!(memory.read(), 1);
+            // Beams go several ways; the prompt is kept.
+            let beams = Generation {
+                num_beams: 3,
+                ..how.clone()
+            };
+            assert_read_on(&writer, &mut memory, &other, &beams);
+            let last = [&other[..], &more].concat();
+            assert_read_on(&writer, &mut memory, &last, &how);
+            assert_eq!(memory.read(), more.len());
+            // An answer that is stopped.
+            let stop = |_: &str| ControlFlow::Break(());
+            let stopped = writer.write_on(&mut memory, &last, &how, 0, stop).unwrap();
+            assert_eq!(stopped.tokens.len(), 1);
+            let on = [&last[..], &stopped.tokens, &more].concat();
+            assert_read_on(&writer, &mut memory, &on, &how);
+            assert_eq!(memory.read(), 1 + more.len());
+            // What cannot be read leaves what was kept.
+            let long = vec![1; writer.max_tokens() + 1];
+            let go_on = |_: &str| ControlFlow::Continue(());
+            let error = writer
+                .write_on(&mut memory, &long, &how, 0, go_on)
+                .unwrap_err();
+            assert!(error.to_string().contains("at the most"), "{error}");
+            assert_read_on(&writer, &mut memory, &on, &how);
+            assert_eq!(memory.read(), 1);
+        }
+    }
 }

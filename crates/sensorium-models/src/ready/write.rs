@@ -10,6 +10,7 @@ use sensorium_hub::Checkpoint;
 use sensorium_text::Tokenizer;
 use serde_json::Value;
 
+use super::memory::Memory;
 use super::{tokenizer, unfit};
 use crate::causal::{CausalConfig, CausalLm};
 use crate::{Error, Published};
@@ -133,6 +134,44 @@ impl Writer {
         };
         spoken(&mut speaking, scores, &asked, decode, on_text)
     }
+}
+
+impl Writer {
+    /// What the model says after a prompt, as [`write`](Self::write), but that it reads only what is new since the prompt before: a talk
+    /// that goes on begins with what has been said.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write). What was kept stays, if the prompt cannot be read.
+    pub fn write_on(
+        &self,
+        memory: &mut Memory,
+        prompt: &[u32],
+        how: &Generation,
+        seed: u64,
+        mut on_text: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Written, Error> {
+        how.validate()?;
+        self.model.check(&[prompt])?;
+        let kept = memory.begin(prompt.len(), |kept| kept.in_common(prompt));
+        let room = self.most_new(how, prompt.len());
+        let (mut speaking, scores) = self.model.read_on(kept, prompt, room)?;
+        let decode = |ids: &[u32]| self.tokenizer.decode(ids).unwrap_or_default();
+        let asked = Asked {
+            prompts: &[prompt],
+            room: &[room],
+            how,
+            seed,
+        };
+        let on_text = |_, piece: &str| on_text(piece);
+        let written = spoken(&mut speaking, scores, &asked, decode, on_text)?;
+        memory.end(speaking.kept(), Vec::new());
+        Ok(only(written))
+    }
+}
+
+/// What was said after the only prompt.
+pub(super) fn only(written: Vec<Written>) -> Written {
+    written.into_iter().next().expect("one prompt, one text")
 }
 
 /// What texts are to go on after, and how.

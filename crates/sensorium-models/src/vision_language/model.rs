@@ -10,7 +10,7 @@ use sensorium_core::{NoTap, Tap, Tokens};
 use super::laid::Places;
 use super::{Features, ImageFeatures};
 use crate::Error;
-use crate::causal::{CausalLm, Rows, Speaking};
+use crate::causal::{CausalLm, Kept, Rows, Speaking};
 
 /// What sees images and what goes on with text: the vectors of the first stand in the places for images of the second. What sees is
 /// one of the families' towers, or [anything else](Self::composed) that gives [`Features`].
@@ -156,6 +156,50 @@ impl<F: Features> VisionLanguage<F> {
         };
         let text = &self.text;
         Ok(text.read_vectors(&laid.before, longest, most, next, part))
+    }
+
+    /// Reads one prompt from its token `from` on, up to which a text that was [kept](Speaking::kept) begins alike: the same as reading it
+    /// whole, sooner. `images` are those whose places stand there; `grids` are of all of the prompt's images, where their vectors stand on
+    /// axes of their own.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    ///
+    /// # Panics
+    /// If the prompt does not begin alike so far, or the images are not such as the model takes.
+    pub fn read_on(
+        &self,
+        kept: Option<Kept>,
+        from: usize,
+        prompt: &[u32],
+        grids: &[[usize; 3]],
+        images: Option<F::Input>,
+        most: usize,
+    ) -> Result<(Speaking<'_>, Vec<f32>), Error> {
+        self.text.check(&[prompt])?;
+        let alike = kept.as_ref().map_or(0, |kept| kept.in_common(prompt));
+        assert!(from <= alike, "{alike} tokens are alike, and not {from}");
+        let places = |merge| Places::new(&Rows::new(&[prompt]), self.image_token, grids, merge);
+        let places = self.axes.map(places).transpose()?;
+        let features = images.map(|images| self.images.features_with(images, &mut NoTap));
+        let rest = [&prompt[from..]];
+        let rows = Rows::new(&rest);
+        let tokens = rows.ids(&self.text.model.device());
+        let tokens = self.text.model.token.forward(tokens);
+        let embeds = rows.merged(self.image_token, tokens, features)?;
+        let next = places.as_ref().map(|places| places.next.clone());
+        let part = |start: usize, end: usize| {
+            let vectors = embeds.clone().narrow(1, start - from, end - start);
+            let at = places.as_ref().map(|places| places.part(start, end));
+            (vectors, at)
+        };
+        let text = &self.text;
+        Ok(text.read_vectors_on(kept, from, prompt, most, next, part))
+    }
+
+    /// The token that stands in images' places.
+    pub fn image_token(&self) -> u32 {
+        self.image_token
     }
 
     /// Prompts with their images' vectors in place.

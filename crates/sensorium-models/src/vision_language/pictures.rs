@@ -38,6 +38,16 @@ pub enum PreparedImage {
     Patches(PatchedImage),
 }
 
+impl PreparedImage {
+    /// How many patches stand in time, down and across, where they are of any number.
+    pub(crate) fn grid(&self) -> Option<[usize; 3]> {
+        match self {
+            Self::Patches(image) => Some(image.grid()),
+            Self::Tiles(_) | Self::Whole(_) => None,
+        }
+    }
+}
+
 impl HostBytes for PreparedImage {
     fn host_bytes(&self) -> usize {
         match self {
@@ -142,6 +152,23 @@ impl Pictures {
         };
         let images: Vec<String> = images.iter().map(text).collect();
         expand(prompt, self.placeholder(), &images)
+    }
+
+    /// How many vectors an image becomes, and so how many places it has in a prompt.
+    ///
+    /// # Panics
+    /// If it was prepared for another family.
+    pub fn n_vectors(&self, image: &PreparedImage) -> usize {
+        match (&self.0, image) {
+            (Preparing::Tiles(_, n_tokens), PreparedImage::Tiles(image)) => {
+                n_tokens * image.tiles().len()
+            }
+            (Preparing::Whole(_, n_tokens), PreparedImage::Whole(_)) => *n_tokens,
+            (Preparing::Patches(processor), PreparedImage::Patches(image)) => {
+                image.grid().iter().product::<usize>() / processor.merge().pow(2)
+            }
+            _ => panic!("{OTHER}"),
+        }
     }
 
     /// The images on a device, as the model takes them; nothing if there are none.

@@ -68,6 +68,31 @@ impl KvCache {
         so_far
     }
 
+    /// Forgets all tokens but the first so many.
+    pub fn keep(&mut self, tokens: usize) {
+        self.len = self.len.min(tokens);
+    }
+
+    /// Makes room for up to `capacity` tokens in all, where there is less: what is held is copied once.
+    pub fn reserve(&mut self, capacity: usize) {
+        if capacity <= self.capacity {
+            return;
+        }
+        self.capacity = capacity;
+        let len = self.len;
+        let grown = |all: Tensor<4>| {
+            let [batch, heads, _, d_head] = all.dims();
+            let room = Tensor::zeros([batch, heads, capacity, d_head], &all.device());
+            let used = all.narrow(2, 0, len);
+            room.slice_assign([0..batch, 0..heads, 0..len, 0..d_head], used)
+        };
+        let held = self.held.take().filter(|_| len > 0);
+        self.held = held.map(|held| Held {
+            key: grown(held.key),
+            value: grown(held.value),
+        });
+    }
+
     /// Goes on with these samples of the batch, in this order; one may be taken more than once: `[rows]`.
     pub fn select(&mut self, rows: &Tensor<1, Int>) {
         let (count, len) = (rows.dims()[0], self.len);
