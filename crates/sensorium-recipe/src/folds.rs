@@ -135,6 +135,7 @@ pub fn leave_out(
         return Err(refuse(message));
     }
     let ranks = &options.ranks;
+    session::check_together(&recipe, ranks)?;
     let mut claim = None;
     let (root, groups) = ranks.once(|| {
         let claim = claim.insert(Claim::new(out, &recipe.name)?);

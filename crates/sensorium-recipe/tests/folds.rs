@@ -145,6 +145,22 @@ fn several_processes_train_one_after_another_together() {
     };
     assert_eq!(summary(&out), summary(&alone.root));
 
+    // What is refused leaves nothing.
+    let small = in_threads(2, |ranks| {
+        let device = Device::flex();
+        let options = Options {
+            ranks,
+            ..options(&device)
+        };
+        let small = recipe(&data, &["batch.size=1", "data.split.valid=0"]);
+        let out = dir.path().join("small");
+        let ended = leave_out(small, "speaker", Some(&out), &options, &mut Silent);
+        assert!(!out.exists());
+        ended.unwrap_err().to_string()
+    });
+    let told = |error: &String| error.contains("is shared by 2 processes");
+    assert!(small.iter().all(told), "{small:?}");
+
     // What is wrong is told to all.
     let refused = in_threads(2, |ranks| {
         let device = Device::flex();

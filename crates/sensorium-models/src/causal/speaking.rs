@@ -28,6 +28,8 @@ struct Text {
     tokens: Vec<u32>,
     /// How many of them are the prompt's.
     prompt: usize,
+    /// How many of those were read, and not kept from before.
+    read: usize,
     /// Whether the text has gone on in several ways at once.
     parted: bool,
 }
@@ -130,15 +132,20 @@ impl CausalLm {
         let mut cache = match kept {
             Some(Kept { mut cache, .. }) if from > 0 => {
                 cache.keep(from);
-                cache.reserve(capacity);
+                if cache.len() + cache.room() < capacity {
+                    // By half as much again: a talk that goes on is not copied at each turn.
+                    cache.reserve(capacity.max(self.max_positions.min(capacity * 3 / 2)));
+                }
                 cache
             }
             _ => self.model.begin(&[0], capacity),
         };
+        let read = prompt.len() - cache.len();
         let scores = self.read_into(&mut cache, prompt.len(), part);
         let text = Text {
             tokens: prompt.to_vec(),
             prompt: prompt.len(),
+            read,
             parted: false,
         };
         let speaking = Speaking {
@@ -180,6 +187,11 @@ impl CausalLm {
 }
 
 impl Speaking<'_> {
+    /// How many tokens of a prompt that was [read on](CausalLm::read_on) had to be read.
+    pub fn read(&self) -> Option<usize> {
+        self.text.as_ref().map(|text| text.read)
+    }
+
     /// What is kept of a prompt that was [read on](CausalLm::read_on) and of what was said after it, but for its last token; of what has
     /// gone on in several ways, the prompt.
     pub fn kept(mut self) -> Option<Kept> {

@@ -200,7 +200,7 @@ impl Answerer {
     /// talk that goes on begins with what has been said, and with the pictures that have been seen.
     ///
     /// # Errors
-    /// As [`answer`](Self::answer). What was kept stays, if the prompt cannot be read.
+    /// As [`answer`](Self::answer). After a prompt that is refused what was kept stays; whatever else goes wrong, the next is read as a whole.
     pub fn answer_on(
         &self,
         memory: &mut Memory,
@@ -214,19 +214,14 @@ impl Answerer {
         self.model.text.check(&[&tokens])?;
         let vectors = pictures.iter().map(|image| self.pictures.n_vectors(image));
         let vectors: Vec<usize> = vectors.collect();
-        let mut seen = 0;
-        let alike = memory.seen_alike(&pictures);
-        let kept = memory.begin(tokens.len(), |kept| {
-            let places = Places {
-                tokens: &tokens,
-                image: self.model.image_token(),
-                vectors: &vectors[..alike],
-            };
-            let (from, whole) = places.before(kept.in_common(&tokens));
-            seen = whole;
-            from
-        });
-        let from = tokens.len() - memory.read();
+        let places = Places {
+            tokens: &tokens,
+            image: self.model.image_token(),
+            vectors: &vectors[..memory.seen_alike(&pictures)],
+        };
+        let kept = memory.take();
+        let alike = kept.as_ref().map_or(0, |kept| kept.in_common(&tokens));
+        let (from, seen) = places.before(alike);
         let room = self.most_new(how, tokens.len());
         let grids: Vec<_> = pictures.iter().filter_map(PreparedImage::grid).collect();
         let images = self.pictures.collate(&pictures[seen..], &self.device);
@@ -242,7 +237,7 @@ impl Answerer {
         };
         let on_text = |_, piece: &str| on_text(piece);
         let written = spoken(&mut answering, scores, &asked, decode, on_text)?;
-        memory.end(answering.kept(), pictures);
+        memory.keep(answering, pictures);
         Ok(only(written))
     }
 }

@@ -1,6 +1,6 @@
 //! What a model keeps of a talk between its turns.
 
-use crate::causal::Kept;
+use crate::causal::{Kept, Speaking};
 use crate::vision_language::PreparedImage;
 
 /// What a model keeps of a talk between its turns, so that only what is new has to be read: what it has read and said, and what it has
@@ -26,21 +26,16 @@ impl Memory {
         pairs.take_while(|(own, other)| own == other).count()
     }
 
-    /// Hands out what was kept for a prompt of so many tokens, of which `alike` says how many it begins with.
-    pub(super) fn begin(
-        &mut self,
-        tokens: usize,
-        alike: impl FnOnce(&Kept) -> usize,
-    ) -> Option<Kept> {
-        let kept = self.kept.take();
+    /// Hands out what was kept.
+    pub(super) fn take(&mut self) -> Option<Kept> {
         self.pictures.clear();
-        self.read = tokens - kept.as_ref().map_or(0, alike);
-        kept
+        self.kept.take()
     }
 
     /// Keeps what was read and said, and the pictures of it.
-    pub(super) fn end(&mut self, kept: Option<Kept>, pictures: Vec<PreparedImage>) {
-        self.kept = kept;
+    pub(super) fn keep(&mut self, speaking: Speaking<'_>, pictures: Vec<PreparedImage>) {
+        self.read = speaking.read().unwrap_or_default();
+        self.kept = speaking.kept();
         self.pictures = pictures;
     }
 }

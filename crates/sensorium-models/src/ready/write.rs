@@ -141,7 +141,7 @@ impl Writer {
     /// that goes on begins with what has been said.
     ///
     /// # Errors
-    /// As [`write`](Self::write). What was kept stays, if the prompt cannot be read.
+    /// As [`write`](Self::write). After a prompt that is refused what was kept stays; whatever else goes wrong, the next is read as a whole.
     pub fn write_on(
         &self,
         memory: &mut Memory,
@@ -152,9 +152,8 @@ impl Writer {
     ) -> Result<Written, Error> {
         how.validate()?;
         self.model.check(&[prompt])?;
-        let kept = memory.begin(prompt.len(), |kept| kept.in_common(prompt));
         let room = self.most_new(how, prompt.len());
-        let (mut speaking, scores) = self.model.read_on(kept, prompt, room)?;
+        let (mut speaking, scores) = self.model.read_on(memory.take(), prompt, room)?;
         let decode = |ids: &[u32]| self.tokenizer.decode(ids).unwrap_or_default();
         let asked = Asked {
             prompts: &[prompt],
@@ -164,7 +163,7 @@ impl Writer {
         };
         let on_text = |_, piece: &str| on_text(piece);
         let written = spoken(&mut speaking, scores, &asked, decode, on_text)?;
-        memory.end(speaking.kept(), Vec::new());
+        memory.keep(speaking, Vec::new());
         Ok(only(written))
     }
 }

@@ -37,6 +37,7 @@ use read::{Parts, read};
 pub use rehearse::{Before, Rehearsed, rehearse};
 use stages::Starts;
 pub(crate) use stages::{FOLDER as PRETRAIN, STAGES, check_stage};
+pub(crate) use together::check as check_together;
 use together::{Begun, HowFar};
 
 /// What a run is to do besides what its recipe says.

@@ -9,7 +9,7 @@ use crate::claim::Claim;
 use crate::{Error, Recipe, RunFolder};
 
 /// Refuses what several processes cannot do together.
-pub(super) fn check(recipe: &Recipe, ranks: &Together) -> Result<(), Error> {
+pub(crate) fn check(recipe: &Recipe, ranks: &Together) -> Result<(), Error> {
     if ranks.is_alone() {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! `sensorium chat`: a talk with a language model.
 
-use std::io::{BufRead, IsTerminal, Write};
+mod lines;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use sensorium_models::ready::{LanguageModel, Memory};
 use sensorium_models::vision_language::PreparedImage;
 use serde_json::json;
 
+use self::lines::Lines;
 use super::generate::{said, shown};
 use crate::args::{ChatArgs, Common};
 use crate::{Misuse, models, screen};
@@ -60,11 +62,12 @@ pub fn run(args: &ChatArgs, common: &Common) -> anyhow::Result<()> {
     for path in &args.image {
         talk.show(path.as_ref())?;
     }
-    let terminal = std::io::stdin().is_terminal();
+    let mut lines = Lines::open(&COMMANDS)?;
+    let terminal = lines.asks();
     if terminal && !common.quiet {
         eprintln!("{}; /help says what can be done", checkpoint.name());
     }
-    while let Some(line) = next_line(terminal)? {
+    while let Some(line) = lines.next()? {
         match talk.take(line.trim()) {
             Ok(ControlFlow::Continue(())) => {}
             Ok(ControlFlow::Break(())) => break,
@@ -232,32 +235,5 @@ fn words(part: Part) -> Option<String> {
     match part {
         Part::Text(text) => Some(text),
         _ => None,
-    }
-}
-
-/// The next line, those that end in a backslash together with those after them; nothing at the end.
-fn next_line(terminal: bool) -> anyhow::Result<Option<String>> {
-    let mut all = String::new();
-    loop {
-        if terminal {
-            eprint!("{}", if all.is_empty() { "> " } else { "… " });
-            std::io::stderr().flush()?;
-        }
-        let mut line = String::new();
-        let count = std::io::stdin().lock().read_line(&mut line);
-        if count.context("standard input cannot be read")? == 0 {
-            return Ok((!all.is_empty()).then_some(all));
-        }
-        let line = line.trim_end_matches(['\n', '\r']);
-        match line.strip_suffix('\\') {
-            Some(line) => {
-                all.push_str(line);
-                all.push('\n');
-            }
-            None => {
-                all.push_str(line);
-                return Ok(Some(all));
-            }
-        }
     }
 }
