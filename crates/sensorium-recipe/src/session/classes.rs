@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use sensorium_data::Row;
 use sensorium_train::{
-    CollapseDetector, Feed, Outcome, StopOnCollapse, Supervised, Trainer, Watch,
+    CollapseDetector, Feed, Outcome, StopOnCollapse, Supervised, Together, Trainer, Watch,
 };
 
 use super::read::settings;
@@ -153,15 +153,16 @@ pub(super) fn learn<T: Lesson>(
                 SemiLearner::new(model, objective, rows.len(), labels.width(), steps, device);
             let mut watch = StopOnCollapse::new(Watching(observer), detector.clone());
             let learned = lesson.give(labels, learner, &feed, &mut watch, device)?;
-            collapsed(&detector)?;
+            collapsed(&detector, &run.ranks)?;
             Ok(learned)
         }
     }
 }
 
-/// An error, if a model has come to say the same of everything.
-fn collapsed(detector: &CollapseDetector) -> Result<(), Error> {
-    match detector.collapse() {
+/// An error, if a model has come to say the same of everything: of all that one of the processes has seen, which then ends all.
+fn collapsed(detector: &CollapseDetector, ranks: &Together) -> Result<(), Error> {
+    let seen = ranks.gather(detector.collapse())?;
+    match seen.into_iter().flatten().next() {
         Some(collapse) => Err(Error::Collapsed(collapse)),
         None => Ok(()),
     }

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::activation::softmax;
 use sensorium_core::Logits;
+use serde::{Deserialize, Serialize};
 
 use crate::{Ended, Plan, StepLog, ValidationLog, Warning, Watch};
 
 /// What was seen when a model collapsed. Shown, it is one line.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Collapse {
     /// The class most samples were taken for.
     pub class: usize,
