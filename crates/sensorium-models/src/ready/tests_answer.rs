@@ -130,10 +130,11 @@ fn a_text_alone_is_a_part_and_a_prompt_has_placeholders() {
         let answers = model.answer(&[question], &how(&model), 0, stop).unwrap();
         assert_eq!(answers[0].tokens.len(), 1);
         let error = model.prompt("none", vec![picture]).unwrap_err().to_string();
-        assert!(
-            error.contains("places for images in the prompt (<image>): 0; images given: 1"),
-            "{error}"
+        let told = format!(
+            "places for images in the prompt ({}): 0; images given: 1",
+            model.placeholder()
         );
+        assert!(error.contains(&told), "{error}");
     }
 }
 
