@@ -177,7 +177,7 @@ fn what_does_not_fit_is_named() {
         .unwrap_err();
     let error = error.to_string();
     assert!(
-        error.contains("4 places") && error.contains("5 vectors"),
+        error.contains(": 4; vectors that images give: 5"),
         "{error}"
     );
 }
