@@ -186,11 +186,19 @@ impl RunFolder {
     /// # Errors
     /// If the folder cannot be written.
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), Error> {
-        let mut text = serde_json::to_vec_pretty(value)
-            .map_err(|error| Error::folder(self.root.join(name), error))?;
-        text.push(b'\n');
-        self.write(name, &text)
+        self.write(name, &json_text(self.root.join(name), value)?)
     }
+}
+
+/// What stands in a JSON file, with a line's end behind it.
+pub(crate) fn json_text(
+    path: impl Into<PathBuf>,
+    value: &impl Serialize,
+) -> Result<Vec<u8>, Error> {
+    let text = serde_json::to_vec_pretty(value);
+    let mut text = text.map_err(|error| Error::folder(path, error))?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// The largest recipe or configuration that is read, in bytes. Real ones have a few thousand.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
 use crate::dataset::Dataset;
-use crate::folder::{LARGEST, read_json};
+use crate::folder::{LARGEST, json_text, read_json};
 use crate::labels::LabelKind;
 use crate::{Error, Observer, Options, Recipe, RunFolder, RunMetrics, session};
 
@@ -90,14 +90,9 @@ impl LeftOut {
 
     /// Writes `metrics.json`: last, because its presence says that all is complete.
     fn write(&self) -> Result<(), Error> {
-        let root = &self.root;
-        let mut text = serde_json::to_vec_pretty(&self.summary())
-            .map_err(|error| Error::folder(root, error))?;
-        text.push(b'\n');
-        Ok(sensorium_train::write_file(
-            &root.join("metrics.json"),
-            &text,
-        )?)
+        let path = self.root.join("metrics.json");
+        let text = json_text(&self.root, &self.summary())?;
+        Ok(sensorium_train::write_file(&path, &text)?)
     }
 }
 
@@ -160,10 +155,7 @@ pub fn leave_out(
     let mut lock = None;
     ranks.once(|| {
         let Some(claim) = claim else { return Ok(()) };
-        let mut text =
-            serde_json::to_vec_pretty(&folds).map_err(|error| Error::folder(FOLDS, error))?;
-        text.push(b'\n');
-        lock = Some(claim.begin_with(FOLDS, &text)?.1);
+        lock = Some(claim.begin_with(FOLDS, &json_text(FOLDS, &folds)?)?.1);
         Ok::<_, Error>(())
     })?;
     run(folds, &root, lock, options, observer)

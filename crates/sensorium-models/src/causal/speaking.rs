@@ -42,12 +42,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The tokens that need not be read again.
-    pub fn tokens(&self) -> &[u32] {
-        &self.tokens
-    }
-
-    /// With how many of these a prompt begins. The prompt's last token is not counted, for what comes after it has to be asked.
+    /// With how many of its tokens a prompt begins, which need not be read again. The prompt's last token is not counted, for what comes after it has to be asked.
     pub fn in_common(&self, prompt: &[u32]) -> usize {
         let others = &prompt[..prompt.len().saturating_sub(1)];
         let alike = self.tokens.iter().zip(others);
@@ -96,13 +91,14 @@ impl CausalLm {
         (speaking, scores)
     }
 
-    /// Reads one prompt, but for what it has in common with a text that was [kept](Speaking::kept): the same as reading it whole, sooner.
+    /// Reads one prompt, but for what it has in common with a text that was [kept](Speaking::kept) and is taken: the same as reading it
+    /// whole, sooner.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// As [`read`](Self::read); what was kept then stays.
     pub fn read_on(
         &self,
-        kept: Option<Kept>,
+        kept: &mut Option<Kept>,
         prompt: &[u32],
         most: usize,
     ) -> Result<(Speaking<'_>, Vec<f32>), Error> {
@@ -110,7 +106,7 @@ impl CausalLm {
         let from = kept.as_ref().map_or(0, |kept| kept.in_common(prompt));
         let device = self.model.device();
         Ok(
-            self.read_vectors_on(kept, from, prompt, most, None, |from, to| {
+            self.read_vectors_on(kept.take(), from, prompt, most, None, |from, to| {
                 let rest = &[&prompt[from..to]];
                 let vectors = self.model.token.forward(Rows::new(rest).ids(&device));
                 (vectors, None)

@@ -9,7 +9,7 @@ use sensorium_hub::Checkpoint;
 use sensorium_text::Tokenizer;
 
 use super::memory::Memory;
-use super::write::{Asked, Written, generation, most_new, only, spoken, template};
+use super::write::{Asked, Written, generation, most_new, spoken, template};
 use super::{tokenizer, unfit};
 use crate::vision_language::{Pictures, PreparedImage, VisionLanguage, VisionLanguageConfig};
 use crate::{Error, Published};
@@ -200,18 +200,17 @@ impl Answerer {
     /// talk that goes on begins with what has been said, and with the pictures that have been seen.
     ///
     /// # Errors
-    /// As [`answer`](Self::answer). After a prompt that is refused what was kept stays; whatever else goes wrong, the next is read as a whole.
+    /// As [`answer`](Self::answer). After a prompt that is refused what was kept stays; after what goes wrong later, the next is read as a whole.
     pub fn answer_on(
         &self,
         memory: &mut Memory,
         question: Question,
         how: &Generation,
         seed: u64,
-        mut on_text: impl FnMut(&str) -> ControlFlow<()>,
+        on_text: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Written, Error> {
         how.validate()?;
         let Question { tokens, pictures } = question;
-        self.model.text.check(&[&tokens])?;
         let vectors = pictures.iter().map(|image| self.pictures.n_vectors(image));
         let vectors: Vec<usize> = vectors.collect();
         let places = Places {
@@ -219,15 +218,17 @@ impl Answerer {
             image: self.model.image_token(),
             vectors: &vectors[..memory.seen_alike(&pictures)],
         };
-        let kept = memory.take();
-        let alike = kept.as_ref().map_or(0, |kept| kept.in_common(&tokens));
+        let kept = memory.kept.as_ref();
+        let alike = kept.map_or(0, |kept| kept.in_common(&tokens));
         let (from, seen) = places.before(alike);
         let room = self.most_new(how, tokens.len());
         let grids: Vec<_> = pictures.iter().filter_map(PreparedImage::grid).collect();
         let images = self.pictures.collate(&pictures[seen..], &self.device);
-        let (mut answering, scores) = self
+        let kept = &mut memory.kept;
+        let read = self
             .model
-            .read_on(kept, from, &tokens, &grids, images, room)?;
+            .read_on(kept, from, &tokens, &grids, images, room);
+        let (answering, scores) = read?;
         let decode = |ids: &[u32]| self.tokenizer.decode(ids).unwrap_or_default();
         let asked = Asked {
             prompts: &[&tokens],
@@ -235,10 +236,9 @@ impl Answerer {
             how,
             seed,
         };
-        let on_text = |_, piece: &str| on_text(piece);
-        let written = spoken(&mut answering, scores, &asked, decode, on_text)?;
-        memory.keep(answering, pictures);
-        Ok(only(written))
+        let written = memory.spoken(answering, scores, &asked, decode, on_text)?;
+        memory.pictures = pictures;
+        Ok(written)
     }
 }
 

@@ -1,5 +1,9 @@
 //! What a model keeps of a talk between its turns.
 
+use std::ops::ControlFlow;
+
+use super::write::{Asked, Written, spoken};
+use crate::Error;
 use crate::causal::{Kept, Speaking};
 use crate::vision_language::PreparedImage;
 
@@ -9,8 +13,9 @@ use crate::vision_language::PreparedImage;
 /// Whatever the next prompt is, the answer is the one to the whole of it: where it no longer begins alike, it is read from there.
 #[derive(Debug, Default)]
 pub struct Memory {
-    kept: Option<Kept>,
-    pictures: Vec<PreparedImage>,
+    pub(super) kept: Option<Kept>,
+    /// Those of the last prompt; where nothing is kept, no prompt begins like it.
+    pub(super) pictures: Vec<PreparedImage>,
     read: usize,
 }
 
@@ -26,16 +31,19 @@ impl Memory {
         pairs.take_while(|(own, other)| own == other).count()
     }
 
-    /// Hands out what was kept.
-    pub(super) fn take(&mut self) -> Option<Kept> {
-        self.pictures.clear();
-        self.kept.take()
-    }
-
-    /// Keeps what was read and said, and the pictures of it.
-    pub(super) fn keep(&mut self, speaking: Speaking<'_>, pictures: Vec<PreparedImage>) {
+    /// What is said after the one prompt that a model has read; both are kept.
+    pub(super) fn spoken(
+        &mut self,
+        mut speaking: Speaking<'_>,
+        scores: Vec<f32>,
+        asked: &Asked<'_>,
+        decode: impl Fn(&[u32]) -> String,
+        mut on_text: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Written, Error> {
+        let on_text = |_, piece: &str| on_text(piece);
+        let written = spoken(&mut speaking, scores, asked, decode, on_text)?;
         self.read = speaking.read().unwrap_or_default();
         self.kept = speaking.kept();
-        self.pictures = pictures;
+        Ok(written.into_iter().next().expect("one prompt, one text"))
     }
 }

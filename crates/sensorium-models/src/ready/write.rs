@@ -141,19 +141,18 @@ impl Writer {
     /// that goes on begins with what has been said.
     ///
     /// # Errors
-    /// As [`write`](Self::write). After a prompt that is refused what was kept stays; whatever else goes wrong, the next is read as a whole.
+    /// As [`write`](Self::write). After a prompt that is refused what was kept stays; after what goes wrong later, the next is read as a whole.
     pub fn write_on(
         &self,
         memory: &mut Memory,
         prompt: &[u32],
         how: &Generation,
         seed: u64,
-        mut on_text: impl FnMut(&str) -> ControlFlow<()>,
+        on_text: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Written, Error> {
         how.validate()?;
-        self.model.check(&[prompt])?;
         let room = self.most_new(how, prompt.len());
-        let (mut speaking, scores) = self.model.read_on(memory.take(), prompt, room)?;
+        let (speaking, scores) = self.model.read_on(&mut memory.kept, prompt, room)?;
         let decode = |ids: &[u32]| self.tokenizer.decode(ids).unwrap_or_default();
         let asked = Asked {
             prompts: &[prompt],
@@ -161,16 +160,8 @@ impl Writer {
             how,
             seed,
         };
-        let on_text = |_, piece: &str| on_text(piece);
-        let written = spoken(&mut speaking, scores, &asked, decode, on_text)?;
-        memory.keep(speaking, Vec::new());
-        Ok(only(written))
+        memory.spoken(speaking, scores, &asked, decode, on_text)
     }
-}
-
-/// What was said after the only prompt.
-pub(super) fn only(written: Vec<Written>) -> Written {
-    written.into_iter().next().expect("one prompt, one text")
 }
 
 /// What texts are to go on after, and how.

@@ -163,13 +163,13 @@ impl<F: Features> VisionLanguage<F> {
     /// axes of their own.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
+    /// As [`forward`](Self::forward); what was kept then stays.
     ///
     /// # Panics
     /// If the prompt does not begin alike so far, or the images are not such as the model takes.
     pub fn read_on(
         &self,
-        kept: Option<Kept>,
+        kept: &mut Option<Kept>,
         from: usize,
         prompt: &[u32],
         grids: &[[usize; 3]],
@@ -194,7 +194,7 @@ impl<F: Features> VisionLanguage<F> {
             (vectors, at)
         };
         let text = &self.text;
-        Ok(text.read_vectors_on(kept, from, prompt, most, next, part))
+        Ok(text.read_vectors_on(kept.take(), from, prompt, most, next, part))
     }
 
     /// The token that stands in images' places.

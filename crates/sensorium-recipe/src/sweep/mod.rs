@@ -11,7 +11,7 @@ use sensorium_train::RunLock;
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
-use crate::folder::{LARGEST_METRICS, read_json};
+use crate::folder::{LARGEST_METRICS, json_text, read_json};
 use crate::{Error, Observer, Options, Recipe, session};
 pub use outcome::{Sweep, SweptRun};
 use space::Axis;
@@ -149,9 +149,6 @@ fn go_on(root: &Path, now: &Plan) -> Result<RunLock, Error> {
 
 impl Plan {
     fn text(&self) -> Result<Vec<u8>, Error> {
-        let text = serde_json::to_vec_pretty(self);
-        let mut text = text.map_err(|error| Error::folder(PLAN, error))?;
-        text.push(b'\n');
-        Ok(text)
+        json_text(PLAN, self)
     }
 }

@@ -110,18 +110,11 @@ impl Completer for Complete {
         _context: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let begun = &line[..at];
-        let found = match (
-            commands(self.commands, begun),
-            begun.strip_prefix("/image "),
-        ) {
-            (Some(commands), _) => commands.into_iter().map(pair).collect(),
-            (None, Some(path)) => {
-                let from = at - path.len() + folder_of(path).len();
-                return Ok((from, files(path)));
-            }
-            (None, None) => return Ok((at, Vec::new())),
-        };
-        Ok((0, found))
+        if let Some(path) = begun.strip_prefix("/image ") {
+            return Ok((at - path.len() + folder_of(path).len(), files(path)));
+        }
+        let commands = commands(self.commands, begun).unwrap_or_default();
+        Ok((0, commands.into_iter().map(pair).collect()))
     }
 }
 

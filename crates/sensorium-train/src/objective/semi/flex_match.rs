@@ -184,6 +184,9 @@ impl Objective for FlexMatch {
     /// # Panics
     /// If a sample's number is not below how many there are.
     fn remember(&self, noted: &[Noted]) {
+        if noted.is_empty() {
+            return;
+        }
         let mut status = self.learning_status();
         for Noted { sample, value } in noted {
             status.set(*sample, *value as usize);
