@@ -168,7 +168,7 @@ impl ModalityKit for AudioKit {
     /// Nothing is learned from the sounds: the processor is the config's.
     fn fit(
         config: &AudioConfig,
-        _samples: &mut dyn Iterator<Item = &Source>,
+        _samples: &mut dyn Iterator<Item = Source>,
     ) -> Result<AudioProcessor, Error> {
         Self::validate(config)?;
         config.processor()

@@ -93,10 +93,10 @@ impl References {
         let base = manifest.parent().unwrap_or(Path::new(""));
         let (mut by_path, mut by_name) = (BTreeMap::new(), BTreeMap::new());
         for row in &opened.table.rows {
-            let Some(recording) = RECORDING.iter().find_map(|name| cell(row, name)) else {
+            let Some(recording) = RECORDING.iter().find_map(|name| cell(&row, name)) else {
                 anyhow::bail!("{}: row {} names no recording", shown, row.place.row);
             };
-            let text = cell(row, TEXT).unwrap_or_default().trim(); // an empty one is silence
+            let text = cell(&row, TEXT).unwrap_or_default().trim(); // an empty one is silence
             let path = whole(&base.join(recording));
             if let Some(name) = path.file_name() {
                 let name = name.to_string_lossy().into_owned();

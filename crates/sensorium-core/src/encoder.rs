@@ -167,7 +167,7 @@ pub trait ModalityKit {
     /// If the content gives nothing to learn from.
     fn fit(
         config: &Self::Config,
-        samples: &mut dyn Iterator<Item = &Source>,
+        samples: &mut dyn Iterator<Item = Source>,
     ) -> Result<Self::Processor, Self::Error>;
 
     /// Saves what [`fit`](ModalityKit::fit) learned into a model's folder. By default there is nothing to save.

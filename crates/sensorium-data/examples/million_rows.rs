@@ -83,7 +83,7 @@ fn measure(path: &Path) -> Result<(), Failed> {
         "{rows} rows opened in {:.2} s and put in order in {:.3} s (the first is {}): {} MiB, {} bytes a row; {} MiB at most",
         opened.as_secs_f64(),
         clock.elapsed().as_secs_f64(),
-        table.rows[first].id,
+        table.rows.at(first).id(),
         mib(resident("VmRSS:")),
         (resident("VmRSS:") - before) * 1024 / rows as u64,
         mib(resident("VmHWM:")),

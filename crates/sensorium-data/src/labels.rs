@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::error::hint;
-use crate::{Error, Row};
+use crate::{Error, Row, RowRef, Rows};
 
 /// What stands between the parts of a label cell unless a recipe says otherwise.
 pub const SEPARATOR: &str = ";";
@@ -45,8 +45,9 @@ impl Labels {
     ///
     /// # Errors
     /// If no row has a label.
-    pub fn from_rows(rows: &[Row]) -> Result<Self, Error> {
-        Self::sorted(rows.iter().filter_map(|row| row.label.clone()).collect())
+    pub fn from_rows(rows: &Rows) -> Result<Self, Error> {
+        let names: BTreeSet<&str> = rows.refs().filter_map(RowRef::label).collect();
+        Self::sorted(names.into_iter().map(str::to_owned).collect())
     }
 
     /// The classes that rows name, of which each may name several, with `separator` between them or as a JSON list. A row whose list
@@ -54,10 +55,10 @@ impl Labels {
     ///
     /// # Errors
     /// If no row names a class.
-    pub fn from_lists(rows: &[Row], separator: &str) -> Result<Self, Error> {
+    pub fn from_lists(rows: &Rows, separator: &str) -> Result<Self, Error> {
         let mut names = BTreeSet::new();
-        for row in rows {
-            let label = row.label.as_deref().unwrap_or_default();
+        for row in rows.refs() {
+            let label = row.label().unwrap_or_default();
             names.extend(parts(label, separator).unwrap_or_default());
         }
         Self::sorted(names.into_iter().collect())
@@ -207,13 +208,13 @@ mod tests {
     #[test]
     fn several_classes_are_held_as_they_are_named() {
         let cells = ["sun; rain", "[\"rain\", \"fog\"]", "", "fog;;", "10;2"];
-        let rows: Vec<Row> = cells.iter().map(|cell| row(Some(cell))).collect();
+        let rows: Rows = cells.iter().map(|cell| row(Some(cell))).collect();
         let labels = Labels::from_lists(&rows, ";").unwrap();
         assert_eq!(labels.names(), ["2", "10", "fog", "rain", "sun"]);
         let held: Vec<String> = rows
             .iter()
             .map(|row| {
-                let held = labels.held(row, ";").unwrap();
+                let held = labels.held(&row, ";").unwrap();
                 held.iter()
                     .map(|held| if *held { '1' } else { '0' })
                     .collect()
@@ -230,9 +231,9 @@ mod tests {
             error(Some("[null]")),
             "m.csv:3, column label: the list holds null, which is neither a text nor a number"
         );
-        let other = Labels::from_lists(&[row(Some("a|b;c"))], "|").unwrap();
+        let other = Labels::from_lists(&vec![row(Some("a|b;c"))].into(), "|").unwrap();
         assert_eq!(other.names(), ["a", "b;c"]);
-        let none = Labels::from_lists(&[row(Some("")), row(None)], ";").unwrap_err();
+        let none = Labels::from_lists(&vec![row(Some("")), row(None)].into(), ";").unwrap_err();
         assert!(none.to_string().contains("no row has a label"), "{none}");
     }
 

@@ -37,6 +37,7 @@ pub mod phrases;
 mod pipeline;
 #[cfg(feature = "av-digits")]
 pub mod riddles;
+mod rows;
 #[cfg(feature = "av-digits")]
 pub mod scenes;
 mod shards;
@@ -55,6 +56,7 @@ pub use listing::{ListedColumn, Listing, NamePattern, Unfit, list};
 pub use open::{LONGEST_LINE, MOST_ROWS, Opened, open, survey};
 pub use order::{order, order_within};
 pub use pipeline::{DEADLINE, InOrder, in_order};
+pub use rows::{Iter, RowRef, Rows};
 pub use split::{SplitConfig, Splits, Take};
 pub use table::{BadRow, OnError, Place, Row, Split, Table};
 pub use turns::turns;

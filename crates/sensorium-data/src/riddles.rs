@@ -319,7 +319,7 @@ mod tests {
             assert_eq!(own.len(), 10 * PAIRS[i].2);
             assert!(parts[i + 1..].iter().all(|other| own.is_disjoint(other)));
         }
-        let ids: BTreeSet<&str> = table.rows.iter().map(|row| row.id.as_str()).collect();
+        let ids: BTreeSet<&str> = table.rows.refs().map(crate::RowRef::id).collect();
         assert_eq!(ids.len(), table.rows.len());
     }
 

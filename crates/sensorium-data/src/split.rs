@@ -7,7 +7,7 @@ use sensorium_core::seed;
 use serde::{Deserialize, Serialize};
 
 use crate::error::hint;
-use crate::{Error, Row, Split};
+use crate::{Error, RowRef, Rows, Split};
 
 /// `[data.split]`: how rows are parted that have no split of their own.
 ///
@@ -96,27 +96,27 @@ impl SplitConfig {
     /// # Errors
     /// If shares or names leave nothing to train on, no row is of a group that is named, a row lacks the column `by`, there
     /// are fewer groups than parts, or only some rows name a split.
-    pub fn split(&self, rows: &[Row], seed: u64) -> Result<Splits, Error> {
-        self.split_by(rows, seed, |row| row.label.as_deref())
+    pub fn split(&self, rows: &Rows, seed: u64) -> Result<Splits, Error> {
+        self.split_by(rows, seed, RowRef::label)
     }
 
     /// The same for labels that are no classes: where shares are drawn, all rows are shuffled together.
     ///
     /// # Errors
     /// As [`split`](Self::split).
-    pub fn split_alike(&self, rows: &[Row], seed: u64) -> Result<Splits, Error> {
+    pub fn split_alike(&self, rows: &Rows, seed: u64) -> Result<Splits, Error> {
         self.split_by(rows, seed, |_| None)
     }
 
-    fn split_by(
+    fn split_by<'a>(
         &self,
-        rows: &[Row],
+        rows: &'a Rows,
         seed: u64,
-        class: impl Fn(&Row) -> Option<&str>,
+        class: impl Fn(RowRef<'a>) -> Option<&'a str>,
     ) -> Result<Splits, Error> {
         self.validate()?;
         let names = self.names_groups();
-        if !names && rows.iter().any(|row| row.split.is_some()) {
+        if !names && rows.refs().any(|row| row.split().is_some()) {
             return by_column(rows);
         }
         let groups = self.groups_of(rows)?;
@@ -126,7 +126,7 @@ impl SplitConfig {
         };
         let shared = match self.by_group && groups.iter().any(Option::is_some) {
             true => self.by_groups(&groups, rest, seed)?,
-            false => self.by_classes(|i| class(&rows[i]), rest, seed),
+            false => self.by_classes(|i| class(rows.at(i)), rest, seed),
         };
         splits.train.extend(shared.train);
         splits.valid.extend(shared.valid);
@@ -169,7 +169,7 @@ impl SplitConfig {
     ///
     /// # Errors
     /// If a row lacks the column `by`, or no row names a group.
-    pub fn groups(&self, rows: &[Row]) -> Result<Vec<String>, Error> {
+    pub fn groups(&self, rows: &Rows) -> Result<Vec<String>, Error> {
         let mut known = BTreeSet::new();
         let groups = self.groups_of(rows)?.into_iter().flatten();
         let groups: Vec<String> = groups
@@ -187,13 +187,14 @@ impl SplitConfig {
     }
 
     /// Each row's group.
-    fn groups_of<'a>(&self, rows: &'a [Row]) -> Result<Vec<Option<&'a str>>, Error> {
+    fn groups_of<'a>(&self, rows: &'a Rows) -> Result<Vec<Option<&'a str>>, Error> {
         let Some(by) = &self.by else {
-            return Ok(rows.iter().map(|row| row.group.as_deref()).collect());
+            return Ok(rows.refs().map(RowRef::group).collect());
         };
-        let group = |row: &'a Row| match row.meta.get(by.as_str()) {
-            Some(name) => Ok(Some(&**name)),
+        let group = |row: RowRef<'a>| match row.meta(by) {
+            Some(name) => Ok(Some(name)),
             None => {
+                let row = row.row();
                 let known: Vec<&str> = row.meta.keys().map(|key| &**key).collect();
                 let hint = hint(by, known.iter().copied());
                 let known = match known.is_empty() {
@@ -209,7 +210,7 @@ impl SplitConfig {
                 })
             }
         };
-        rows.iter().map(group).collect()
+        rows.refs().map(group).collect()
     }
 
     /// The rows of named groups, and the indices of all others.
@@ -351,17 +352,17 @@ fn no_groups() -> Error {
 }
 
 /// By the split that rows name themselves.
-fn by_column(rows: &[Row]) -> Result<Splits, Error> {
+fn by_column(rows: &Rows) -> Result<Splits, Error> {
     let mut splits = Splits::default();
-    for (i, row) in rows.iter().enumerate() {
-        match row.split {
+    for (i, row) in rows.refs().enumerate() {
+        match row.split() {
             Some(Split::Train) => splits.train.push(i),
             Some(Split::Valid) => splits.valid.push(i),
             Some(Split::Test) => splits.test.push(i),
             None => {
                 return Err(Error::Split {
                     key: "by_column",
-                    reason: format!("{} names no split, but other rows do", row.place),
+                    reason: format!("{} names no split, but other rows do", row.place()),
                 });
             }
         }

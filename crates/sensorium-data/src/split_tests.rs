@@ -1,6 +1,7 @@
 //! No part shares a group with another, none is empty, named groups go where they are named, and the same seed parts alike.
 
 use super::*;
+use crate::Row;
 use proptest::prelude::*;
 
 fn row(label: usize, group: Option<usize>) -> Row {
@@ -16,7 +17,7 @@ fn row(label: usize, group: Option<usize>) -> Row {
 }
 
 /// Rows of groups of these sizes.
-fn grouped(sizes: &[usize]) -> Vec<Row> {
+fn grouped(sizes: &[usize]) -> Rows {
     let of = |(group, size): (usize, &usize)| (0..*size).map(move |i| row(i % 2, Some(group)));
     sizes.iter().enumerate().flat_map(of).collect()
 }
@@ -51,7 +52,7 @@ fn few_groups_leave_no_part_empty() {
 }
 
 /// Twelve rows of three speakers and four takes, in columns of these names; each speaker is a class.
-fn recordings() -> Vec<Row> {
+fn recordings() -> Rows {
     let mut rows: Vec<Row> = (0..12).map(|i| row(i % 3, None)).collect();
     for (i, row) in rows.iter_mut().enumerate() {
         let speaker = ["ann", "ben", "cy"][i % 3].to_owned();
@@ -59,7 +60,7 @@ fn recordings() -> Vec<Row> {
         row.place.row = i as u64 + 2;
         row.meta = [("speaker", speaker), ("take", take)].into();
     }
-    rows
+    rows.into()
 }
 
 /// A split by a column, its parts as in a recipe.
@@ -94,9 +95,11 @@ fn named_groups_stand_where_they_are_named() {
     assert!(apart.valid.iter().all(|i| i % 3 != 1));
 
     // What a recipe names counts more than what rows do.
-    let mut rows = rows.clone();
-    rows.iter_mut()
-        .for_each(|row| row.split = Some(Split::Train));
+    let trained = |row| Row {
+        split: Some(Split::Train),
+        ..row
+    };
+    let rows = rows.iter().map(trained).collect();
     let named = by("speaker", "0", r#"["ben"]"#, true);
     assert_eq!(named.split(&rows, 3).unwrap().test, [1, 4, 7, 10]);
     let shares = by("speaker", "0", "0.3", true);
@@ -175,7 +178,7 @@ proptest! {
         labels in prop::collection::vec((0usize..4, prop::option::of(0usize..6)), 0..80),
         seed in any::<u64>(), valid in 0.0f64..0.4, test in 0.0f64..0.4,
     ) {
-        let rows: Vec<Row> = labels.iter().map(|(l, g)| row(*l, *g)).collect();
+        let rows: Rows = labels.iter().map(|(l, g)| row(*l, *g)).collect();
         let config = SplitConfig { valid: Take::Share(valid), test: Take::Share(test), ..SplitConfig::default() };
         let wanted = 1 + usize::from(valid > 0.0) + usize::from(test > 0.0);
         let groups: BTreeSet<_> = labels.iter().enumerate().map(|(i, (_, g))| g.ok_or(i)).collect();
@@ -205,7 +208,7 @@ proptest! {
 
     #[test]
     fn shares_hold_within_a_row_per_class(n in 1usize..300, seed in any::<u64>()) {
-        let rows: Vec<Row> = (0..n).map(|i| row(i % 7, None)).collect();
+        let rows: Rows = (0..n).map(|i| row(i % 7, None)).collect();
         let splits = SplitConfig::default().split(&rows, seed).unwrap();
         prop_assert!((splits.test.len() as f64 - 0.1 * n as f64).abs() <= 1.0);
         prop_assert!((splits.valid.len() as f64 - 0.1 * n as f64).abs() <= 1.0);

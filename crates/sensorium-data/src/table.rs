@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sensorium_core::Source;
 use serde::{Deserialize, Serialize};
 
-use crate::Named;
+use crate::{Named, Rows};
 
 /// A data set's rows.
 #[derive(Clone, Debug, Default)]
@@ -14,10 +14,10 @@ pub struct Table {
     /// What to call it in messages.
     pub name: String,
     /// The rows in their order.
-    pub rows: Vec<Row>,
+    pub rows: Rows,
 }
 
-/// One sample, not yet decoded.
+/// One sample, not yet decoded: what [`Rows`] are made of, and give.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// Unique in its table.

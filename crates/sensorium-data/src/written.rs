@@ -71,7 +71,7 @@ fn write_all(
     let mut manifest = Vec::new();
     for (done, row) in table.rows.iter().enumerate() {
         progress(done, table.rows.len());
-        writeln!(manifest, "{}", line(row, dir)?).map_err(io)?;
+        writeln!(manifest, "{}", line(&row, dir)?).map_err(io)?;
     }
     std::fs::write(dir.join("ATTRIBUTION.md"), attribution).map_err(io)?;
     std::fs::write(dir.join("manifest.jsonl"), manifest).map_err(io)?;

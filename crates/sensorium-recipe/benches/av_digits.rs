@@ -49,7 +49,7 @@ impl Bench {
                 |modality| {
                     train
                         .iter()
-                        .filter_map(move |row| row.inputs.get(modality.name()))
+                        .filter_map(move |row| row.inputs.get(modality.name()).cloned())
                 },
             )
             .expect("hints make a vocabulary");

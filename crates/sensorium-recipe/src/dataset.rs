@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use sensorium_core::{Modality, seed};
+use sensorium_core::{Modality, Source, seed};
 use sensorium_data::{
-    BUILT_IN, BadRow, Columns, Maker, Row, Split, Splits, Table, built_in, order,
+    BUILT_IN, BadRow, Columns, Maker, Row, Rows, Split, Splits, Table, built_in, order,
 };
 
 use crate::labels::{LabelKind, LabelSet};
@@ -20,7 +21,7 @@ pub struct Dataset {
     /// Every good row.
     pub table: Table,
     /// Rows of other data sets that are learned from as well; none before [`learn_also`](Self::learn_also).
-    pub also: Vec<Row>,
+    pub also: Rows,
     /// What these data sets are called, and how many rows are of each.
     pub others: Vec<(String, usize)>,
     /// Rows left out.
@@ -73,7 +74,7 @@ impl Dataset {
         Ok(Self {
             name,
             table,
-            also: Vec::new(),
+            also: Rows::default(),
             others: Vec::new(),
             bad,
             labels,
@@ -88,6 +89,7 @@ impl Dataset {
     /// If one is this data set itself or named twice, cannot be read, or has bad rows that are not to be skipped.
     pub fn learn_also(&mut self, recipe: &Recipe) -> Result<(), Error> {
         let mut known = BTreeSet::from([self.name.clone()]);
+        let mut also = Vec::new();
         for name in &recipe.data.also {
             if !known.insert(name.clone()) {
                 return Err(Error::Recipe {
@@ -99,7 +101,7 @@ impl Dataset {
                 Some(make) => Opened::made(name, make)?,
                 None => Opened::listed(recipe, Path::new(name))?,
             };
-            let rows = for_training(opened.table.rows);
+            let rows = for_training(&opened.table.rows);
             if !recipe.data.weights.is_empty() {
                 let looked_at = recipe.encoders.modalities();
                 alike(&looked_at, (&self.name, &self.table.rows), (name, &rows))?;
@@ -111,11 +113,13 @@ impl Dataset {
                 rows.len()
             ));
             self.bad.extend(opened.bad);
-            self.also.extend(rows.into_iter().map(|row| Row {
+            let named = rows.iter().map(|row| Row {
                 id: format!("{name}/{}", row.id),
                 ..row
-            }));
+            });
+            also.push(named.collect());
         }
+        self.also = Rows::joined(also);
         Ok(())
     }
 
@@ -142,51 +146,62 @@ impl Dataset {
         let own = self.splits.train.iter().map(|i| (false, *i));
         let others = (0..self.also.len()).map(|i| (true, i));
         let rows: Vec<(bool, usize)> = own.chain(others).collect();
-        let mut left = BTreeMap::<String, usize>::new();
+        let mut left = BTreeMap::<&str, usize>::new();
+        let mut lost = [self.table.rows.len(), self.also.len()].map(|rows| vec![false; rows]);
         for i in order(seed, 0, rows.len()) {
-            let row = match rows[i] {
-                (false, i) => &mut self.table.rows[i],
-                (true, i) => &mut self.also[i],
+            let (of_others, i) = rows[i];
+            let row = match of_others {
+                false => self.table.rows.at(i),
+                true => self.also.at(i),
             };
-            let Some(label) = &row.label else { continue };
-            let left = left.entry(label.clone()).or_insert(most);
+            let Some(label) = row.label() else { continue };
+            let left = left.entry(label).or_insert(most);
             match left.checked_sub(1) {
                 Some(less) => *left = less,
-                None => row.label = None,
+                None => lost[usize::from(of_others)][i] = true,
             }
         }
+        let [own, others] = lost;
+        self.table.rows = without_labels(&self.table.rows, &own);
+        self.also = without_labels(&self.also, &others);
     }
 
     /// The rows of a part of this data set.
-    pub fn part<'a>(&'a self, part: &'a [usize]) -> impl Iterator<Item = &'a Row> {
-        part.iter().map(|i| &self.table.rows[*i])
+    pub fn part(&self, part: &[usize]) -> Rows {
+        self.table.rows.select(part.iter().copied())
     }
 
     /// All rows that are learned from, others' too.
-    pub fn training(&self) -> impl Iterator<Item = &Row> {
-        self.part(&self.splits.train).chain(&self.also)
+    pub fn training(&self) -> Rows {
+        Rows::joined([self.part(&self.splits.train), self.also.clone()])
     }
+}
 
-    /// Raw inputs of the training rows, for processors that learn.
-    pub fn training_sources(
-        &self,
-        modality: Modality,
-    ) -> impl Iterator<Item = &sensorium_core::Source> {
-        self.training()
-            .filter_map(move |row| row.inputs.get(modality.name()))
-    }
+/// The same rows, of which some have no label any more.
+fn without_labels(rows: &Rows, lost: &[bool]) -> Rows {
+    let rows = rows.iter().zip(lost).map(|(row, lost)| Row {
+        label: row.label.filter(|_| !lost),
+        ..row
+    });
+    rows.collect()
+}
+
+/// The contents of rows in one modality, for processors that learn.
+pub(crate) fn sources(rows: &Rows, modality: Modality) -> impl Iterator<Item = Source> {
+    let inputs = rows.refs();
+    inputs.filter_map(move |row| row.input(modality.name()))
 }
 
 /// Of a data set that parts its rows those for training, of another all.
-fn for_training(mut rows: Vec<Row>) -> Vec<Row> {
-    if rows.iter().any(|row| row.split.is_some()) {
-        rows.retain(|row| row.split == Some(Split::Train));
+fn for_training(rows: &Rows) -> Rows {
+    match rows.refs().any(|row| row.split().is_some()) {
+        true => rows.filter(|row| row.split() == Some(Split::Train)),
+        false => rows.clone(),
     }
-    rows
 }
 
 /// Rows, those that are bad, and what a person should know of them.
-pub(crate) type Besides = (Vec<Row>, Vec<BadRow>, Vec<String>);
+pub(crate) type Besides = (Rows, Vec<BadRow>, Vec<String>);
 
 /// What would be learned from of a data set beside another.
 pub(crate) fn besides(name: &str, columns: &Columns) -> Result<Besides, Error> {
@@ -200,15 +215,15 @@ pub(crate) fn besides(name: &str, columns: &Columns) -> Result<Besides, Error> {
             (opened.table.rows, opened.bad, opened.notes)
         }
     };
-    Ok((for_training(rows), bad, notes))
+    Ok((for_training(&rows), bad, notes))
 }
 
 /// Refuses to draw by weight from data sets that have not the same of the modalities that are looked at, or from one without rows:
 /// what a weight says would not be so.
 fn alike(
     looked_at: &BTreeSet<Modality>,
-    first: (&str, &[Row]),
-    other: (&str, &[Row]),
+    first: (&str, &Rows),
+    other: (&str, &Rows),
 ) -> Result<(), Error> {
     let refuse = |message: String| {
         Err(Error::Recipe {
@@ -216,10 +231,10 @@ fn alike(
             message,
         })
     };
-    let columns = |rows: &[Row]| -> BTreeSet<&str> {
+    let columns = |rows: &Rows| -> BTreeSet<&str> {
         let names = looked_at.iter().map(|modality| modality.name());
         names
-            .filter(|name| rows.iter().any(|row| row.inputs.get(*name).is_some()))
+            .filter(|name| rows.refs().any(|row| row.has_input(name)))
             .collect()
     };
     let [own, theirs] = [first.1, other.1].map(columns);
@@ -242,15 +257,13 @@ fn alike(
 }
 
 /// Refuses rows of which none has a label, with what else they have.
-fn need_a_label(data: &str, rows: &[Row], column: &str) -> Result<(), Error> {
-    if rows.is_empty() || rows.iter().any(|row| row.label.is_some()) {
+fn need_a_label(data: &str, rows: &Rows, column: &str) -> Result<(), Error> {
+    if rows.is_empty() || rows.refs().any(|row| row.label().is_some()) {
         return Ok(());
     }
-    let others: BTreeSet<&str> = rows
-        .iter()
-        .flat_map(|row| row.meta.keys().map(|key| &**key))
-        .collect();
-    let others: Vec<&str> = others.into_iter().collect();
+    let others = rows.iter().flat_map(|row| row.meta);
+    let others: BTreeSet<Arc<str>> = others.map(|(key, _)| key).collect();
+    let others: Vec<&str> = others.iter().map(|key| &**key).collect();
     let instead = match (&others[..], nearest(column, &others)) {
         ([], _) => String::new(),
         (_, Some(near)) => format!("; did you mean data.columns.label = {near:?}?"),
@@ -345,7 +358,7 @@ mod tests {
             place: Default::default(),
         };
         let told = |meta: &[&str]| {
-            need_a_label("a.csv", &[row(meta)], "label")
+            need_a_label("a.csv", &vec![row(meta)].into(), "label")
                 .unwrap_err()
                 .to_string()
         };
@@ -365,6 +378,6 @@ mod tests {
             label: Some("cat".to_owned()),
             ..row(&[])
         };
-        assert!(need_a_label("a.csv", &[row(&[]), labelled], "label").is_ok());
+        assert!(need_a_label("a.csv", &vec![row(&[]), labelled].into(), "label").is_ok());
     }
 }

@@ -36,7 +36,7 @@ impl<K: TowerKit> ModalityKit for OrTower<K> {
 
     fn fit(
         config: &Self::Config,
-        samples: &mut dyn Iterator<Item = &Source>,
+        samples: &mut dyn Iterator<Item = Source>,
     ) -> Result<Self::Processor, Refused> {
         Ok(match &config.tower {
             Some(tower) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sensorium_core::{Modality, Source, quietly, seed};
-use sensorium_data::{BadRow, Few, OnError, Place, Row, in_order};
+use sensorium_data::{BadRow, OnError, Place, RowRef, Rows, in_order};
 
 use crate::content::{content_of, inputs_of};
 use crate::how::{How, Room, Wanted, When};
@@ -20,7 +20,9 @@ use crate::{Error, Observer};
 pub struct Prepared {
     /// Prepares what is not in memory.
     pub processors: Arc<Processors>,
-    rows: Arc<Vec<PreparedRow>>,
+    /// The rows that were to be prepared.
+    table: Rows,
+    rows: Arc<[PreparedRow]>,
     on_error: OnError,
     /// What is kept of rows that are decoded when they are needed.
     later: Option<Arc<Later>>,
@@ -29,25 +31,21 @@ pub struct Prepared {
     lost: Arc<Mutex<BTreeMap<usize, BadRow>>>,
 }
 
+/// What is known of a row besides what its table says.
 #[derive(Clone, Debug)]
 struct PreparedRow {
-    id: String,
-    place: Place,
     /// Which it is of the rows that were to be prepared.
-    nth: usize,
+    nth: u32,
     /// Its label; none in training rows that are learned from without.
     label: Option<Label>,
-    inputs: Few<Modality, Source>,
     /// A number for the content of its inputs.
     content: u64,
     cached: Option<Box<Samples>>,
 }
 
-impl PreparedRow {
-    fn inputs(&self) -> Inputs {
-        let inputs = self.inputs.iter();
-        inputs.map(|(of, source)| (*of, source.clone())).collect()
-    }
+/// The number of a row.
+fn nth(row: usize) -> u32 {
+    u32::try_from(row).expect("there are fewer rows than 2³²")
 }
 
 /// What preparing a table gives.
@@ -66,7 +64,7 @@ pub struct Preparing {
 /// # Errors
 /// The first bad row, unless bad rows are skipped.
 pub fn prepare(
-    rows: Vec<Row>,
+    rows: Rows,
     processors: &Arc<Processors>,
     labels: Wanted<'_>,
     how: How,
@@ -80,11 +78,12 @@ pub fn prepare(
         let samples = shared.process(inputs)?;
         Ok((samples, content_of(inputs)))
     };
-    let (ready, bad, room) = prepare_with(rows, labels, how, observer, work)?;
+    let (ready, bad, room) = prepare_with(&rows, labels, how, observer, work)?;
     Ok(Preparing {
         prepared: Prepared {
             processors: Arc::clone(processors),
-            rows: Arc::new(ready),
+            table: rows,
+            rows: ready.into(),
             on_error: how.on_error,
             later: None,
             lost: Arc::default(),
@@ -96,14 +95,14 @@ pub fn prepare(
 
 /// Rows as they stand, with their labels: nothing is decoded yet.
 fn lazily(
-    rows: Vec<Row>,
+    rows: Rows,
     processors: &Arc<Processors>,
     labels: Wanted<'_>,
     how: How,
 ) -> Result<Preparing, Error> {
     let of = processors.modalities();
     let (mut ready, mut bad) = (Vec::with_capacity(rows.len()), Vec::new());
-    for (nth, row) in rows.into_iter().enumerate() {
+    for (i, row) in rows.iter().enumerate() {
         let mut inputs = inputs_of(&row);
         inputs.retain(|modality, _| of.contains(modality));
         let place = || row.place.to_string();
@@ -113,13 +112,10 @@ fn lazily(
         };
         match (label, how.on_error) {
             (Ok(label), _) => ready.push(PreparedRow {
-                nth,
+                nth: nth(i),
                 label,
                 content: place_of(&inputs),
-                inputs: inputs.into_iter().collect(),
                 cached: None,
-                id: row.id,
-                place: row.place,
             }),
             (Err(error), OnError::Skip) => bad.push(bad_row(&row.place, error)?),
             (Err(error), OnError::Fail) => return Err(error),
@@ -129,7 +125,8 @@ fn lazily(
     Ok(Preparing {
         prepared: Prepared {
             processors: Arc::clone(processors),
-            rows: Arc::new(ready),
+            table: rows,
+            rows: ready.into(),
             on_error: how.on_error,
             later: Some(Arc::new(later)),
             lost: Arc::default(),
@@ -148,36 +145,30 @@ type Work = Result<(Samples, u64), (Modality, Refusal)>;
 type Done = (Vec<PreparedRow>, Vec<BadRow>, Room);
 
 fn prepare_with(
-    rows: Vec<Row>,
+    rows: &Rows,
     labels: Wanted<'_>,
     how: How,
     observer: &mut dyn Observer,
     work: impl Fn(&Inputs) -> Work + Send + Sync + 'static,
 ) -> Result<Done, Error> {
     observer.phase("preparing", rows.len());
-    let rows: Arc<[Row]> = rows.into();
-    let shared = Arc::clone(&rows);
+    let shared = rows.clone();
     let jobs = (0..rows.len()).collect();
     let jobs = in_order(jobs, how.threads, 4 * how.threads, move |row: usize| {
-        let inputs = inputs_of(&shared[row]);
-        let result = work(&inputs);
-        (inputs, result)
+        work(&inputs_of(&shared.get(row)))
     });
     let (mut ready, mut bad, mut room) = (Vec::new(), Vec::new(), how.room);
     for (i, (row, job)) in rows.iter().zip(jobs).enumerate() {
         observer.advance(i + 1);
         let error = match job {
-            Ok((_, Ok((samples, _)))) if samples.modalities().is_empty() => Error::Nothing {
+            Ok(Ok((samples, _))) if samples.modalities().is_empty() => Error::Nothing {
                 place: row.place.to_string(),
             },
-            Ok((inputs, Ok((samples, content)))) => match labels.of(row) {
+            Ok(Ok((samples, content))) => match labels.of(&row) {
                 Ok(label) => {
                     ready.push(PreparedRow {
-                        nth: i,
-                        id: row.id.clone(),
-                        place: row.place.clone(),
+                        nth: nth(i),
                         label,
-                        inputs: inputs.into_iter().collect(),
                         content,
                         cached: room.keep(samples).map(Box::new),
                     });
@@ -185,7 +176,7 @@ fn prepare_with(
                 }
                 Err(error) => Error::Data(error),
             },
-            Ok((_, Err((modality, reason)))) => Error::Row {
+            Ok(Err((modality, reason))) => Error::Row {
                 place: row.place.to_string(),
                 modality,
                 reason,
@@ -232,7 +223,8 @@ impl Prepared {
     pub fn identity(&self) -> String {
         let hash = self.rows.iter().fold(0, |hash, row| {
             let label = row.label.as_ref().map_or(vec![u64::MAX], Label::numbers);
-            let row = [&[seed::of_name(&row.id)], &label[..], &[row.content]].concat();
+            let id = self.table.at(row.nth as usize).id();
+            let row = [&[seed::of_name(id)], &label[..], &[row.content]].concat();
             seed::derive(hash, &row)
         });
         format!("{} rows, {hash:016x}", self.rows.len())
@@ -254,28 +246,28 @@ impl Prepared {
 
     /// A row's id.
     pub fn id(&self, row: usize) -> &str {
-        &self.rows[row].id
+        self.seen(row).id()
     }
 
     /// Where a row stands.
-    pub fn place(&self, row: usize) -> &Place {
-        &self.rows[row].place
+    pub fn place(&self, row: usize) -> Place {
+        self.seen(row).place()
+    }
+
+    /// A row in its table.
+    fn seen(&self, row: usize) -> RowRef<'_> {
+        self.table.at(self.nth(row))
     }
 
     /// Which of the rows that were to be prepared a row is: some may have been left out.
     pub(crate) fn nth(&self, row: usize) -> usize {
-        self.rows[row].nth
+        self.rows[row].nth as usize
     }
 
     /// The words of a row that stand in its table.
     pub(crate) fn words(&self, row: usize) -> Option<&str> {
-        self.rows[row]
-            .inputs
-            .values()
-            .find_map(|source| match source {
-                Source::Text(text) => Some(&**text),
-                _ => None,
-            })
+        let (row, of) = (self.seen(row), self.processors.modalities());
+        of.iter().find_map(|modality| row.text(modality.name()))
     }
 
     /// A row's label, if it has one.
@@ -333,7 +325,12 @@ impl Prepared {
 
     /// A row's raw inputs, for showing them.
     pub fn inputs(&self, row: usize) -> BTreeMap<Modality, Source> {
-        self.rows[row].inputs()
+        let mut inputs = inputs_of(&self.seen(row).row());
+        if self.later.is_some() {
+            let of = self.processors.modalities();
+            inputs.retain(|modality, _| of.contains(modality));
+        }
+        inputs
     }
 
     /// A row's prepared samples, from memory or decoded anew; none if it can no longer be decoded and bad rows are
@@ -349,7 +346,7 @@ impl Prepared {
         if let Some(samples) = self.later.as_ref().and_then(|later| later.get(row)) {
             return Ok(Some(samples));
         }
-        match self.decoded(prepared) {
+        match self.decoded(row) {
             Ok(samples) => {
                 if let Some(later) = &self.later {
                     later.keep(row, &samples);
@@ -358,16 +355,16 @@ impl Prepared {
             }
             Err(error) if self.on_error == OnError::Fail => Err(error),
             Err(error) => {
-                let bad = bad_row(&prepared.place, error)?;
+                let bad = bad_row(&self.place(row), error)?;
                 self.lost().entry(row).or_insert(bad);
                 Ok(None)
             }
         }
     }
 
-    fn decoded(&self, row: &PreparedRow) -> Result<Samples, Error> {
-        let place = row.place.to_string();
-        let inputs = row.inputs();
+    fn decoded(&self, row: usize) -> Result<Samples, Error> {
+        let place = self.place(row).to_string();
+        let inputs = self.inputs(row);
         let process = || self.processors.process(&inputs);
         let processed = match self.later {
             // It was tried before, and what panics now is a fault of ours.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::Silent;
 use crate::labels::LabelSet;
-use sensorium_data::Labels;
+use sensorium_data::{Labels, Row};
 use sensorium_text::TextSample;
 
 fn row(n: u64) -> Row {
@@ -36,8 +36,8 @@ fn outcome(on_error: OnError) -> Result<Done, Error> {
         threads: 2,
         room: Room::ENDLESS,
     };
-    let rows = (1..=5).map(row).collect();
-    prepare_with(rows, Wanted::Label(&labels), how, &mut Silent, |inputs| {
+    let rows: Rows = (1..=5).map(row).collect();
+    prepare_with(&rows, Wanted::Label(&labels), how, &mut Silent, |inputs| {
         let (modality, source) = inputs.first_key_value().expect("an input");
         match source.describe().as_str() {
             "text \"text 2\"" => panic!("two is bad"),
@@ -54,8 +54,8 @@ fn a_row_that_panics_is_that_row_s_error() {
     let expected = "data.csv:2: a worker panicked while preparing it: two is bad";
     assert!(error.starts_with(expected), "{error}");
     let (ready, bad, _) = outcome(OnError::Skip).expect("bad rows are skipped");
-    let ids: Vec<&str> = ready.iter().map(|row| row.id.as_str()).collect();
-    assert_eq!(ids, ["row 1", "row 4"]);
+    let nth: Vec<u32> = ready.iter().map(|row| row.nth).collect();
+    assert_eq!(nth, [0, 3]);
     let bad: Vec<String> = bad.iter().map(ToString::to_string).collect();
     let empty = format!("data.csv:5: {NOTHING}");
     let refused = "data.csv:3, column text: three is refused";

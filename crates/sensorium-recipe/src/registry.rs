@@ -101,13 +101,13 @@ macro_rules! modalities {
             ///
             /// # Errors
             /// If a saved model lacks what the modality saved there, or a modality finds nothing to learn from.
-            pub fn fit<'a, I>(
+            pub fn fit<I>(
                 &self,
                 opened: impl Fn(Modality) -> Option<PathBuf>,
                 sources: impl Fn(Modality) -> I,
             ) -> Result<Processors, Refusal>
             where
-                I: Iterator<Item = &'a Source> + 'a,
+                I: Iterator<Item = Source>,
             {
                 let mut processors = Processors::default();
                 $(if let Some(config) = &self.$name {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sensorium_data::Row;
+use sensorium_data::Rows;
 use sensorium_eval::{
     Curve, DataSummary, KeyValue, RunReport, Scatter, SkippedRow, SplitSummary, render,
 };
@@ -145,7 +145,7 @@ fn facts(metrics: &RunMetrics) -> Vec<KeyValue> {
 }
 
 fn summary(recipe: &Recipe, data: &Dataset) -> DataSummary {
-    let part = |name: &str, rows: Vec<&Row>| SplitSummary {
+    let part = |name: &str, rows: Rows| SplitSummary {
         name: name.to_owned(),
         rows: rows.len() as u64,
         present: recipe
@@ -153,17 +153,17 @@ fn summary(recipe: &Recipe, data: &Dataset) -> DataSummary {
             .modalities()
             .iter()
             .map(|m| {
-                let has = |row: &&&Row| row.inputs.contains_key(m.name());
-                (m.to_string(), rows.iter().filter(has).count() as u64)
+                let there = rows.refs().filter(|row| row.has_input(m.name()));
+                (m.to_string(), there.count() as u64)
             })
             .collect(),
     };
     DataSummary {
         name: data.name.clone(),
         splits: vec![
-            part("training", data.training().collect()),
-            part("validation", data.part(&data.splits.valid).collect()),
-            part("test", data.part(&data.splits.test).collect()),
+            part("training", data.training()),
+            part("validation", data.part(&data.splits.valid)),
+            part("test", data.part(&data.splits.test)),
         ],
         skipped: data
             .bad

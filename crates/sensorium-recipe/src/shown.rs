@@ -43,7 +43,7 @@ fn off(labels: &LabelSet, test: &Prepared, answer: &Answer) -> (bool, f64) {
         Some(Label::Several(held)) => {
             let pairs = held.iter().zip(&answer.probabilities);
             let far = pairs.map(|(held, p)| f64::from(if *held { 1.0 - p } else { *p }));
-            (answer.given() != *held, far.fold(0.0, f64::max))
+            (answer.given() != **held, far.fold(0.0, f64::max))
         }
         Some(Label::Numbers(numbers)) => {
             let pairs = numbers.iter().zip(&answer.numbers);
@@ -53,7 +53,7 @@ fn off(labels: &LabelSet, test: &Prepared, answer: &Answer) -> (bool, f64) {
         }
         Some(Label::Text(text)) => {
             let written = answer.written.as_ref();
-            let wrong = written.is_none_or(|written| written.text != *text);
+            let wrong = written.is_none_or(|written| *written.text != **text);
             (wrong, written.map_or(0.0, |written| written.surprise))
         }
         None => (false, 0.0),
@@ -91,7 +91,7 @@ fn example(labels: &LabelSet, test: &Prepared, answer: &Answer) -> Example {
                     true => "none".to_owned(),
                     false => truths.join(", "),
                 },
-                several: Some((truths, answer.given() == *held)),
+                several: Some((truths, answer.given() == **held)),
                 ..example
             }
         }
@@ -101,7 +101,7 @@ fn example(labels: &LabelSet, test: &Prepared, answer: &Answer) -> Example {
             ..example
         },
         Some(Label::Text(text)) => Example {
-            target: text.clone(),
+            target: text.to_string(),
             written: answer.written.as_ref().map(|written| written.text.clone()),
             ..example
         },

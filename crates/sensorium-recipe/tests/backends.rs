@@ -13,7 +13,7 @@ fn few_rows(dir: &Path) -> PathBuf {
     let path = dir.join("manifest.jsonl");
     let mut manifest = std::fs::File::create(&path).expect("a manifest");
     for (split, count) in [("train", 18), ("valid", 4), ("test", 4)] {
-        let of = |row: &&sensorium_data::Row| row.split == sensorium_data::Split::named(split);
+        let of = |row: &sensorium_data::Row| row.split == sensorium_data::Split::named(split);
         for row in table.rows.iter().filter(of).take(count) {
             let mut line = serde_json::json!({"id": row.id, "label": row.label, "split": split});
             for (modality, source) in &row.inputs {

@@ -42,7 +42,7 @@ fn few_rows(dir: &Path) -> PathBuf {
     let table = sensorium_data::av_digits::embedded().expect("the embedded data is whole");
     let mut manifest = String::new();
     for (split, count) in [("train", 12), ("valid", 4), ("test", 4)] {
-        let of = |row: &&sensorium_data::Row| row.split == sensorium_data::Split::named(split);
+        let of = |row: &sensorium_data::Row| row.split == sensorium_data::Split::named(split);
         for row in table.rows.iter().filter(of).take(count) {
             let mut line = serde_json::json!({"id": row.id, "label": row.label, "split": split});
             for modality in ["text", "image"] {

@@ -180,12 +180,14 @@ impl ModalityKit for TextKit {
 
     fn fit(
         config: &TextConfig,
-        samples: &mut dyn Iterator<Item = &Source>,
+        samples: &mut dyn Iterator<Item = Source>,
     ) -> Result<TextProcessor, Error> {
         let tokenizer = match &config.tokenizer {
             Some(path) => Tokenizer::open(path)?,
             None => {
-                let texts = samples.map(read).collect::<Result<Vec<_>, _>>()?;
+                let texts = samples
+                    .map(|source| read(&source))
+                    .collect::<Result<Vec<_>, _>>()?;
                 let texts = texts.iter().map(String::as_str);
                 config.pieces.learn(texts, config.vocab_size)?
             }

@@ -135,7 +135,7 @@ fn a_tokenizer_without_a_mask_cannot_mask() {
         augment: MASK,
         ..TextConfig::default()
     };
-    let error = TextKit::fit(&config, &mut [Source::text(TEXT)].iter()).unwrap_err();
+    let error = TextKit::fit(&config, &mut [Source::text(TEXT)].into_iter()).unwrap_err();
     assert!(error.to_string().starts_with("augment.mask_token: "));
 }
 

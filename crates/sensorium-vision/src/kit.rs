@@ -161,7 +161,7 @@ impl ModalityKit for ImageKit {
     /// Nothing is learned from the images: the processor is the config's.
     fn fit(
         config: &ImageConfig,
-        _samples: &mut dyn Iterator<Item = &Source>,
+        _samples: &mut dyn Iterator<Item = Source>,
     ) -> Result<ImageProcessor, Error> {
         Self::validate(config)?;
         ImageProcessor::new(config.prepare())?

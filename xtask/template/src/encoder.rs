@@ -68,7 +68,7 @@ mod tests {
 
     fn processor() -> TemplateProcessor {
         let sources = [Source::text("1 2; 3 -4")];
-        TemplateProcessor::fit(&TemplateConfig::debug(), &mut sources.iter()).unwrap()
+        TemplateProcessor::fit(&TemplateConfig::debug(), &mut sources.into_iter()).unwrap()
     }
 
     fn encoder(device: &Device) -> TemplateEncoder {

@@ -27,7 +27,7 @@ impl ModalityKit for TemplateKit {
 
     fn fit(
         config: &TemplateConfig,
-        samples: &mut dyn Iterator<Item = &Source>,
+        samples: &mut dyn Iterator<Item = Source>,
     ) -> Result<TemplateProcessor, TemplateError> {
         TemplateProcessor::fit(config, samples)
     }
@@ -79,7 +79,7 @@ mod tests {
     fn what_was_learned_is_saved_and_opened() {
         let config = TemplateConfig::debug();
         let sources = [Source::text("1 2 3.5")];
-        let processor = TemplateKit::fit(&config, &mut sources.iter()).unwrap();
+        let processor = TemplateKit::fit(&config, &mut sources.iter().cloned()).unwrap();
         let dir = tempfile::tempdir().unwrap();
         TemplateKit::save(&processor, dir.path()).unwrap();
         assert_eq!(TemplateKit::open(&config, dir.path()).unwrap(), processor);

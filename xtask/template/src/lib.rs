@@ -11,7 +11,7 @@
 //!
 //! let config = TemplateConfig::debug();
 //! let sources = [Source::text("1 2 3 4 5"), Source::text("2.5 0.5")];
-//! let processor = TemplateKit::fit(&config, &mut sources.iter())?;
+//! let processor = TemplateKit::fit(&config, &mut sources.iter().cloned())?;
 //! let long = processor.process(&sources[0])?;
 //! let short = processor.process(&sources[1])?;
 //!

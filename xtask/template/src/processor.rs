@@ -38,17 +38,17 @@ impl TemplateProcessor {
     /// If a series is broken, or there is none.
     pub fn fit(
         config: &TemplateConfig,
-        sources: &mut dyn Iterator<Item = &Source>,
+        sources: &mut dyn Iterator<Item = Source>,
     ) -> Result<Self, TemplateError> {
         // Per channel: sum and sum of squares, in double precision so that long data loses nothing.
         let mut sums: Vec<[f64; 2]> = Vec::new();
         let mut rows = 0;
         for source in sources {
-            let series = Series::read(source, config.max_rows)?;
+            let series = Series::read(&source, config.max_rows)?;
             if sums.is_empty() {
                 sums = vec![[0.0; 2]; series.channels];
             }
-            check_channels(&series, sums.len(), source)?;
+            check_channels(&series, sums.len(), &source)?;
             rows += series.rows();
             for row in series.values.chunks(series.channels) {
                 for (sum, value) in sums.iter_mut().zip(row) {
@@ -159,7 +159,7 @@ mod tests {
 
     fn fitted(texts: &[&str]) -> TemplateProcessor {
         let sources: Vec<_> = texts.iter().map(|text| Source::text(*text)).collect();
-        TemplateProcessor::fit(&TemplateConfig::debug(), &mut sources.iter()).unwrap()
+        TemplateProcessor::fit(&TemplateConfig::debug(), &mut sources.into_iter()).unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{ATTRIBUTION, ROWS, glyphs, specs, speech, table};
 use crate::written::refuse_taken;
-use crate::{Error, Row, Split, Table, write_table};
+use crate::{Error, RowRef, Split, Table, write_table};
 
 /// The largest recording that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -35,8 +35,8 @@ impl Summary {
     /// How many rows a data set has of each part.
     pub fn of(table: &Table) -> Self {
         let count = |split| {
-            let of = |row: &&Row| row.split == Some(split);
-            table.rows.iter().filter(of).count()
+            let of = |row: &RowRef<'_>| row.split() == Some(split);
+            table.rows.refs().filter(of).count()
         };
         Self {
             train: count(Split::Train),

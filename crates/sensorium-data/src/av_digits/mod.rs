@@ -67,9 +67,10 @@ pub fn embedded() -> Result<Table, Error> {
 /// All rows, drawn.
 fn table(specs: &[Spec<'_>]) -> Table {
     let rows = specs.par_iter().enumerate();
+    let rows: Vec<Row> = rows.map(|(i, spec)| spec.row(i)).collect();
     Table {
         name: NAME.to_owned(),
-        rows: rows.map(|(i, spec)| spec.row(i)).collect(),
+        rows: rows.into(),
     }
 }
 

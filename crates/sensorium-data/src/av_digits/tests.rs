@@ -7,7 +7,7 @@ use super::*;
 use crate::{Columns, OnError, open, write_table};
 
 fn values(table: &Table, split: Split, key: &str) -> BTreeSet<String> {
-    let of = |row: &&Row| row.split == Some(split);
+    let of = |row: &Row| row.split == Some(split);
     table
         .rows
         .iter()

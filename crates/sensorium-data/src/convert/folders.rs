@@ -5,7 +5,7 @@ use crate::{Error, Row};
 
 pub(super) fn write(mut job: Job<'_>) -> Result<Converted, Error> {
     let out = job.out;
-    let parted = job.table.rows.iter().any(|row| row.split.is_some());
+    let parted = job.table.rows.refs().any(|row| row.split().is_some());
     let aside = Aside::folder(out)?;
     let mut lost = std::collections::BTreeSet::new();
     let io = |error| Error::io(out, "write", error);

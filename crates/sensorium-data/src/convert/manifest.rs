@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Aside, Converted, Job, cells, content};
 use crate::open::LONGEST_LINE;
-use crate::{Error, Row};
+use crate::{Error, Row, Rows};
 
 pub(super) fn write(mut job: Job<'_>) -> Result<Converted, Error> {
     let whole = super::Target::of(job.out).is_none();
@@ -93,7 +93,7 @@ enum Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn new(file: BufWriter<std::fs::File>, out: &'a Path, rows: &[Row]) -> Result<Self, Error> {
+    fn new(file: BufWriter<std::fs::File>, out: &'a Path, rows: &Rows) -> Result<Self, Error> {
         let delimiter = match out.extension().and_then(|e| e.to_str()) {
             Some("csv") => b',',
             Some("tsv") => b'\t',

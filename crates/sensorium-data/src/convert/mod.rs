@@ -14,7 +14,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::{Error, Row, Table};
+use crate::{Error, Row, RowRef, Rows, Table};
 
 use aside::Aside;
 
@@ -114,7 +114,7 @@ impl Job<'_> {
                 Names::Own => row.id.clone(),
                 Names::Numbers => format!("{i:09}"),
             };
-            write(row, &name)?;
+            write(&row, &name)?;
         }
         (self.progress)(rows.len(), rows.len());
         Ok(())
@@ -136,15 +136,13 @@ enum Names {
     Numbers,
 }
 
-fn names(rows: &[Row]) -> Names {
+fn names(rows: &Rows) -> Names {
     let known = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    let fits = |row: &Row| !row.id.is_empty() && row.id.len() <= 60 && row.id.chars().all(known);
+    let fits = |id: &str| !id.is_empty() && id.len() <= 60 && id.chars().all(known);
     // On some disks a name in capitals is the same.
     let mut seen = BTreeSet::new();
-    match rows
-        .iter()
-        .all(|row| fits(row) && seen.insert(row.id.to_ascii_lowercase()))
-    {
+    let mut ids = rows.refs().map(RowRef::id);
+    match ids.all(|id| fits(id) && seen.insert(id.to_ascii_lowercase())) {
         true => Names::Own,
         false => Names::Numbers,
     }

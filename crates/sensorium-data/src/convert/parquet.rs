@@ -16,7 +16,7 @@ use sensorium_core::Source;
 use serde_json::{Value, json};
 
 use super::{Aside, Converted, Job, cells, content, part};
-use crate::{Error, Row};
+use crate::{Error, Row, Rows};
 
 /// What a group of rows has at most, in bytes and in rows.
 const GROUP: usize = 32 << 20;
@@ -79,7 +79,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(rows: &[Row], split: bool) -> Self {
+    fn of(rows: &Rows, split: bool) -> Self {
         let (mut texts, mut contents) = (BTreeSet::<String>::new(), BTreeSet::<String>::new());
         for row in rows {
             for (modality, source) in &row.inputs {
@@ -99,7 +99,7 @@ impl Layout {
             }
         }
         let mut own = vec!["id", "label", "group"];
-        if split || rows.iter().any(|row| row.split.is_none()) {
+        if split || rows.refs().any(|row| row.split().is_none()) {
             own.push("split");
         }
         let own = own.into_iter().map(str::to_owned);

@@ -63,7 +63,7 @@ fn table(dir: &Path, ids: [&str; 5]) -> Table {
     ];
     Table {
         name: "made".to_owned(),
-        rows,
+        rows: rows.into(),
     }
 }
 
@@ -95,7 +95,7 @@ fn told(table: &Table) -> BTreeMap<String, Told> {
                 row.label.clone(),
                 row.split,
                 row.group.clone(),
-                inputs(row),
+                inputs(&row),
                 row.meta.clone(),
             ),
         )
@@ -199,7 +199,8 @@ fn class_folders_take_what_they_have_a_place_for() {
             "a",
             &[("image", picture.clone())],
             &[("width", "3")],
-        )],
+        )]
+        .into(),
     };
     let out = dir.path().join("folders");
     let done = convert(&table, Target::Folders, &out, 0, &mut |_, _| {}).unwrap();
@@ -208,14 +209,14 @@ fn class_folders_take_what_they_have_a_place_for() {
         ["class folders have no place for the columns group, width"]
     );
     let opened = open(&out, &columns(), OnError::Fail).unwrap().table;
-    let only = &opened.rows[0];
+    let only = opened.rows.get(0);
     assert_eq!(
         (only.label.as_deref(), only.split, only.id.as_str()),
         (Some("class 0"), Some(Split::Train), "train/class 0/a.png")
     );
 
     let mut refuse = |row: Row, expected: &str| {
-        table.rows = vec![row];
+        table.rows = vec![row].into();
         let error = convert(
             &table,
             Target::Folders,
@@ -262,9 +263,8 @@ fn nothing_is_written_over_and_nothing_is_left_half_written() {
     // The last row's file has vanished.
     let gone = dir.path().join("gone.png");
     let mut spoilt = table.clone();
-    spoilt
-        .rows
-        .push(row(5, "f", &[("image", Source::path(&gone))], &[]));
+    let last = row(5, "f", &[("image", Source::path(&gone))], &[]);
+    spoilt.rows = spoilt.rows.into_iter().chain([last]).collect();
     for (to, name) in all() {
         let error = convert(&spoilt, to, &dir.path().join(name), 1, &mut |_, _| {})
             .unwrap_err()
@@ -275,7 +275,9 @@ fn nothing_is_written_over_and_nothing_is_left_half_written() {
         );
     }
     let mut twice = table.clone();
-    twice.rows[0].meta.insert("image", "x");
+    let mut first = twice.rows.get(0);
+    first.meta.insert("image", "x");
+    twice.rows = vec![first].into();
     let error = convert(
         &twice,
         Target::Shards,

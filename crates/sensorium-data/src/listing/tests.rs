@@ -101,14 +101,8 @@ fn what_is_written_can_be_opened() {
         let columns = Columns::default().for_modalities(["audio"].into_iter());
         let rows = open(&out, &columns, OnError::Fail).unwrap().table.rows;
         let told: Vec<(&str, &str, &str)> = rows
-            .iter()
-            .map(|row| {
-                (
-                    row.id.as_str(),
-                    row.label.as_deref().unwrap(),
-                    &*row.meta["speaker"],
-                )
-            })
+            .refs()
+            .map(|row| (row.id(), row.label().unwrap(), row.meta("speaker").unwrap()))
             .collect();
         let expected = [
             ("0_ann_0.wav", "0", "ann"),

@@ -9,7 +9,8 @@ use sensorium_core::Source;
 use super::Names;
 use crate::columns::Holds;
 use crate::error::hint;
-use crate::{BadRow, Columns, Error, Few, Place, Row, Split};
+use crate::rows::Packer;
+use crate::{BadRow, Columns, Error, Few, Place, Row, Rows, Split};
 
 /// Cells by column; one that is nothing is none. Of two in one column the last counts.
 pub(crate) type Cells = Vec<(Arc<str>, Option<String>)>;
@@ -32,7 +33,7 @@ pub(crate) struct Own {
 /// What a file holds.
 #[derive(Default)]
 pub(crate) struct Found {
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Rows,
     pub(crate) bad: Vec<BadRow>,
     /// The rows whose ids were made, and not told.
     pub(crate) unnamed: Vec<usize>,
@@ -53,12 +54,11 @@ pub(crate) struct Collector<'a> {
     base: PathBuf,
     file: Arc<str>,
     names: Names,
-    values: Names,
     /// The columns seen, for hints.
     seen: BTreeSet<String>,
     unnamed: Vec<usize>,
-    pub rows: Vec<Row>,
-    pub bad: Vec<BadRow>,
+    rows: Packer,
+    bad: Vec<BadRow>,
 }
 
 /// What is wrong with a row: the column and the reason.
@@ -71,10 +71,9 @@ impl<'a> Collector<'a> {
             base: manifest.parent().unwrap_or(Path::new("")).to_owned(),
             file: manifest.display().to_string().into(),
             names: Names::default(),
-            values: Names::default(),
             seen: BTreeSet::new(),
             unnamed: Vec::new(),
-            rows: Vec::new(),
+            rows: Packer::default(),
             bad: Vec::new(),
         }
     }
@@ -125,7 +124,7 @@ impl<'a> Collector<'a> {
                 if !named {
                     self.unnamed.push(self.rows.len());
                 }
-                self.rows.push(row);
+                self.rows.push(&row);
             }
             Err((column, reason)) => self.bad(line, &column, reason),
         }
@@ -176,10 +175,7 @@ impl<'a> Collector<'a> {
             split,
             group,
             inputs: inputs.into_iter().collect(),
-            meta: cells
-                .into_iter()
-                .map(|(name, cell)| (name, self.values.share(&cell)))
-                .collect(),
+            meta: cells.into_iter().collect(),
             place: self.place(line),
         })
     }
@@ -213,7 +209,7 @@ impl<'a> Collector<'a> {
     /// What was taken.
     pub(crate) fn found(self) -> Found {
         let mut found = Found {
-            rows: self.rows,
+            rows: self.rows.finish(),
             bad: self.bad,
             unnamed: self.unnamed,
             seen: self.seen,
@@ -224,7 +220,6 @@ impl<'a> Collector<'a> {
         if found.bad.len() > bad {
             found.bad.sort_by_key(|bad| bad.place.row);
         }
-        found.rows.shrink_to_fit();
         found
     }
 
@@ -242,24 +237,26 @@ impl Found {
     /// Leaves out rows whose id an earlier row has.
     pub(super) fn leave_out_twins(&mut self, columns: &Columns) {
         let mut known = HashSet::with_capacity(self.rows.len());
-        let first = self.rows.iter().map(|row| known.insert(row.id.as_str()));
+        let first = self.rows.refs().map(|row| known.insert(row.id()));
         let first: Vec<bool> = first.collect();
         if first.iter().all(|first| *first) {
             return;
         }
         let mut unnamed = std::mem::take(&mut self.unnamed).into_iter().peekable();
-        let rows = std::mem::take(&mut self.rows).into_iter().zip(first);
-        for (i, (row, first)) in rows.enumerate() {
+        let mut kept = Vec::with_capacity(first.len());
+        for (i, first) in first.into_iter().enumerate() {
             let unnamed = unnamed.next_if_eq(&i).is_some();
             if first {
-                self.unnamed.extend(unnamed.then_some(self.rows.len()));
-                self.rows.push(row);
+                self.unnamed.extend(unnamed.then_some(kept.len()));
+                kept.push(i);
                 continue;
             }
-            let reason = format!("{:?} is the id of an earlier row too", row.id);
-            let bad = BadRow::new(row.place, columns.id.clone(), reason);
+            let row = self.rows.at(i);
+            let reason = format!("{:?} is the id of an earlier row too", row.id());
+            let bad = BadRow::new(row.place(), columns.id.clone(), reason);
             self.bad.push(bad);
         }
+        self.rows = self.rows.select(kept);
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use sensorium_core::Source;
 
 use super::Names;
-use crate::{Columns, Error, Named, Place, Row, Split};
+use crate::rows::Packer;
+use crate::{Columns, Error, Named, Place, Row, Rows, Split};
 
 /// Which modality a file's extension belongs to. Files of other extensions are no samples, and are counted.
 const KINDS: [(&str, &[&str]); 3] = [
@@ -25,7 +26,7 @@ const KINDS: [(&str, &[&str]); 3] = [
 ];
 
 /// Reads a folder of class folders: its rows, and a line on the files that are none.
-pub(super) fn read(folder: &Path, columns: &Columns) -> Result<(Vec<Row>, Option<String>), Error> {
+pub(super) fn read(folder: &Path, columns: &Columns) -> Result<(Rows, Option<String>), Error> {
     let top = folders(folder)?;
     let parted = !top.is_empty() && top.iter().all(|f| Split::named(&name(f)).is_some());
     let mut found = Found {
@@ -44,7 +45,7 @@ pub(super) fn read(folder: &Path, columns: &Columns) -> Result<(Vec<Row>, Option
             found.take(folder, class, None, columns)?;
         }
     }
-    if found.rows.is_empty() {
+    if found.rows.len() == 0 {
         return Err(Error::NotData {
             path: folder.to_owned(),
             reason: "holds neither manifest.jsonl, manifest.csv or manifest.tsv, nor shards (.tar, .parquet), nor folders of \
@@ -53,7 +54,7 @@ pub(super) fn read(folder: &Path, columns: &Columns) -> Result<(Vec<Row>, Option
         });
     }
     let note = found.note(folder, columns);
-    Ok((found.rows, note))
+    Ok((found.rows.finish(), note))
 }
 
 /// What stands in class folders.
@@ -61,7 +62,7 @@ pub(super) fn read(folder: &Path, columns: &Columns) -> Result<(Vec<Row>, Option
 struct Found {
     /// The folder, as messages name it.
     root: Arc<str>,
-    rows: Vec<Row>,
+    rows: Packer,
     names: Names,
     /// Files that are nothing of the modalities asked for, by their extension.
     other: BTreeMap<String, usize>,
@@ -86,7 +87,7 @@ impl Found {
                 .unwrap_or(&file)
                 .display()
                 .to_string();
-            self.rows.push(Row {
+            self.rows.push(&Row {
                 id,
                 label: Some(name(class)),
                 split,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::cells::no_column;
 use super::{Found, MOST_ROWS, PartFile, left_aside};
-use crate::{Columns, Error};
+use crate::{Columns, Error, Row, Rows};
 
 /// Reads every file with `read`, a thread for each core.
 pub(super) fn read(
@@ -24,20 +24,14 @@ pub(super) fn read(
             reason: format!("has more than {MOST_ROWS} rows"),
         });
     }
-    let mut all = Found {
-        rows: Vec::with_capacity(rows as usize),
-        ..Found::default()
-    };
+    let (mut all, mut rows) = (Found::default(), Vec::with_capacity(found.len()));
     let shared = share_ids(&found);
     for (part, mut found) in parts.iter().zip(found) {
         all.broken.append(&mut found.broken);
-        if shared {
-            for row in found.unnamed {
-                let row = &mut found.rows[row];
-                row.id = format!("{}/{}", part.name, row.id);
-            }
-        }
-        all.rows.append(&mut found.rows);
+        rows.push(match shared {
+            true => named(found.rows, &found.unnamed, &part.name),
+            false => found.rows,
+        });
         all.bad.append(&mut found.bad);
         all.seen.append(&mut found.seen);
         all.notes.append(&mut found.notes);
@@ -45,6 +39,7 @@ pub(super) fn read(
             *all.other.entry(extension).or_default() += count;
         }
     }
+    all.rows = Rows::joined(rows);
     if shared {
         all.leave_out_twins(columns);
     }
@@ -60,6 +55,22 @@ pub(super) fn read(
     let note = left_aside(&name, "member", &all.other, columns);
     all.notes.extend(note);
     Ok(all)
+}
+
+/// The rows, of which those without an id of their own are named by their file as well.
+fn named(rows: Rows, unnamed: &[usize], file: &str) -> Rows {
+    let mut unnamed = unnamed.iter().copied().peekable();
+    let each = rows
+        .iter()
+        .enumerate()
+        .map(|(i, row)| match unnamed.next_if_eq(&i) {
+            Some(_) => Row {
+                id: format!("{file}/{}", row.id),
+                ..row
+            },
+            None => row,
+        });
+    each.collect()
 }
 
 fn side_by_side(parts: &[PartFile], read: impl Fn(&PartFile) -> Found + Sync) -> Vec<Found> {
@@ -89,6 +100,6 @@ fn side_by_side(parts: &[PartFile], read: impl Fn(&PartFile) -> Found + Sync) ->
 /// Whether rows of two files have the same id, so that those that were not told are to be named by their files.
 fn share_ids(found: &[Found]) -> bool {
     let mut known = HashSet::new();
-    let mut rows = found.iter().flat_map(|found| &found.rows);
-    found.len() > 1 && rows.any(|row| !known.insert(row.id.as_str()))
+    let mut rows = found.iter().flat_map(|found| found.rows.refs());
+    found.len() > 1 && rows.any(|row| !known.insert(row.id()))
 }

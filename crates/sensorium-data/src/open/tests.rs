@@ -132,7 +132,7 @@ fn rows_are_named_by_their_lines() {
             let path = dir.path().join(name);
             std::fs::write(&path, format!("text\n{rows}").replace('\n', end)).unwrap();
             let opened = open(&path, &columns(), OnError::Fail).unwrap();
-            let found: Vec<&str> = opened.table.rows.iter().map(|r| r.id.as_str()).collect();
+            let found: Vec<&str> = opened.table.rows.refs().map(crate::RowRef::id).collect();
             assert_eq!(found, expected, "{name} {end:?}");
         }
     }

@@ -153,7 +153,7 @@ fn embedded_pictures_paths_texts_and_classes_are_read() {
     }
     let path = dir.path().join("a.parquet");
     let rows = open(&path, &columns(), OnError::Skip).unwrap().table.rows;
-    let source = &rows[0].inputs["image"];
+    let source = &rows.get(0).inputs["image"];
     assert_eq!(source.describe(), format!("{}:1 img", path.display()));
     assert_eq!(source.extension(), Some("jpg".to_owned()));
     assert!(
@@ -165,7 +165,10 @@ fn embedded_pictures_paths_texts_and_classes_are_read() {
     );
     let rows = open(&path, &columns(), OnError::Skip).unwrap().table.rows;
     std::fs::write(&path, b"other").unwrap();
-    let error = rows[1].inputs["image"].read(100).unwrap_err().to_string();
+    let error = rows.get(1).inputs["image"]
+        .read(100)
+        .unwrap_err()
+        .to_string();
     let expected = "a.parquet:2 img: cannot be read: cannot be read as Parquet: Parquet error: the file has changed since it was opened";
     assert!(error.ends_with(expected), "{error}");
 }
@@ -190,7 +193,7 @@ fn many_rows_are_read_in_any_order_by_many() {
             scope.spawn(move || {
                 for i in (0..300).map(|i| i * step % 300) {
                     assert_eq!(
-                        rows[i].inputs["image"].read(1 << 20).unwrap()[..],
+                        rows.get(i).inputs["image"].read(1 << 20).unwrap()[..],
                         contents[i][..],
                         "row {i}"
                     );
@@ -226,7 +229,7 @@ fn files_of_parts_are_one_data_set() {
         splits,
         [Some(Split::Train), Some(Split::Train), Some(Split::Valid)]
     );
-    assert_eq!(rows[2].id, "data/validation-00000-of-00001/row-1");
+    assert_eq!(rows.get(2).id, "data/validation-00000-of-00001/row-1");
 }
 
 #[test]
@@ -258,7 +261,7 @@ fn a_file_cut_or_damaged_anywhere_is_one_line() {
         // Wherever it is, what is read is rows or one line, now or when a content is asked for.
         match open(&path, &columns(), OnError::Skip) {
             Ok(opened) => {
-                for source in opened.table.rows.iter().flat_map(|row| row.inputs.values()) {
+                for (_, source) in opened.table.rows.iter().flat_map(|row| row.inputs) {
                     if let Err(error) = source.read(1 << 20) {
                         assert_eq!(error.to_string().lines().count(), 1, "{error}");
                     }

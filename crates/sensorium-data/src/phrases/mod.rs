@@ -266,7 +266,7 @@ mod tests {
         ];
         let mut parts = [const { (0, BTreeSet::new()) }; 3];
         for row in &table.rows {
-            let (from, to) = (text(row).to_owned(), row.label.clone().unwrap());
+            let (from, to) = (text(&row).to_owned(), row.label.clone().unwrap());
             assert_eq!(answers.insert(from.clone(), to.clone()), None, "{from}");
             let part = told.iter().position(|(split, _)| row.split == Some(*split));
             let (rows, texts): &mut (usize, BTreeSet<String>) = &mut parts[part.unwrap()];

@@ -154,7 +154,7 @@ pub fn digits() -> Result<Table, Error> {
 fn table(name: &str, rows: Vec<Row>) -> Table {
     Table {
         name: name.to_owned(),
-        rows,
+        rows: rows.into(),
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use super::*;
+use crate::RowRef;
 
 // Each is drawn once for all tests.
 static TOLD: LazyLock<Table> = LazyLock::new(|| captions().unwrap());
 static ASKED: LazyLock<Table> = LazyLock::new(|| questions().unwrap());
 
-fn by_part(table: &Table, split: Split) -> impl Iterator<Item = &Row> {
+fn by_part(table: &Table, split: Split) -> impl Iterator<Item = Row> {
     table
         .rows
         .iter()
@@ -98,24 +99,24 @@ fn a_sentence_says_all_there_is_in_reading_order() {
             .flat_map(|part| part.split(" and "))
             .map(|part| part.replacen("a ", "", 1).replace(" at the ", " "))
             .collect();
-        assert_eq!(said, things(row), "{label}");
+        assert_eq!(said, things(&row), "{label}");
     }
     // What more there is for training is of its combinations, and each sentence is of one picture of a part.
     let known = combinations(Split::Train);
     let known: BTreeSet<String> = known.iter().map(|is| listing(&[*is])).collect();
-    for row in &table.rows[TOLD.rows.len()..] {
+    for row in table.rows.iter().skip(TOLD.rows.len()) {
         assert_eq!(row.split, Some(Split::Train));
-        assert!(things(row).iter().all(|thing| known.contains(*thing)));
+        assert!(things(&row).iter().all(|thing| known.contains(*thing)));
     }
     for (split, count) in PARTS.into_iter().zip([4000 + MORE, 400, 800]) {
-        let mut said: Vec<&str> = by_part(&table, split)
-            .map(|row| &*row.meta["things"])
+        let mut said: Vec<Arc<str>> = by_part(&table, split)
+            .map(|row| row.meta["things"].clone())
             .collect();
         said.sort_unstable();
         said.dedup();
         assert_eq!(said.len(), count);
     }
-    let ids: BTreeSet<&str> = table.rows.iter().map(|row| &*row.id).collect();
+    let ids: BTreeSet<&str> = table.rows.refs().map(RowRef::id).collect();
     assert_eq!(ids.len(), table.rows.len());
 }
 
@@ -135,7 +136,7 @@ fn a_caption_says_what_is_there_and_is_of_one_picture_alone() {
                 row.inputs.keys().map(|key| &**key).collect::<Vec<_>>(),
                 ["audio", "image", "text"]
             );
-            let mut known = things(row);
+            let mut known = things(&row);
             counts[known.len() - 1] += 1;
             for thing in &known {
                 let words: Vec<&str> = thing.splitn(3, ' ').collect();
@@ -149,18 +150,19 @@ fn a_caption_says_what_is_there_and_is_of_one_picture_alone() {
                     format!("at the {place}, {named}"),
                 ];
                 assert!(
-                    ways.iter().any(|way| text(row).contains(way)),
+                    ways.iter().any(|way| text(&row).contains(way)),
                     "{}",
-                    text(row)
+                    text(&row)
                 );
             }
             assert_eq!(
-                text(row).matches("a ").count(),
+                text(&row).matches("a ").count(),
                 known.len(),
                 "{}",
-                text(row)
+                text(&row)
             );
-            known.sort();
+            known.sort_unstable();
+            let known: Vec<String> = known.into_iter().map(str::to_owned).collect();
             assert!(told.insert(known), "{} is there twice", row.meta["things"]);
         }
         // The fewer combinations, the sooner those of one thing are used up.
@@ -204,12 +206,18 @@ fn answer(row: &Row) -> String {
 fn every_question_has_one_answer_and_it_is_the_one_given() {
     let table = &*ASKED;
     for split in PARTS {
-        let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut kinds: BTreeMap<Arc<str>, usize> = BTreeMap::new();
         let (mut yes, mut no) = (0, 0);
         for row in by_part(table, split) {
             let label = row.label.as_deref().unwrap();
-            assert_eq!(answer(row), label, "{}: {}", text(row), row.meta["things"]);
-            *kinds.entry(&row.meta["kind"]).or_default() += 1;
+            assert_eq!(
+                answer(&row),
+                label,
+                "{}: {}",
+                text(&row),
+                row.meta["things"]
+            );
+            *kinds.entry(row.meta["kind"].clone()).or_default() += 1;
             yes += usize::from(label == "yes");
             no += usize::from(label == "no");
         }
@@ -236,7 +244,7 @@ fn pictures_are_of_one_size_and_show_their_colours() {
             (info.width, info.height),
             (draw::PIXELS as u32, draw::PIXELS as u32)
         );
-        for thing in things(row) {
+        for thing in things(&row) {
             let words: Vec<&str> = thing.splitn(3, ' ').collect();
             let paint = COLOURS
                 .iter()
@@ -279,7 +287,7 @@ fn the_picture_of_a_scene_is_the_same_for_captions_and_questions() {
     for (a, b) in told.rows.iter().zip(&asked.rows).step_by(101) {
         assert_eq!((&a.id, a.split), (&b.id, b.split));
         let bytes = |row: &Row| row.inputs["image"].read(1 << 20).unwrap();
-        assert!(bytes(a) == bytes(b), "{}", a.id);
+        assert!(bytes(&a) == bytes(&b), "{}", a.id);
     }
     let again = captions().unwrap();
     for (a, b) in told.rows.iter().zip(&again.rows).step_by(101) {

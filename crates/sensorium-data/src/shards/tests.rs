@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Columns, InputColumn, OnError, Row, Split, open, survey};
+use crate::{Columns, InputColumn, OnError, Row, RowRef, Rows, Split, open, survey};
 
 pub(crate) fn columns() -> Columns {
     Columns::default().for_modalities(["text", "image", "audio"].into_iter())
@@ -21,8 +21,8 @@ pub(crate) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// Rows in words, with what their inputs hold.
-pub(crate) fn told(rows: &[Row]) -> Vec<String> {
-    let told = |row: &Row| {
+pub(crate) fn told(rows: &Rows) -> Vec<String> {
+    let told = |row: Row| {
         let inputs = row.inputs.iter().map(|(modality, source)| {
             let bytes = source.read(1 << 20).unwrap();
             format!("{modality}={}", String::from_utf8_lossy(&bytes))
@@ -185,7 +185,7 @@ fn many_shards_are_one_data_set_in_order() {
     );
     let opened = open(&root.join("set"), &columns(), OnError::Fail).unwrap();
     let rows = opened.table.rows;
-    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let ids: Vec<&str> = rows.refs().map(RowRef::id).collect();
     let expected = [
         "test/00/0",
         "test/00/1",
@@ -199,7 +199,7 @@ fn many_shards_are_one_data_set_in_order() {
         rows.iter()
             .all(|row| row.split == Split::named(row.id.split('/').next().unwrap()))
     );
-    let source = &rows[4].inputs["image"];
+    let source = &rows.get(4).inputs["image"];
     let name = format!("{}: 0.png", root.join("set/train/01.tar").display());
     assert_eq!(
         (source.describe(), source.extension(), source.size()),
@@ -255,7 +255,7 @@ fn a_shard_that_vanishes_or_changes_is_said_to() {
     let path = dir.path().join("a.tar");
     let rows = open(&path, &columns(), OnError::Fail).unwrap().table.rows;
     let read = || {
-        rows[0].inputs["image"]
+        rows.get(0).inputs["image"]
             .read(100)
             .unwrap_err()
             .to_string()

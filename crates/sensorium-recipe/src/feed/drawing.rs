@@ -154,7 +154,7 @@ impl Learning {
         match self.drawing.buffer {
             None => order(seed, pass, rows.len()),
             Some(buffer) => {
-                let file = |row: &usize| &self.rows.place(*row).file;
+                let file = |row: &usize| self.rows.place(*row).file;
                 let shards = rows.chunk_by(|one, next| file(one) == file(next));
                 let shards: Vec<usize> = shards.map(<[usize]>::len).collect();
                 order_within(seed, pass, &shards, buffer)

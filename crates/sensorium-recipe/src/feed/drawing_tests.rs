@@ -144,8 +144,8 @@ fn a_window_reads_shard_after_shard() {
     let mut order: Vec<usize> = first.iter().map(|draw| draw.row).collect();
     // Ten rows stand in at most two or three of fifty shards.
     for stretch in order.chunks(10) {
-        let files: std::collections::BTreeSet<&str> =
-            stretch.iter().map(|row| &*rows.place(*row).file).collect();
+        let files: std::collections::BTreeSet<Arc<str>> =
+            stretch.iter().map(|row| rows.place(*row).file).collect();
         assert!(files.len() <= 4, "{files:?}");
     }
     assert_ne!(first, planned(&learning, 1).concat());

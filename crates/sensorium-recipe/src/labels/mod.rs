@@ -9,7 +9,7 @@ mod texts;
 use std::path::Path;
 
 use sensorium_core::seed;
-use sensorium_data::{Labels, Row, SEPARATOR};
+use sensorium_data::{Labels, Row, Rows, SEPARATOR};
 
 use crate::{Error, Recipe};
 
@@ -46,11 +46,11 @@ pub enum Label {
     /// The class at this place.
     Class(usize),
     /// Which of the classes hold, in their order.
-    Several(Vec<bool>),
+    Several(Box<[bool]>),
     /// Numbers as they stand in the data.
-    Numbers(Vec<f64>),
+    Numbers(Box<[f64]>),
     /// A text as it stands there.
-    Text(String),
+    Text(Box<str>),
 }
 
 /// The labels that a data set has, or that a model answers with.
@@ -78,7 +78,7 @@ impl LabelSet {
     ///
     /// # Errors
     /// If no row has one, or they are too few.
-    pub fn of_rows(recipe: &Recipe, rows: &[Row]) -> Result<Option<Self>, Error> {
+    pub fn of_rows(recipe: &Recipe, rows: &Rows) -> Result<Option<Self>, Error> {
         let Some(kind) = recipe.objective.kind.labels() else {
             return Ok(None);
         };
@@ -180,10 +180,14 @@ impl LabelSet {
     pub(crate) fn of(&self, row: &Row) -> Result<Label, sensorium_data::Error> {
         match self {
             Self::Classes(labels) | Self::Ordered(labels) => labels.index_of(row).map(Label::Class),
-            Self::Several { labels, separator } => labels.held(row, separator).map(Label::Several),
-            Self::Numbers(numbers) => numbers.of(row).map(Label::Numbers),
+            Self::Several { labels, separator } => labels
+                .held(row, separator)
+                .map(|held| Label::Several(held.into())),
+            Self::Numbers(numbers) => numbers
+                .of(row)
+                .map(|numbers| Label::Numbers(numbers.into())),
             Self::Texts(_) => match &row.label {
-                Some(text) => Ok(Label::Text(text.clone())),
+                Some(text) => Ok(Label::Text(text.as_str().into())),
                 None => Err(sensorium_data::Error::Label {
                     place: row.place.to_string(),
                     reason: "the row has no text that is to be written".to_owned(),

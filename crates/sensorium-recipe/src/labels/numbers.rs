@@ -1,6 +1,6 @@
 //! Labels that are numbers: how many each row has, and the scale they are learned in.
 
-use sensorium_data::{Row, numbers};
+use sensorium_data::{Row, Rows, numbers};
 use serde::{Deserialize, Serialize};
 
 use super::separator;
@@ -93,14 +93,14 @@ pub struct Numbers {
 
 impl Numbers {
     /// As many as the first row has, as they stand.
-    pub(super) fn of_rows(recipe: &Recipe, rows: &[Row]) -> Result<Self, Error> {
+    pub(super) fn of_rows(recipe: &Recipe, rows: &Rows) -> Result<Self, Error> {
         let separator = separator(recipe);
         let labelled = || rows.iter().filter(|row| row.label.is_some());
-        let read = |row: &Row| Some((row.place.to_string(), numbers(row, &separator).ok()?));
+        let read = |row: Row| Some((row.place.to_string(), numbers(&row, &separator).ok()?));
         let Some((first, found)) = labelled().find_map(read) else {
             return Err(match labelled().next() {
                 // A row that holds no number says why.
-                Some(row) => Error::Data(match numbers(row, &separator) {
+                Some(row) => Error::Data(match numbers(&row, &separator) {
                     Err(error) => error,
                     Ok(_) => return Err(no_label()),
                 }),

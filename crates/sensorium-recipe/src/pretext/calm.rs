@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use sensorium_core::seed;
-use sensorium_data::Row;
+use sensorium_data::Rows;
 use sensorium_eval::{Search, Told, auroc};
 use sensorium_train::{BoxError, Learned, Learner, Scores, Validate};
 
@@ -29,7 +29,7 @@ pub(crate) fn measure(
     model: &PretextModel,
     recipe: &Recipe,
     rows: &Prepared,
-    own: Vec<Row>,
+    own: Rows,
     device: &Device,
     observer: &mut dyn Observer,
 ) -> Result<Scored, Error> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sensorium_core::Source;
-use sensorium_data::{Labels, OnError, Row, Split};
+use sensorium_data::{Labels, OnError, Row, Rows, Split};
 use sensorium_eval::Told;
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +67,7 @@ impl ZeroShotConfig {
 pub(crate) fn zero_shot(
     model: &PretextModel,
     config: &ZeroShotConfig,
-    own_test: Vec<Row>,
+    own_test: Rows,
     processors: &Arc<Processors>,
     pace: Pace<'_>,
     observer: &mut dyn Observer,
@@ -78,9 +78,8 @@ pub(crate) fn zero_shot(
                 place: "zero_shot.set".to_owned(),
                 message,
             })?;
-            let mut rows = make()?.rows;
-            rows.retain(|row| row.split.is_none_or(|split| split == Split::Test));
-            rows
+            let rows = make()?.rows;
+            rows.filter(|row| row.split().is_none_or(|split| split == Split::Test))
         }
         None => own_test,
     };
@@ -91,7 +90,7 @@ pub(crate) fn zero_shot(
         threads: pace.threads,
         room: Room::ENDLESS,
     };
-    let rows: Vec<Row> = rows.into_iter().filter(|row| row.label.is_some()).collect();
+    let rows = rows.filter(|row| row.label().is_some());
     let told = prepare(rows, processors, Wanted::Label(&labels), how, observer)?.prepared;
     let described = describe(config, labels.names());
     let described = prepare(described, processors, Wanted::Label(&labels), how, observer)?.prepared;
@@ -144,7 +143,7 @@ fn likeliest(vector: &[f32], classes: &[Vec<f32>]) -> usize {
 }
 
 /// Every description of every class, as rows of text.
-fn describe(config: &ZeroShotConfig, names: &[String]) -> Vec<Row> {
+fn describe(config: &ZeroShotConfig, names: &[String]) -> Rows {
     let texts = names.iter().flat_map(|name| {
         let told = config.templates.iter();
         told.map(move |template| (name, template.replace("{}", name)))

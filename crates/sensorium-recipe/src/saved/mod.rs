@@ -283,8 +283,8 @@ fn unanswered(rows: &Prepared, answers: &[Answer]) -> Vec<BadRow> {
     let lost: BTreeSet<_> = skipped.iter().map(|bad| bad.place.clone()).collect();
     let answered: BTreeSet<usize> = answers.iter().map(|answer| answer.row).collect();
     let without = (0..rows.len())
-        .filter(|row| !answered.contains(row) && !lost.contains(rows.place(*row)))
-        .map(|row| BadRow::new(rows.place(row).clone(), "", NOTHING));
+        .filter(|row| !answered.contains(row) && !lost.contains(&rows.place(*row)))
+        .map(|row| BadRow::new(rows.place(row), "", NOTHING));
     skipped.extend(without);
     skipped
 }

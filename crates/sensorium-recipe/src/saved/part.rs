@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sensorium_data::{BadRow, Row};
+use sensorium_data::{BadRow, Rows};
 use serde::Serialize;
 
 use crate::dataset::Dataset;
@@ -53,7 +53,7 @@ pub(super) struct Opened {
     /// What the data set is called.
     pub(super) data: String,
     pub(super) part: Part,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Rows,
     /// Rows of the data set that were left out when it was read.
     pub(super) bad: Vec<BadRow>,
 }
@@ -70,7 +70,7 @@ impl Opened {
     ) -> Result<Self, Error> {
         let mut set = Dataset::open(recipe, data, labels)?;
         set.notes.iter().for_each(|line| observer.note(line));
-        let names_split = set.table.rows.iter().any(|row| row.split.is_some());
+        let names_split = set.table.rows.refs().any(|row| row.split().is_some());
         let part = part.unwrap_or(match data {
             Some(_) if !names_split => Part::All,
             _ => Part::Test,
@@ -79,9 +79,9 @@ impl Opened {
             set.split(recipe)?;
         }
         let rows = match part {
-            Part::Train => set.part(&set.splits.train).cloned().collect(),
-            Part::Valid => set.part(&set.splits.valid).cloned().collect(),
-            Part::Test => set.part(&set.splits.test).cloned().collect(),
+            Part::Train => set.part(&set.splits.train),
+            Part::Valid => set.part(&set.splits.valid),
+            Part::Test => set.part(&set.splits.test),
             Part::All => set.table.rows,
         };
         Ok(Self {
@@ -95,7 +95,7 @@ impl Opened {
 
 /// Prepares rows of a data set, of which some were bad before; returns all that are, and says which.
 pub(super) fn prepared(
-    rows: Vec<Row>,
+    rows: Rows,
     mut bad: Vec<BadRow>,
     processors: &Arc<Processors>,
     wanted: Wanted<'_>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use sensorium_data::Row;
+use sensorium_data::RowRef;
 use sensorium_train::{
     CollapseDetector, Feed, Outcome, StopOnCollapse, Supervised, Together, Trainer, Watch,
 };
@@ -248,12 +248,13 @@ impl Ready {
         }
         let names = self.drawn.sources.iter().map(|source| source.name.clone());
         let names: Vec<String> = names.collect();
-        let taken = |row: &Row| {
+        let taken = |row: RowRef<'_>| {
             names[1..]
                 .iter()
-                .any(|name| row.id.starts_with(&format!("{name}/")))
+                .any(|name| row.id().starts_with(&format!("{name}/")))
         };
-        match self.data.part(&self.data.splits.train).any(taken) {
+        let own = self.data.part(&self.data.splits.train);
+        match own.refs().any(taken) {
             true => Vec::new(),
             false => names,
         }

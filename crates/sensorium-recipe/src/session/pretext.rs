@@ -22,12 +22,11 @@ pub(super) fn finish(
     let model = outcome.learner.materialize();
     let ready = &run.ready;
     let (rows, test) = (&ready.parts.test, ready.data.part(&ready.data.splits.test));
-    let own = test.cloned().collect();
     let Scored {
         scores,
         search,
         told,
-    } = measure(&model, &ready.recipe, rows, own, device, observer)?;
+    } = measure(&model, &ready.recipe, rows, test, device, observer)?;
     let metrics = RunMetrics {
         scores,
         search,

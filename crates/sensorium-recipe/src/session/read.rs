@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use sensorium_core::Modality;
-use sensorium_data::{BadRow, OnError, Row};
+use sensorium_data::{BadRow, OnError, RowRef, Rows};
 use sensorium_train::{Together, Weights};
 
 use super::Run;
 use super::stages::Starts;
 use crate::content::file_content;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, sources};
 use crate::folder::RunFolder;
 use crate::how::{How, Wanted, When};
 use crate::labels::LabelSet;
@@ -37,8 +37,9 @@ pub(super) fn read(
     data.split(recipe)?;
     data.keep_labels(recipe);
     let opened = |modality: Modality| Some(starts.encoders.get(modality.name())?.join("model"));
-    let labels = data.training().filter_map(|row| row.label.as_deref());
-    let sources = |modality| data.training_sources(modality);
+    let training = data.training();
+    let labels = training.refs().filter_map(RowRef::label);
+    let sources = |modality| sources(&training, modality);
     let published = recipe.published()?;
     let vocabulary = match &published {
         Some(published) => Some(published.tokenizer().clone()),
@@ -54,7 +55,7 @@ pub(super) fn read(
     let without = matches!(recipe.objective.kind.task(), Task::Semi | Task::Taught)
         || recipe.data.labels_per_class.is_some();
     let known = data.labels.clone();
-    let mut part = |name: &str, rows: Vec<Row>| {
+    let mut part = |name: &str, rows: Rows| {
         let wanted = match &known {
             None => Wanted::Nothing,
             Some(labels) if name == "training" && without => Wanted::MaybeLabel(labels),
@@ -78,7 +79,7 @@ pub(super) fn read(
         }
         Ok((done.prepared, done.bad))
     };
-    let (train, bad_train) = part("training", data.training().cloned().collect())?;
+    let (train, bad_train) = part("training", training.clone())?;
     if let Some(LabelSet::Numbers(numbers)) = &mut data.labels {
         let rows: Vec<&[f64]> = (0..train.len()).map(|row| train.numbers(row)).collect();
         numbers.fit(&rows);
@@ -92,11 +93,8 @@ pub(super) fn read(
             why: " with a label: at least one of each class is needed".to_owned(),
         });
     }
-    let (valid, bad_valid) = part(
-        "validation",
-        data.part(&data.splits.valid).cloned().collect(),
-    )?;
-    let (test, bad_test) = part("test", data.part(&data.splits.test).cloned().collect())?;
+    let (valid, bad_valid) = part("validation", data.part(&data.splits.valid))?;
+    let (test, bad_test) = part("test", data.part(&data.splits.test))?;
     for bad in [bad_train, bad_valid, bad_test].into_iter().flatten() {
         data.bad.push(bad);
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use sensorium_core::Model;
-use sensorium_data::{OnError, Row};
+use sensorium_data::{OnError, Rows};
 
 use super::{Ready, stages};
 use crate::dataset::Dataset;
@@ -114,7 +114,7 @@ fn same_classes(
 }
 
 /// The training rows as the teacher looks at them: with the columns that it takes.
-fn rows_for(run: &Ready, teacher: &SavedModel) -> Result<Vec<Row>, Error> {
+fn rows_for(run: &Ready, teacher: &SavedModel) -> Result<Rows, Error> {
     let mut recipe = run.recipe.clone();
     recipe.encoders = teacher.config.recipe.encoders.clone();
     for (name, column) in &teacher.config.recipe.data.columns.inputs {
@@ -126,8 +126,8 @@ fn rows_for(run: &Ready, teacher: &SavedModel) -> Result<Vec<Row>, Error> {
     let train = &run.parts.train;
     let wanted: std::collections::BTreeSet<&str> =
         (0..train.len()).map(|row| train.id(row)).collect();
-    let all = data.table.rows.into_iter().chain(data.also);
-    Ok(all.filter(|row| wanted.contains(row.id.as_str())).collect())
+    let all = Rows::joined([data.table.rows, data.also]);
+    Ok(all.filter(|row| wanted.contains(row.id())))
 }
 
 /// Says which rows are not learned from, if any can be.

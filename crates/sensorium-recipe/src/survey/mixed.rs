@@ -1,6 +1,6 @@
 //! What a recipe learns from beside its data set, looked at with it.
 
-use sensorium_data::{Columns, Row, Split};
+use sensorium_data::{Columns, Row, Rows, Split};
 use serde::Serialize;
 
 use super::Survey;
@@ -23,7 +23,7 @@ pub struct Mixed {
 pub(super) fn mix(
     recipe: &Recipe,
     columns: &Columns,
-    rows: &mut Vec<Row>,
+    rows: &mut Rows,
     survey: &mut Survey,
 ) -> Result<(), Error> {
     if recipe.data.also.is_empty() {
@@ -35,6 +35,7 @@ pub(super) fn mix(
         rows: rows.len(),
         weight: weight(0),
     });
+    let mut all = vec![rows.clone()];
     for (place, name) in recipe.data.also.iter().enumerate() {
         let (others, bad, notes) = besides(name, columns)?;
         survey.data_sets.push(Mixed {
@@ -44,11 +45,13 @@ pub(super) fn mix(
         });
         survey.broken.extend(bad);
         survey.notes.extend(notes);
-        rows.extend(others.into_iter().map(|row| Row {
+        let named = others.iter().map(|row| Row {
             id: format!("{name}/{}", row.id),
             split: Some(Split::Train),
             ..row
-        }));
+        });
+        all.push(named.collect());
     }
+    *rows = Rows::joined(all);
     Ok(())
 }

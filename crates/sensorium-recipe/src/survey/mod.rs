@@ -12,11 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sensorium_core::Modality;
-use sensorium_data::{BadRow, Columns, Row, Split, in_order};
+use sensorium_data::{BadRow, Columns, Row, RowRef, Rows, Split, in_order};
 use serde::Serialize;
 
 use crate::content::inputs_of;
-use crate::dataset::columns_of;
+use crate::dataset::{columns_of, sources};
 use crate::modalities::{KNOWN, Processors};
 use crate::{Error, Observer, Recipe};
 
@@ -98,10 +98,10 @@ pub struct Alike {
 }
 
 impl Alike {
-    fn add(&mut self, one: &Row, other: &Row) {
+    fn add(&mut self, one: RowRef<'_>, other: RowRef<'_>) {
         self.rows += 1;
         if self.first.len() < NAMED {
-            self.first.push([one.id.clone(), other.id.clone()]);
+            self.first.push([one, other].map(|row| row.id().to_owned()));
         }
     }
 }
@@ -144,13 +144,12 @@ pub fn survey(
     };
     let processors = match recipe {
         Some(recipe) => {
-            part_rows(recipe, &mut rows)?;
+            rows = part_rows(recipe, &rows)?;
             mixed::mix(recipe, &columns, &mut rows, &mut survey)?;
             Some(fit(recipe, &rows)?)
         }
         None => None,
     };
-    let rows: Arc<[Row]> = rows.into();
     let looked = look_at(&rows, processors, threads, &mut survey, observer);
     count(&rows, &looked, &mut survey);
     exact(&rows, &looked, &mut survey);
@@ -159,7 +158,7 @@ pub fn survey(
 }
 
 /// Gives rows the parts that a recipe parts them into.
-fn part_rows(recipe: &Recipe, rows: &mut [Row]) -> Result<(), Error> {
+fn part_rows(recipe: &Recipe, rows: &Rows) -> Result<Rows, Error> {
     let seed = recipe.train.seed;
     let split = recipe.data.split();
     let splits = match recipe.objective.kind.labels() {
@@ -171,19 +170,22 @@ fn part_rows(recipe: &Recipe, rows: &mut [Row]) -> Result<(), Error> {
         (splits.valid, Split::Valid),
         (splits.test, Split::Test),
     ];
+    let mut told = vec![None; rows.len()];
     for (part, split) in parts {
-        part.into_iter()
-            .for_each(|row| rows[row].split = Some(split));
+        part.into_iter().for_each(|row| told[row] = Some(split));
     }
-    Ok(())
+    let parted = rows.iter().zip(told).map(|(row, told)| Row {
+        split: told.or(row.split),
+        ..row
+    });
+    Ok(parted.collect())
 }
 
 /// The processors that a recipe would learn with.
-fn fit(recipe: &Recipe, rows: &[Row]) -> Result<Arc<Processors>, Error> {
-    let training = || rows.iter().filter(|row| row.split == Some(Split::Train));
-    let sources =
-        |modality: Modality| training().filter_map(move |row| row.inputs.get(modality.name()));
-    let labels = training().filter_map(|row| row.label.as_deref());
+fn fit(recipe: &Recipe, rows: &Rows) -> Result<Arc<Processors>, Error> {
+    let training = rows.filter(|row| row.split() == Some(Split::Train));
+    let sources = |modality| sources(&training, modality);
+    let labels = training.refs().filter_map(RowRef::label);
     let published = recipe.published()?;
     let vocabulary = published.as_ref().map(|model| model.tokenizer());
     Ok(Arc::new(recipe.fit(
@@ -196,20 +198,20 @@ fn fit(recipe: &Recipe, rows: &[Row]) -> Result<Arc<Processors>, Error> {
 
 /// What is seen of each row; nothing of one that is broken.
 fn look_at(
-    rows: &Arc<[Row]>,
+    rows: &Rows,
     processors: Option<Arc<Processors>>,
     threads: usize,
     survey: &mut Survey,
     observer: &mut dyn Observer,
 ) -> Vec<Option<Vec<Looked>>> {
     observer.phase("checking", rows.len());
-    let shared = Arc::clone(rows);
+    let shared = rows.clone();
     let jobs = in_order(
         (0..rows.len()).collect(),
         threads,
         4 * threads,
         move |row: usize| {
-            let inputs = inputs_of(&shared[row]);
+            let inputs = inputs_of(&shared.get(row));
             let looked: Result<Vec<Looked>, (Modality, String)> = inputs
                 .iter()
                 .map(|(modality, source)| look(*modality, source))
@@ -224,7 +226,7 @@ fn look_at(
         },
     );
     let mut all = Vec::with_capacity(rows.len());
-    for (row, job) in rows.iter().zip(jobs) {
+    for (row, job) in rows.refs().zip(jobs) {
         let looked = match job {
             Ok(looked) => looked.map_err(|(modality, reason)| (modality.name(), reason)),
             Err(reason) => Err(("", reason.to_string())),
@@ -232,9 +234,7 @@ fn look_at(
         all.push(match looked {
             Ok(looked) => Some(looked),
             Err((column, reason)) => {
-                survey
-                    .broken
-                    .push(BadRow::new(row.place.clone(), column, reason));
+                survey.broken.push(BadRow::new(row.place(), column, reason));
                 None
             }
         });
@@ -245,18 +245,18 @@ fn look_at(
 }
 
 /// Good rows by part and label, and how large their inputs are.
-fn count(rows: &[Row], looked: &[Option<Vec<Looked>>], survey: &mut Survey) {
+fn count(rows: &Rows, looked: &[Option<Vec<Looked>>], survey: &mut Survey) {
     let mut parts = BTreeMap::<u8, PartSummary>::new();
     let mut sizes = BTreeMap::<(&str, &str), Vec<f64>>::new();
-    for (row, looked) in rows.iter().zip(looked) {
+    for (row, looked) in rows.refs().zip(looked) {
         let Some(looked) = looked else { continue };
         survey.rows += 1;
-        let order = row.split.map_or(3, |split| split as u8);
+        let order = row.split().map_or(3, |split| split as u8);
         let part = parts.entry(order).or_default();
-        part.name = name_of(row.split).to_owned();
+        part.name = name_of(row.split()).to_owned();
         part.rows += 1;
-        match &row.label {
-            Some(label) => *part.labels.entry(label.clone()).or_default() += 1,
+        match row.label() {
+            Some(label) => *part.labels.entry(label.to_owned()).or_default() += 1,
             None => part.unlabelled += 1,
         }
         for one in looked {
@@ -298,11 +298,11 @@ fn name_of(split: Option<Split>) -> &'static str {
 }
 
 /// Rows with the same content, and what of it stands on both sides.
-fn exact(rows: &[Row], looked: &[Option<Vec<Looked>>], survey: &mut Survey) {
+fn exact(rows: &Rows, looked: &[Option<Vec<Looked>>], survey: &mut Survey) {
     let mut whole = HashMap::<Vec<(Modality, u128)>, usize>::new();
     let mut trained = HashMap::<(&str, u128), usize>::new();
     let mut groups = HashMap::<&str, usize>::new();
-    for (i, (row, looked)) in rows.iter().zip(looked).enumerate() {
+    for (i, (row, looked)) in rows.refs().zip(looked).enumerate() {
         let Some(looked) = looked else { continue };
         let content = looked
             .iter()
@@ -310,46 +310,46 @@ fn exact(rows: &[Row], looked: &[Option<Vec<Looked>>], survey: &mut Survey) {
             .collect();
         match whole.entry(content) {
             std::collections::hash_map::Entry::Occupied(first) => {
-                let first = &rows[*first.get()];
+                let first = rows.at(*first.get());
                 survey.duplicates.add(first, row);
-                survey.differently_labelled += usize::from(first.label != row.label);
+                survey.differently_labelled += usize::from(first.label() != row.label());
             }
             std::collections::hash_map::Entry::Vacant(place) => drop(place.insert(i)),
         }
-        if row.split == Some(Split::Train) {
+        if row.split() == Some(Split::Train) {
             for one in looked {
                 trained
                     .entry((one.modality.name(), one.content))
                     .or_insert(i);
             }
-            if let Some(group) = &row.group {
+            if let Some(group) = row.group() {
                 groups.entry(group).or_insert(i);
             }
         }
     }
-    for (row, looked) in rows.iter().zip(looked) {
-        let (Some(looked), Some(Split::Valid | Split::Test)) = (looked, row.split) else {
+    for (row, looked) in rows.refs().zip(looked) {
+        let (Some(looked), Some(Split::Valid | Split::Test)) = (looked, row.split()) else {
             continue;
         };
         for one in looked {
             if let Some(first) = trained.get(&(one.modality.name(), one.content)) {
-                survey.leak(format!("same {}", one.modality), &rows[*first], row);
+                survey.leak(format!("same {}", one.modality), rows.at(*first), row);
             }
         }
-        if let Some(first) = row.group.as_deref().and_then(|group| groups.get(group)) {
-            survey.leak("same group".to_owned(), &rows[*first], row);
+        if let Some(first) = row.group().and_then(|group| groups.get(group)) {
+            survey.leak("same group".to_owned(), rows.at(*first), row);
         }
     }
 }
 
 /// Inputs that are nearly the same. Those that are quite the same were told before.
-fn near(rows: &[Row], looked: &[Option<Vec<Looked>>], survey: &mut Survey) {
+fn near(rows: &Rows, looked: &[Option<Vec<Looked>>], survey: &mut Survey) {
     let (mut pictures, mut texts) = (Vec::new(), Vec::new());
     let mut known = std::collections::HashSet::new();
     let each = looked.iter().enumerate();
     for (i, one) in each.flat_map(|(i, looked)| looked.iter().flatten().map(move |one| (i, one))) {
         // Of what is the same in many rows of one part, the first stands for all.
-        if !known.insert((rows[i].split, one.modality, one.content)) {
+        if !known.insert((rows.at(i).split(), one.modality, one.content)) {
             continue;
         }
         match &one.measure {
@@ -378,14 +378,14 @@ fn near(rows: &[Row], looked: &[Option<Vec<Looked>>], survey: &mut Survey) {
             if content(first, name) == content(row, name) {
                 continue;
             }
-            let (first, row) = (&rows[first], &rows[row]);
+            let (first, row) = (rows.at(first), rows.at(row));
             survey
                 .near
                 .entry(name.to_owned())
                 .or_default()
                 .add(first, row);
             let what = format!("nearly the same {name}");
-            match (first.split, row.split) {
+            match (first.split(), row.split()) {
                 (Some(Split::Train), Some(Split::Valid | Split::Test)) => {
                     survey.leak(what, first, row)
                 }
@@ -399,8 +399,8 @@ fn near(rows: &[Row], looked: &[Option<Vec<Looked>>], survey: &mut Survey) {
 }
 
 impl Survey {
-    fn leak(&mut self, what: String, trained: &Row, row: &Row) {
-        let part = name_of(row.split);
+    fn leak(&mut self, what: String, trained: RowRef<'_>, row: RowRef<'_>) {
+        let part = name_of(row.split());
         let known = self
             .leaks
             .iter_mut()

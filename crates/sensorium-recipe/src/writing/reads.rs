@@ -38,7 +38,7 @@ impl Recipe {
         vocabulary: Option<&Tokenizer>,
     ) -> Result<Processors, Error>
     where
-        I: Iterator<Item = &'a Source> + 'a,
+        I: Iterator<Item = Source>,
     {
         let fitted = self.encoders_apart().fit(opened, &sources);
         let mut processors = fitted.map_err(Self::refused_rows)?;
@@ -55,14 +55,14 @@ impl Recipe {
     /// The vocabulary of a decoder that reads: that of its file, or one that is learned from what is read and written.
     fn learned<'a>(
         &self,
-        sources: impl Iterator<Item = &'a Source>,
+        sources: impl Iterator<Item = Source>,
         labels: impl Iterator<Item = &'a str>,
     ) -> Result<Tokenizer, Error> {
         let decoder = self.decoder();
         if decoder.tokenizer.is_some() {
             return decoder.tokenizer(std::iter::empty());
         }
-        let read = sources.map(sensorium_text::read);
+        let read = sources.map(|source| sensorium_text::read(&source));
         let read = read.collect::<Result<Vec<String>, _>>();
         let read = read.map_err(|error| Self::refused_rows(error.into()))?;
         let labels: Vec<&str> = labels.collect();
