@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use sensorium_mpi::World;
+use sensorium_recipe::Options;
+use sensorium_runtime::Opened;
 use sensorium_train::Together;
 
 /// What the others are given to end by themselves, before one says that it failed: what is wrong for all is said by rank 0.
@@ -28,10 +30,26 @@ impl Others {
     }
 
     /// All of them, this one too.
-    pub fn together(&self) -> Together {
+    fn together(&self) -> Together {
         self.0
             .as_ref()
             .map_or_else(Together::default, World::together)
+    }
+
+    /// How they do something on a device together.
+    pub fn options<'a>(&self, opened: &'a Opened) -> Options<'a> {
+        Options {
+            ranks: self.together(),
+            ..Options::new(&opened.device, opened.found.backend.to_string())
+        }
+    }
+
+    /// How many they are, to follow what they do it on; nothing of one alone.
+    pub fn how_many(&self) -> String {
+        match self.together().size() {
+            1 => String::new(),
+            size => format!(", {size} processes together"),
+        }
     }
 
     /// Whether this one tells people what is done.

@@ -6,9 +6,13 @@ use burn::tensor::activation::tanh;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use sensorium_core::nn::{Activation, Norm, NormConfig, affine, linear};
 use sensorium_core::{Encoder, Logits, Tokens, assert_shape, need};
-use sensorium_train::{CrossEntropy, Learned, Loss, Objective, Tally};
+use sensorium_train::{Compared, CrossEntropy, Learned, Loss, Objective, Others, Tally};
 
 use crate::{Error, Pretext};
+
+/// The terms of the loss.
+const WORDS: &str = "words";
+const NEXT: &str = "next_sentence";
 
 /// Configuration of a [`LanguageHead`].
 #[derive(Clone, Debug)]
@@ -189,6 +193,30 @@ impl LanguageHead {
         table: Option<Tensor<2>>,
         targets: LanguageTargets,
     ) -> Learned {
+        self.learn_among(tokens, table, targets, &Others::default())
+    }
+
+    /// What other parts of a batch have to know of one with these targets.
+    pub fn compared(&self, targets: &LanguageTargets) -> Compared {
+        let [rows, _] = targets.words.dims();
+        let known = Compared::new(rows, []).counting(WORDS, there(targets.words.clone()));
+        match &targets.next {
+            Some(next) => known.counting(NEXT, there(next.clone())),
+            None => known,
+        }
+    }
+
+    /// As [`learn_tokens`](Self::learn_tokens), of a part of a batch, such that all parts come to the loss of the whole.
+    ///
+    /// # Panics
+    /// As [`learn_tokens`](Self::learn_tokens).
+    pub fn learn_among(
+        &self,
+        tokens: Tokens,
+        table: Option<Tensor<2>>,
+        targets: LanguageTargets,
+        others: &Others,
+    ) -> Learned {
         let [batch, n_tokens, d_model] = tokens.dims();
         assert_shape!(targets.words, [batch, n_tokens]);
         let words = targets.words.mask_fill(tokens.pad.clone(), -1);
@@ -197,17 +225,25 @@ impl LanguageHead {
         let logits = self.logits(rows.select(0, places), table);
         let tally = Tally::of_classes(logits.clone(), classes.clone());
         let mut loss = self.cross_entropy.loss(logits, classes);
-        loss.terms.push(("words".to_owned(), loss.total.clone()));
+        loss.total = others.mean(WORDS, loss.clone());
+        loss.terms.push((WORDS.to_owned(), loss.total.clone()));
         if let Some(next) = targets.next {
             let head = self.next_sentence.as_ref();
             let head = head.expect("the head was made without one for whether texts follow");
-            loss = loss.plus("next_sentence", head.loss(tokens, next).total, 1.0);
+            let term = others.mean(NEXT, head.loss(tokens, next));
+            loss = loss.plus(NEXT, term, 1.0);
         }
         Learned {
             loss,
             tally: Some(tally),
         }
     }
+}
+
+/// How many of these are to be told.
+fn there<const D: usize>(classes: Tensor<D, Int>) -> f64 {
+    let there = classes.greater_equal_elem(0).float().sum();
+    there.into_scalar::<f32>().into()
 }
 
 /// Where something is to be guessed, counted through the batch, and what: `[hidden]` each. If nothing is, one place and a

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use sensorium_core::{Modality, ModalityKit, Processor};
+use sensorium_core::{Modality, ModalityKit, Processor, SampleRng, seed};
 
 /// Why a modality refused a config or an input; the message names key or file.
 pub type Refusal = Box<dyn std::error::Error + Send + Sync>;
@@ -24,6 +24,12 @@ pub(crate) fn there(each: &[(Modality, bool)]) -> BTreeSet<Modality> {
     there.map(|(modality, _)| *modality).collect()
 }
 
+/// What patches of each row are hidden by, from the rows' seeds.
+pub(crate) fn hidden_by(modality: Modality, rows: Vec<&u64>) -> impl Iterator<Item = SampleRng> {
+    let own = [seed::of_name(modality.name())];
+    rows.into_iter().map(move |row| seed::rng(*row, &own))
+}
+
 macro_rules! modalities {
     ($($name:ident: $kit:ty $(as $maskable:ident)?),+ $(,)?) => {
         use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +41,6 @@ macro_rules! modalities {
         use sensorium_core::{
             Encoder, EncoderSet, Gathered, HostBytes, Modality, ModalityKit, Parts, Processor, SampleRng, Source, Tap,
         };
-        use sensorium_core::seed;
         use sensorium_pretrain::{
             Glimpse, MaskedAutoencoder, MaskedAutoencoderConfig, MaskedModalities, MaskedModalitiesConfig,
         };
@@ -43,7 +48,7 @@ macro_rules! modalities {
         use serde::{Deserialize, Serialize};
 
         use crate::pretext::HEADS;
-        use crate::registry::{BatchOf, Refusal, SampleOf, Width, there};
+        use crate::registry::{BatchOf, Refusal, SampleOf, Width, hidden_by, there};
 
         /// Every modality a recipe can name.
         pub const KNOWN: &[Modality] = &[$(<$kit as ModalityKit>::MODALITY),+];
@@ -358,8 +363,7 @@ macro_rules! modalities {
                 $($(if let (Some(encoder), Some(batch)) = (self.$name.as_ref().and_then(|encoder| encoder.own()), &batch.$name) {
                     let _ = stringify!($maskable);
                     const MODALITY: Modality = <$kit as ModalityKit>::MODALITY;
-                    let present = batch.of_present(seeds).into_iter();
-                    let rngs = present.map(|row| seed::rng(*row, &[seed::of_name(MODALITY.name())]));
+                    let rngs = hidden_by(MODALITY, batch.of_present(seeds));
                     let glimpse = joint.patches(encoder, batch.batch.clone(), rngs);
                     glimpses.insert(MODALITY, match &batch.place {
                         Some(place) => glimpse.spread(place.clone()),
@@ -367,6 +371,24 @@ macro_rules! modalities {
                     });
                 })?)+
                 glimpses
+            }
+
+            /// How many patches are hidden so of each modality.
+            pub fn hidden_patches(
+                &self,
+                joint: &MaskedModalities,
+                batch: &Batch,
+                seeds: &[u64],
+            ) -> Vec<(Modality, f64)> {
+                let mut hidden = Vec::new();
+                $($(if let (Some(encoder), Some(batch)) = (self.$name.as_ref().and_then(|encoder| encoder.own()), &batch.$name) {
+                    let _ = stringify!($maskable);
+                    const MODALITY: Modality = <$kit as ModalityKit>::MODALITY;
+                    let rngs = hidden_by(MODALITY, batch.of_present(seeds));
+                    let count = joint.hidden_patches(encoder, batch.batch.clone(), rngs);
+                    hidden.push((MODALITY, count));
+                })?)+
+                hidden
             }
 
             /// The modalities and the widths of their tokens, for the fusion.

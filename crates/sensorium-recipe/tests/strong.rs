@@ -11,7 +11,9 @@ fn processors(table: &str) -> Processors {
     let configs: EncoderConfigs = toml::from_str(table).expect("tables");
     configs.validate().expect("can work");
     let texts = ["one two three four five six", "six five four three"].map(Source::text);
-    configs.fit(|_| None, |_| texts.iter().cloned()).expect("processors")
+    configs
+        .fit(|_| None, |_| texts.iter().cloned())
+        .expect("processors")
 }
 
 fn row(processors: &Processors) -> Samples {

@@ -5,7 +5,10 @@ mod toy;
 use std::path::Path;
 
 use burn::tensor::Device;
-use sensorium_recipe::{Error, Observer, Options, Recipe, Silent, Space, Sweep, rehearse, sweep};
+use sensorium_recipe::{
+    Error, Observer, Options, Recipe, Silent, Space, Sweep, SweptRun, rehearse, sweep,
+};
+use sensorium_train::in_threads;
 use toy::{Seen, manifest, recipe, run};
 
 fn swept(
@@ -123,6 +126,71 @@ fn a_setting_that_breaks_down_is_told_and_a_mistake_is_told_first() {
     assert!(done.runs[0].error.is_none());
     let error = done.runs[1].error.as_ref().unwrap();
     assert!(error.contains("lower train.lr"), "{error}");
+}
+
+#[test]
+fn several_processes_sweep_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = manifest(dir.path(), "");
+    // The second setting breaks down, on all of them.
+    let space = grid(&["train.lr=1e-2,1e38,1e-3"]);
+    let sets = [
+        "train.non_finite=stop",
+        "train.warmup_share=0.0",
+        "train.clip_norm=0",
+    ];
+    let alone = dir.path().join("alone");
+    let alone = swept(recipe(&manifest, &sets), &space, &alone, &mut Silent).unwrap();
+    let out = dir.path().join("together");
+    let each = |sets: &[&str], out: &Path, stop_at: Option<usize>| {
+        in_threads(2, |ranks| {
+            let device = Device::flex();
+            let options = Options {
+                ranks,
+                ..Options::new(&device, "flex")
+            };
+            let mut steps = 0;
+            let mut seen = Seen {
+                at_step: Some(Box::new(|_| {
+                    steps += 1;
+                    assert!(Some(steps) != stop_at, "broken off");
+                })),
+                ..Seen::default()
+            };
+            let recipe = recipe(&manifest, sets);
+            let go = || sweep(recipe, &space, Some(out), &options, &mut seen);
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(go))
+        })
+    };
+    // Broken off in the last run: four steps of the first, and those of the second that came to numbers.
+    assert!(each(&sets, &out, Some(6)).iter().all(Result::is_err));
+    assert!(out.join("001/metrics.json").exists() && !out.join("003/metrics.json").exists());
+    for done in each(&sets, &out, None) {
+        let done = done.unwrap().unwrap();
+        let folders = |sweep: &Sweep| {
+            let runs = sweep.runs.iter();
+            runs.map(|run| (run.setting.folder.clone(), run.error.is_some()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(folders(&done), folders(&alone));
+        for (found, expected) in done.runs.iter().zip(&alone.runs) {
+            let test = |run: &SweptRun| run.test.as_ref().map(|score| score.value);
+            assert_eq!(test(found), test(expected));
+        }
+    }
+    assert!(out.join("table.txt").is_file());
+
+    // What they cannot do together is told to all, and leaves nothing; neither does what another sweep holds.
+    let small = dir.path().join("small");
+    for done in each(&["batch.size=1"], &small, None) {
+        let error = done.unwrap().unwrap_err().to_string();
+        assert!(error.contains("is shared by 2 processes"), "{error}");
+    }
+    assert!(!small.exists());
+    for done in each(&["train.seed=1"], &out, None) {
+        let error = done.unwrap().unwrap_err().to_string();
+        assert!(error.contains("another recipe"), "{error}");
+    }
 }
 
 #[test]

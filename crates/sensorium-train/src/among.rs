@@ -6,6 +6,7 @@ use burn::tensor::{Bool, Tensor, TensorData};
 use sensorium_core::assert_shape;
 use serde::{Deserialize, Serialize};
 
+use crate::Loss;
 use crate::objective::constant;
 
 /// What the samples of a batch are compared by: one vector of each, for each side that there is, such as a modality. And where the
@@ -117,6 +118,19 @@ impl Others {
         }
     }
 
+    /// The mean that a loss is, as it counts among the parts, which have told how much of this there is ([`part`](Self::part)); its own is
+    /// what it says that it is a mean over.
+    ///
+    /// # Panics
+    /// If it says nothing, and there are other parts.
+    pub fn mean(&self, name: &str, loss: Loss) -> Tensor<1> {
+        let over = || {
+            let over = loss.over.expect("a mean that says what it is over");
+            over.into_scalar::<f32>().into()
+        };
+        times(loss.total, self.part(name, over))
+    }
+
     /// All samples of the batch: those of other parts as numbers that do not learn, and one's own, `rows` of them, in their place
     /// between them.
     ///
@@ -187,6 +201,14 @@ impl Told {
             vectors: Tensor::<2>::from_data(vectors, &device).cast(like.dtype()),
             present: Tensor::from_data(present, &device),
         }
+    }
+}
+
+/// A mean, so many times; to the last bit what it is where that is once.
+pub(crate) fn times(mean: Tensor<1>, count: f64) -> Tensor<1> {
+    match count {
+        1.0 => mean,
+        count => mean.mul_scalar(count),
     }
 }
 

@@ -48,7 +48,7 @@ impl Precision {
     pub(crate) fn copied<M: Module>(self, module: &M) -> Option<Box<M>> {
         match self {
             Self::F32 => None,
-            Self::Bf16 => Some(Box::new(module.clone().map(&mut Halved))),
+            Self::Bf16 => Some(Box::new(module.clone().map(&mut Halved::default()))),
         }
     }
 
@@ -82,10 +82,28 @@ impl ModuleVisitor for Running {
     }
 }
 
-struct Halved;
+/// What a module counts by rather than computes with, by its holder and its name: a copy shares it, and classes beyond 256 would be others in
+/// half the width.
+const REMEMBERED: (&str, &str) = ("Struct:FlexMatch", "status");
+
+#[derive(Default)]
+struct Halved {
+    remembered: bool,
+}
 
 impl ModuleMapper for Halved {
+    fn enter_module(&mut self, name: &str, holder: &str) {
+        self.remembered |= (holder, name) == REMEMBERED;
+    }
+
+    fn exit_module(&mut self, name: &str, holder: &str) {
+        self.remembered &= (holder, name) != REMEMBERED;
+    }
+
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if self.remembered {
+            return param;
+        }
         let (id, value, mapper) = param.consume();
         let (device, trains) = (value.device(), value.is_require_grad());
         let half = with_autodiff_of(value.inner().cast(FloatDType::BF16), &device);

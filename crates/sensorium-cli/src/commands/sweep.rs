@@ -1,15 +1,22 @@
 //! `sensorium sweep`: many runs of one recipe, and which of them did best.
 
-use sensorium_recipe::{Options, Space, sweep};
+use sensorium_recipe::{Space, sweep};
 
 use super::train::recipe;
 use crate::args::{Common, SweepArgs};
 use crate::progress::Progress;
 use crate::screen;
+use crate::together::Others;
 
 /// Trains what there is to try, or what is left of it, and prints a table.
 pub fn run(args: &SweepArgs, common: &Common) -> anyhow::Result<()> {
-    let mut progress = Progress::new(common.quiet);
+    let others = Others::find()?;
+    let done = tried(args, common, &others);
+    others.done(done)
+}
+
+fn tried(args: &SweepArgs, common: &Common, others: &Others) -> anyhow::Result<()> {
+    let mut progress = Progress::new(common.quiet || !others.tells());
     let data = args.data.as_deref();
     let recipe = recipe(&args.recipe, &args.set, data, args.on_error)?;
     let space = Space {
@@ -19,18 +26,20 @@ pub fn run(args: &SweepArgs, common: &Common) -> anyhow::Result<()> {
         seed: args.seed,
     };
     let opened = sensorium_runtime::choose(common.backend)?;
-    let options = Options::new(&opened.device, opened.found.backend.to_string());
+    let options = others.options(&opened);
     progress.line(&format!(
-        "{} runs of {} on {}: {}",
+        "{} runs of {} on {}: {}{}",
         space.settings()?.len(),
         args.recipe,
         opened.found.backend,
-        opened.found.name
+        opened.found.name,
+        others.how_many()
     ));
     let done = sweep(recipe, &space, args.out.as_deref(), &options, &mut progress)?;
-    match common.json {
-        true => screen::json(&done),
-        false => {
+    match (others.tells(), common.json) {
+        (false, _) => Ok(()),
+        (true, true) => screen::json(&done),
+        (true, false) => {
             let root = done.root.display();
             screen::text(&format!("{}\nsweep   {root}", done.table()))
         }

@@ -6,8 +6,7 @@ use std::path::Path;
 use sensorium_data::OnError;
 use sensorium_eval::{Metric, group_table};
 use sensorium_recipe::{
-    Finished, LeftOut, Options, Recipe, RunMetrics, holds_left_out, leave_out, resume,
-    resume_left_out,
+    Finished, LeftOut, Recipe, RunMetrics, holds_left_out, leave_out, resume, resume_left_out,
 };
 
 use crate::args::{Common, OnErrorArg, TrainArgs};
@@ -33,19 +32,13 @@ fn train(args: &TrainArgs, common: &Common, others: &Others) -> anyhow::Result<(
         Some(_) => None,
     };
     let opened = sensorium_runtime::choose(common.backend)?;
-    let options = Options {
-        ranks: others.together(),
-        ..Options::new(&opened.device, opened.found.backend.to_string())
-    };
-    let together = match options.ranks.size() {
-        1 => String::new(),
-        size => format!(", {size} processes together"),
-    };
+    let options = others.options(&opened);
     progress.line(&format!(
-        "{} on {}: {}{together}",
+        "{} on {}: {}{}",
         what(args),
         opened.found.backend,
-        opened.found.name
+        opened.found.name,
+        others.how_many()
     ));
     if let (Some(recipe), true) = (&recipe, args.dry_run) {
         return dry_run::run(recipe.clone(), &options, &mut progress, common);

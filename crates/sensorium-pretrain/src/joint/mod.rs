@@ -11,7 +11,7 @@ use burn::tensor::{Bool, Int, Tensor};
 use sensorium_core::nn::{LearnedPositions, Transformer, linear};
 use sensorium_core::tap::in_layer;
 use sensorium_core::{Maskable, Modality, NoTap, SampleRng, Tap, Tokens, assert_shape};
-use sensorium_train::{Learned, Loss, MaskedPatches, Objective, PatchTargets, Tally};
+use sensorium_train::{Learned, Loss, MaskedPatches, Objective, Others, PatchTargets, Tally};
 
 pub use config::MaskedModalitiesConfig;
 pub use glimpse::Glimpse;
@@ -107,6 +107,21 @@ impl MaskedModalities {
         painter.glimpse(encoder, batch, |_| masks.clone())
     }
 
+    /// How many patches [`patches`](Self::patches) hides with the same generators, of which the loss is a mean: nothing is encoded.
+    ///
+    /// # Panics
+    /// As [`patches`](Self::patches).
+    pub fn hidden_patches<E: Maskable>(
+        &self,
+        encoder: &E,
+        batch: E::Batch,
+        rngs: impl IntoIterator<Item = SampleRng>,
+    ) -> f64 {
+        let pad = encoder.open(batch).tokens.pad;
+        let masks = PatchMasks::random(pad.clone(), self.painter(E::MODALITY).share, rngs);
+        masks.guessed(pad).float().sum().into_scalar::<f32>().into()
+    }
+
     /// What an encoder made of words some of which were hidden before: its tokens `[batch, tokens, d_encoder]`, and the ids of
     /// those that are hidden, -1 elsewhere, `[batch, tokens]`, as `sensorium_train::MaskTokens` gives them.
     ///
@@ -141,6 +156,20 @@ impl MaskedModalities {
         glimpses: BTreeMap<Modality, Glimpse>,
         tap: &mut T,
     ) -> Learned {
+        self.learn_among(glimpses, &Others::default(), tap)
+    }
+
+    /// The same of a part of a batch, such that all parts come to the loss of the whole: each has told the others how much it hides of
+    /// each modality, under the modality's name (`Compared::counting`).
+    ///
+    /// # Panics
+    /// As [`learn`](Self::learn).
+    pub fn learn_among<T: Tap>(
+        &self,
+        glimpses: BTreeMap<Modality, Glimpse>,
+        others: &Others,
+        tap: &mut T,
+    ) -> Learned {
         assert!(!glimpses.is_empty(), "a batch has a modality at least");
         let all = glimpses.values().map(|glimpse| glimpse.tokens.clone());
         let mut joined = Tokens::concat(all.collect()); // [B, ΣT, D]
@@ -158,12 +187,13 @@ impl MaskedModalities {
                 glimpse.tokens.pad,
             );
             start += n_tokens;
-            let (term, counted) = match glimpse.hidden {
-                Hidden::Patches(targets) => (self.painter(modality).loss(own, *targets), None),
-                Hidden::Words(words) => self.guesser(modality).guess(own, words),
+            let learned = match glimpse.hidden {
+                Hidden::Patches(targets) => self.painter(modality).learn(own, *targets),
+                Hidden::Words(words) => self.guesser(modality).learn(own, words),
             };
+            let term = others.mean(modality.name(), learned.loss);
             loss = loss.plus(modality.name(), term, 1.0);
-            tally = match (tally, counted) {
+            tally = match (tally, learned.tally) {
                 (Some(a), Some(b)) => Some(Tally {
                     correct: a.correct + b.correct,
                     counted: a.counted + b.counted,
@@ -211,19 +241,18 @@ impl Painter {
         }
     }
 
-    fn loss(&self, tokens: Tokens, targets: PatchTargets) -> Tensor<1> {
+    fn learn(&self, tokens: Tokens, targets: PatchTargets) -> Learned {
         let [_, n_tokens, _] = tokens.dims();
         let (first, n) = (self.n_extra, n_tokens - self.n_extra);
         let painted = linear(&self.predict, tokens.embeds.narrow(1, first, n));
-        self.objective.loss(painted, targets).total
+        Learned::new(self.objective.loss(painted, targets))
     }
 }
 
 impl Guesser {
-    fn guess(&self, tokens: Tokens, words: Tensor<2, Int>) -> (Tensor<1>, Option<Tally>) {
+    fn learn(&self, tokens: Tokens, words: Tensor<2, Int>) -> Learned {
         let targets = LanguageTargets::from(words);
-        let learned = self.head.learn_tokens(tokens, None, targets);
-        (learned.loss.total, learned.tally)
+        self.head.learn_tokens(tokens, None, targets)
     }
 }
 

@@ -5,10 +5,12 @@ mod head;
 mod search;
 mod zero_shot;
 
+use std::collections::BTreeMap;
+
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use sensorium_core::{EncoderSet, Modality, NoTap, Tokens, seed};
-use sensorium_pretrain::{Judged, LanguageTargets, WrongPairs};
+use sensorium_pretrain::{Glimpse, Judged, LanguageTargets, MaskedModalities, WrongPairs};
 use sensorium_text::TEXT;
 use sensorium_train::{Compared, Learned, Learner, Others};
 
@@ -48,6 +50,16 @@ pub struct PretextBatch {
     pub next: Option<Tensor<1, Int>>,
 }
 
+impl PretextBatch {
+    /// What is to be told of texts.
+    fn targets(&self) -> LanguageTargets {
+        LanguageTargets {
+            words: self.words.clone().expect("words are hidden in texts"),
+            next: self.next.clone(),
+        }
+    }
+}
+
 impl PretextModel {
     /// A freshly initialised model on `device`, drawn on the host as every model is.
     pub(crate) fn build(
@@ -73,6 +85,38 @@ impl PretextModel {
     fn views(&self, batch: PretextBatch) -> [Tokens; 2] {
         let second = batch.second.expect("there are two views");
         [batch.first, second].map(|view| self.tokens(view))
+    }
+
+    /// What is seen of a batch in which something of each modality is hidden.
+    fn glimpses(
+        &self,
+        head: &MaskedModalities,
+        batch: PretextBatch,
+    ) -> BTreeMap<Modality, Glimpse> {
+        let first = batch.first;
+        let mut glimpses = self.encoders.glimpses(head, &first, &batch.seeds);
+        let texts = self.encoders.text.as_ref().zip(first.text);
+        if let Some(((encoder, texts), words)) = texts.zip(batch.words) {
+            let tokens = texts.encode_with(encoder, &mut NoTap);
+            glimpses.insert(TEXT, head.words(TEXT, tokens, words));
+        }
+        glimpses
+    }
+
+    /// How much is hidden so of each modality: what other parts of a batch have to know.
+    fn hidden(&self, head: &MaskedModalities, batch: &PretextBatch) -> Compared {
+        let mut hidden = self
+            .encoders
+            .hidden_patches(head, &batch.first, &batch.seeds);
+        let words = batch.words.as_ref().map(|words| {
+            let counted = words.clone().greater_equal_elem(0).float().sum();
+            (TEXT, counted.into_scalar::<f32>().into())
+        });
+        hidden.extend(words);
+        hidden.into_iter().fold(
+            Compared::new(batch.seeds.len(), []),
+            |all, (modality, count)| all.counting(modality.name(), count),
+        )
     }
 
     /// Vectors of a batch in the common space, by modality: `[batch, d_embed]`, and which samples have it.
@@ -115,21 +159,10 @@ impl Learner for PretextModel {
                 .paint(head, batch.first, rngs)
                 .expect("a recipe is checked for an encoder that can be masked"),
             PretextHead::Language(head) => {
-                let words = batch.words.expect("words are hidden in texts");
-                let tokens = self.tokens(batch.first);
-                let next = batch.next;
-                head.learn_tokens(tokens, None, LanguageTargets { words, next })
+                let targets = batch.targets();
+                head.learn_tokens(self.tokens(batch.first), None, targets)
             }
-            PretextHead::Joint(head) => {
-                let first = batch.first;
-                let mut glimpses = self.encoders.glimpses(head, &first, &batch.seeds);
-                let texts = self.encoders.text.as_ref().zip(first.text);
-                if let Some(((encoder, texts), words)) = texts.zip(batch.words) {
-                    let tokens = texts.encode_with(encoder, &mut NoTap);
-                    glimpses.insert(TEXT, head.words(TEXT, tokens, words));
-                }
-                head.learn(glimpses)
-            }
+            PretextHead::Joint(head) => head.learn(self.glimpses(head, batch)),
             PretextHead::Matching(head) => {
                 let wrong = batch.wrong.expect("wrong pairs are drawn");
                 let parts = self.encoders.encode_with(batch.first, &mut NoTap);
@@ -156,6 +189,11 @@ impl Learner for PretextModel {
                 let parts = self.encoders.encode_with(batch.first, &mut NoTap);
                 Some(head.compared(parts))
             }
+            PretextHead::Joint(head) => Some(self.hidden(head, &batch)),
+            // Of words alone the loss itself says how many.
+            PretextHead::Language(head) if head.next_sentence.is_some() => {
+                Some(head.compared(&batch.targets()))
+            }
             _ => None,
         }
     }
@@ -169,6 +207,13 @@ impl Learner for PretextModel {
             PretextHead::Alignment(head) => {
                 let parts = self.encoders.encode_with(batch.first, &mut NoTap);
                 Learned::new(head.loss_among(parts, others))
+            }
+            PretextHead::Language(head) => {
+                let targets = batch.targets();
+                head.learn_among(self.tokens(batch.first), None, targets, others)
+            }
+            PretextHead::Joint(head) => {
+                head.learn_among(self.glimpses(head, batch), others, &mut NoTap)
             }
             _ => self.learn(batch),
         }

@@ -1,13 +1,14 @@
 //! Many runs of one recipe with keys set to other values, to see which do best. Each is a run's folder below the sweep's.
 //!
-//! The folder holds `sweep.json` (what is tried where, the recipe, and what came of it), `table.txt`, and the runs.
+//! The folder holds `sweep.json` (what is tried where, the recipe, and what came of it), `table.txt`, and the runs. Several processes train one
+//! run after another together, as they train any: rank 0 has the folder.
 
 mod outcome;
 mod space;
 
 use std::path::{Path, PathBuf};
 
-use sensorium_train::RunLock;
+use sensorium_train::{RunLock, Together, Weights};
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
@@ -19,6 +20,9 @@ pub use space::Setting;
 
 /// Says what is tried where, and what came of it.
 const PLAN: &str = "sweep.json";
+
+/// What came of them, for people.
+const TABLE: &str = "table.txt";
 
 /// What a sweep tries.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +81,10 @@ pub fn sweep(
         .iter()
         .map(|setting| recipe.tried(&setting.sets))
         .collect::<Result<_, Error>>()?;
+    let ranks = &options.ranks;
+    recipes
+        .iter()
+        .try_for_each(|recipe| session::check_together(recipe, ranks))?;
     let root = match out {
         Some(out) => out.to_owned(),
         None => Path::new("runs").join(format!("{}-sweep", recipe.name)),
@@ -86,14 +94,7 @@ pub fn sweep(
         recipe: recipe.to_toml(),
         runs: Vec::new(),
     };
-    let lock = match root.join(PLAN).is_file() {
-        true => go_on(&root, &plan)?,
-        false => {
-            Claim::new(Some(&root), "sweep")?
-                .begin_with(PLAN, &plan.text()?)?
-                .1
-        }
-    };
+    let _lock = plan.begin(&root, ranks)?;
     let count = recipes.len();
     for (at, recipe) in recipes.into_iter().enumerate() {
         let setting = &plan.settings[at];
@@ -112,21 +113,17 @@ pub fn sweep(
             }
             Err(error) => return Err(error),
         };
-        plan.runs.push(SweptRun::of(&root, setting, weights, error));
-        plan.runs.sort_by(SweptRun::better_first);
-        sensorium_train::write_file(&root.join(PLAN), &plan.text()?)?;
+        ranks.once(|| plan.tell(at, weights, error, &root))?;
     }
-    let runs = plan.runs;
-    let done = told(Sweep { root, runs });
-    drop(lock);
-    done
-}
-
-/// The sweep, with its table written.
-fn told(done: Sweep) -> Result<Sweep, Error> {
-    let path = done.root.join("table.txt");
-    sensorium_train::write_file(&path, done.table().as_bytes())?;
-    Ok(done)
+    let runs = ranks.once_json(|| {
+        let done = Sweep {
+            root: root.clone(),
+            runs: plan.runs,
+        };
+        sensorium_train::write_file(&root.join(TABLE), done.table().as_bytes())?;
+        Ok::<_, Error>(done.runs)
+    })?;
+    Ok(Sweep { root, runs })
 }
 
 /// Takes up a sweep that was begun, if it is this one or the beginning of it.
@@ -148,6 +145,39 @@ fn go_on(root: &Path, now: &Plan) -> Result<RunLock, Error> {
 }
 
 impl Plan {
+    /// Makes the sweep's folder, or takes it up; rank 0 alone has its lock.
+    fn begin(&self, root: &Path, ranks: &Together) -> Result<Option<RunLock>, Error> {
+        let mut lock = None;
+        ranks.once(|| {
+            lock = Some(match root.join(PLAN).is_file() {
+                true => go_on(root, self)?,
+                false => {
+                    let claim = Claim::new(Some(root), "sweep")?;
+                    claim.begin_with(PLAN, &self.text()?)?.1
+                }
+            });
+            Ok::<_, Error>(())
+        })?;
+        Ok(lock)
+    }
+
+    /// Writes down what came of a run.
+    fn tell(
+        &mut self,
+        at: usize,
+        weights: Weights,
+        error: Option<String>,
+        root: &Path,
+    ) -> Result<(), Error> {
+        let run = SweptRun::of(root, &self.settings[at], weights, error);
+        self.runs.push(run);
+        self.runs.sort_by(SweptRun::better_first);
+        Ok(sensorium_train::write_file(
+            &root.join(PLAN),
+            &self.text()?,
+        )?)
+    }
+
     fn text(&self) -> Result<Vec<u8>, Error> {
         json_text(PLAN, self)
     }

@@ -160,3 +160,20 @@ fn statistics_of_batches_are_refused_by_name() {
         .check_module(&Net::new(&device), &device)
         .unwrap();
 }
+
+#[test]
+fn what_is_remembered_of_samples_keeps_its_width() {
+    for device in devices() {
+        if !device.supports_dtype(FloatDType::BF16) {
+            continue;
+        }
+        let flex = FlexMatch::new(3, 1000, &device);
+        flex.remember(&[(0, 257.0), (2, 999.0)].map(|(sample, value)| Noted { sample, value }));
+        // A copy shares it.
+        let copied = Precision::Bf16.copied(&flex).unwrap();
+        for flex in [&flex, &*copied] {
+            assert_eq!(flex.learning_status().samples(), [257, -1, 999]);
+            assert_eq!(flex.status.value().dtype(), DType::F32);
+        }
+    }
+}

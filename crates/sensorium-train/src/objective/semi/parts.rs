@@ -2,6 +2,7 @@
 
 use burn::tensor::{Int, Tensor};
 
+use crate::among::times;
 use crate::{Compared, CrossEntropy, Others};
 
 const LABELLED: &str = "labelled";
@@ -71,12 +72,5 @@ impl SemiParts {
     /// A mean over the unlabelled samples, as it counts.
     pub fn unlabelled(self, mean: Tensor<1>) -> Tensor<1> {
         times(mean, self.unlabelled)
-    }
-}
-
-fn times(mean: Tensor<1>, count: f64) -> Tensor<1> {
-    match count {
-        1.0 => mean,
-        count => mean.mul_scalar(count),
     }
 }
