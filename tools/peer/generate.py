@@ -30,7 +30,7 @@ import sys
 import time
 from pathlib import Path
 
-from side import clean, run
+from side import apart, clean, run
 
 LONG, SHORT, SAID = 512, 128, 64
 
@@ -125,7 +125,7 @@ def main(args):
     folder = args.work / "smollm2-135m"
     if not (folder / "tokenizer.json").exists():
         folder.mkdir(exist_ok=True)
-        write(folder)
+        apart(write, folder)
     me, python = str(Path(__file__).resolve()), [sys.executable, "-W", "ignore"]
     device = {**os.environ, "SENSORIUM_TEST_BACKENDS": args.backend}
     ours = lambda: json.loads(run([args.bench, folder], device)[0])

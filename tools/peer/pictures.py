@@ -23,7 +23,7 @@ import sys
 import time
 from pathlib import Path
 
-from side import clean
+from side import apart, clean
 
 SAID, SIDE = 64, 1024
 
@@ -101,7 +101,7 @@ def main(args):
     folder = args.work / "smolvlm-256m"
     if not (folder / "picture.png").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        write(folder)
+        apart(write, folder)
     me = str(Path(__file__).resolve())
     asked = ["generate", "--model", folder, "--image", folder / "picture.png", "--prompt", prompt(), "--greedy", "--quiet"]
     ours = lambda count: timed([args.sensorium, *asked, "--backend", args.backend, "--max-new-tokens", count], dict(os.environ))

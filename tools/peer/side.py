@@ -1,5 +1,6 @@
 """What the scripts beside it have in common: processes that are run side by side with a peer's, and timed as wholes."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -19,3 +20,12 @@ def run(command, env=None):
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}\nfailed ({done.returncode}):\n{done.stderr}")
     return done.stdout, seconds
+
+
+def apart(job, *args):
+    """Does something in a process of its own: the most memory that one has had counts to those that it starts."""
+    process = multiprocessing.get_context("spawn").Process(target=job, args=args)
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        sys.exit(f"{job.__name__} failed ({process.exitcode})")

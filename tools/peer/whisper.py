@@ -27,7 +27,7 @@ import time
 import wave
 from pathlib import Path
 
-from side import clean, run
+from side import apart, clean, run
 
 WORDS = 50257
 # As OpenAI's checkpoint has them.
@@ -150,7 +150,7 @@ def main(args):
     folder = args.work / "whisper-tiny"
     if not (folder / "tokenizer.json").exists():
         folder.mkdir(exist_ok=True)
-        write(folder)
+        apart(write, folder)
     # The same samples for both: as 16-bit WAV at 16 kHz.
     sound = args.work / "sound.wav"
     subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", args.sound, "-ac", "1", "-ar", "16000", "-t", "30", sound], check=True)

@@ -191,6 +191,19 @@ fn mapped(row: &mut [f32], f: impl Fn(f32) -> f32) -> f32 {
     sums.iter().sum::<f32>() + rest.sum::<f32>()
 }
 
+/// The sum of `f` of every number.
+#[inline(always)]
+pub(super) fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let (many, rest) = row.as_chunks::<32>();
+    let mut sums = [0.0; 32];
+    for numbers in many {
+        for (sum, x) in sums.iter_mut().zip(numbers) {
+            *sum += f(*x);
+        }
+    }
+    sums.iter().sum::<f32>() + rest.iter().map(|x| f(*x)).sum::<f32>()
+}
+
 /// The larger of two, or what is no number.
 #[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {

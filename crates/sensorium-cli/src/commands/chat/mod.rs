@@ -136,6 +136,8 @@ impl Talk<'_> {
             "/clear" => {
                 self.turns.clear();
                 self.pictures.clear();
+                // What was kept of the talk takes more than all else of it.
+                self.memory = Memory::default();
                 self.shown_next = 0;
             }
             "/image" => self.show(Path::new(rest.trim()))?,
