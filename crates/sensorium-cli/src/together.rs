@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use sensorium_mpi::World;
+use sensorium_mpi::{Launched, World};
 use sensorium_recipe::Options;
-use sensorium_runtime::Opened;
+use sensorium_runtime::{Backend, Opened};
 use sensorium_train::Together;
 
 /// What the others are given to end by themselves, before one says that it failed: what is wrong for all is said by rank 0.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The others, if there are any.
-pub struct Others(Option<World>);
+pub struct Others {
+    world: Option<World>,
+    /// Which of the processes on this machine this is.
+    nth_here: usize,
+}
 
 impl Others {
     /// Finds them.
@@ -20,18 +24,30 @@ impl Others {
     /// If they cannot be reached.
     pub fn find() -> anyhow::Result<Self> {
         let world = sensorium_mpi::start()?;
-        if let Some((_, here)) = sensorium_mpi::launched() {
+        let launched = sensorium_mpi::launched();
+        if let Some(Launched { here, .. }) = launched {
             // All on one machine share its cores. A pool that is there already was made by who knows better.
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let threads = rayon::ThreadPoolBuilder::new().num_threads((cores / here).max(1));
             let _ = threads.build_global();
         }
-        Ok(Self(world))
+        Ok(Self {
+            world,
+            nth_here: launched.map_or(0, |launched| launched.nth_here),
+        })
+    }
+
+    /// Opens a device for this one: where there are several GPUs, each process on a machine has another.
+    ///
+    /// # Errors
+    /// As [`sensorium_runtime::open`].
+    pub fn open(&self, backend: Backend) -> Result<Opened, sensorium_runtime::Error> {
+        sensorium_runtime::choose_nth(backend, self.nth_here)
     }
 
     /// All of them, this one too.
     fn together(&self) -> Together {
-        self.0
+        self.world
             .as_ref()
             .map_or_else(Together::default, World::together)
     }
@@ -54,12 +70,12 @@ impl Others {
 
     /// Whether this one tells people what is done.
     pub fn tells(&self) -> bool {
-        self.0.as_ref().is_none_or(|world| world.rank() == 0)
+        self.world.as_ref().is_none_or(|world| world.rank() == 0)
     }
 
     /// Hands on what was done. After a failure all are ended, as they would wait for this one for ever.
     pub fn done<T>(self, done: anyhow::Result<T>) -> anyhow::Result<T> {
-        let (Err(error), Some(world)) = (&done, &self.0) else {
+        let (Err(error), Some(world)) = (&done, &self.world) else {
             return done;
         };
         let rank = match world.rank() {

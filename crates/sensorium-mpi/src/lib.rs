@@ -16,11 +16,27 @@ mod world;
 #[cfg(feature = "mpi")]
 pub use world::{PATIENCE, World};
 
-/// What launchers tell a process: how many there are, and how many on its machine. Open MPI, then MPICH and Intel MPI.
-const HOW_MANY: [[&str; 2]; 2] = [
-    ["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"],
-    ["PMI_SIZE", "MPI_LOCALNRANKS"],
+/// What launchers tell a process: how many there are, how many on its machine, and which of these it is. Open MPI, then MPICH and Intel
+/// MPI.
+const LAUNCHERS: [[&str; 3]; 2] = [
+    [
+        "OMPI_COMM_WORLD_SIZE",
+        "OMPI_COMM_WORLD_LOCAL_SIZE",
+        "OMPI_COMM_WORLD_LOCAL_RANK",
+    ],
+    ["PMI_SIZE", "MPI_LOCALNRANKS", "MPI_LOCALRANKID"],
 ];
+
+/// A process that was started side by side with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Launched {
+    /// How many they are.
+    pub size: usize,
+    /// How many of them are on this machine.
+    pub here: usize,
+    /// Which of those this is, from 0.
+    pub nth_here: usize,
+}
 
 /// Why processes cannot train together.
 #[derive(Debug, thiserror::Error)]
@@ -42,16 +58,20 @@ pub enum Error {
     },
 }
 
-/// How many processes were started side by side, and how many of them on this machine; nothing, if this one was started by itself.
-pub fn launched() -> Option<(usize, usize)> {
+/// How this process was started side by side with others; nothing, if it was started by itself.
+pub fn launched() -> Option<Launched> {
     launched_by(|name| std::env::var(name).ok())
 }
 
-fn launched_by(variable: impl Fn(&str) -> Option<String>) -> Option<(usize, usize)> {
+fn launched_by(variable: impl Fn(&str) -> Option<String>) -> Option<Launched> {
     let number = |name: &str| variable(name)?.trim().parse::<usize>().ok();
-    HOW_MANY.iter().find_map(|[all, here]| {
+    LAUNCHERS.iter().find_map(|[all, here, nth]| {
         let size = number(all).filter(|size| *size > 1)?;
-        Some((size, number(here).unwrap_or(size).clamp(1, size)))
+        Some(Launched {
+            size,
+            here: number(here).unwrap_or(size).clamp(1, size),
+            nth_here: number(nth).unwrap_or(0),
+        })
     })
 }
 
@@ -97,7 +117,7 @@ impl World {
 #[cfg(not(feature = "mpi"))]
 pub fn start() -> Result<Option<World>, Error> {
     match launched() {
-        Some((size, _)) => Err(Error::NotBuilt { size }),
+        Some(Launched { size, .. }) => Err(Error::NotBuilt { size }),
         None => Ok(None),
     }
 }
@@ -114,18 +134,28 @@ mod tests {
                 found.map(|(_, value)| (*value).to_owned())
             })
         };
+        let launched = |size, here, nth_here| {
+            Some(Launched {
+                size,
+                here,
+                nth_here,
+            })
+        };
         assert_eq!(told(&[]), None);
         let open = &[
             ("OMPI_COMM_WORLD_SIZE", "4"),
             ("OMPI_COMM_WORLD_LOCAL_SIZE", "2"),
+            ("OMPI_COMM_WORLD_LOCAL_RANK", "1"),
         ];
-        assert_eq!(told(open), Some((4, 2)));
-        assert_eq!(told(&[("PMI_SIZE", "3")]), Some((3, 3)));
+        assert_eq!(told(open), launched(4, 2, 1));
+        assert_eq!(told(&[("PMI_SIZE", "3")]), launched(3, 3, 0));
         assert_eq!(told(&[("OMPI_COMM_WORLD_SIZE", "1")]), None);
         assert_eq!(told(&[("OMPI_COMM_WORLD_SIZE", "many")]), None);
-        assert_eq!(
-            told(&[("PMI_SIZE", "2"), ("MPI_LOCALNRANKS", "0")]),
-            Some((2, 1))
-        );
+        let intel = &[
+            ("PMI_SIZE", "2"),
+            ("MPI_LOCALNRANKS", "0"),
+            ("MPI_LOCALRANKID", "1"),
+        ];
+        assert_eq!(told(intel), launched(2, 1, 1));
     }
 }

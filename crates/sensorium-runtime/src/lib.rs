@@ -34,5 +34,5 @@ mod wgpu;
 
 pub use backend::Backend;
 pub use error::Error;
-pub use open::{Opened, choose, host, open};
+pub use open::{Opened, choose, choose_nth, host, open};
 pub use survey::{Found, Kind, Missing, compiled, devices, missing};

@@ -41,8 +41,17 @@ pub fn open(backend: Backend) -> Result<Device, Error> {
 /// # Errors
 /// As [`open`].
 pub fn choose(backend: Backend) -> Result<Opened, Error> {
+    choose_nth(backend, 0)
+}
+
+/// Like [`choose`], for the `nth` of several processes on this machine, from 0: the devices that are of the best one's sort are taken in turn,
+/// so that each process has a GPU of its own where there are as many.
+///
+/// # Errors
+/// As [`open`].
+pub fn choose_nth(backend: Backend, nth: usize) -> Result<Opened, Error> {
     let Some(driver) = Driver::of(backend) else {
-        return fastest();
+        return fastest(nth);
     };
     if !driver.compiled {
         return Err(Error::NotCompiled {
@@ -50,7 +59,8 @@ pub fn choose(backend: Backend) -> Result<Opened, Error> {
             add: driver.add,
         });
     }
-    let candidate = driver.find().into_iter().next().ok_or(Error::NoDevice {
+    let found = in_turn(driver.find(), nth);
+    let candidate = found.into_iter().next().ok_or(Error::NoDevice {
         backend,
         add: driver.install,
     })?;
@@ -70,13 +80,13 @@ pub fn host(device: &Device) -> Device {
 }
 
 /// The first device that starts, in the order of `auto`. A software GPU never wins over the CPU itself.
-fn fastest() -> Result<Opened, Error> {
+fn fastest(nth: usize) -> Result<Opened, Error> {
     let mut first_fault = None;
     for driver in DRIVERS {
         let real = |candidate: &Candidate| {
             driver.backend != Backend::Wgpu || candidate.found.kind != Kind::Cpu
         };
-        for candidate in driver.find().into_iter().filter(real) {
+        for candidate in in_turn(driver.find(), nth).into_iter().filter(real) {
             match start(candidate) {
                 Ok(opened) => return Ok(opened),
                 Err(fault) => first_fault = first_fault.or(Some(fault)),
@@ -86,6 +96,17 @@ fn fastest() -> Result<Opened, Error> {
     // Only a software GPU is left, if anything is.
     let wgpu = crate::wgpu::DRIVER.find().into_iter().next().map(start);
     wgpu.unwrap_or_else(|| Err(first_fault.unwrap_or(Error::NoBackend)))
+}
+
+/// The devices, of which those of the first one's sort begin with the `nth`.
+fn in_turn(mut found: Vec<Candidate>, nth: usize) -> Vec<Candidate> {
+    let best = found.first().map(|candidate| candidate.found.kind);
+    let alike = found
+        .iter()
+        .take_while(|candidate| Some(candidate.found.kind) == best)
+        .count();
+    found[..alike].rotate_left(nth.checked_rem(alike).unwrap_or(0));
+    found
 }
 
 /// Devices are lazy: one that cannot start would panic at its first tensor. Waiting for it brings it up.
@@ -145,6 +166,33 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn processes_take_the_devices_of_the_best_sort_in_turn() {
+        let candidate = |name: &str, kind: Kind| Candidate {
+            found: crate::Found {
+                backend: Backend::Wgpu,
+                name: name.to_owned(),
+                kind,
+                memory: None,
+            },
+            device: Device::flex(),
+        };
+        let first = |nth: usize| {
+            let found = vec![
+                candidate("a", Kind::DiscreteGpu),
+                candidate("b", Kind::DiscreteGpu),
+                candidate("c", Kind::IntegratedGpu),
+            ];
+            let names = in_turn(found, nth).into_iter();
+            names
+                .map(|candidate| candidate.found.name)
+                .collect::<String>()
+        };
+        assert_eq!([0, 1, 2].map(first), ["abc", "bac", "abc"]);
+        assert!(in_turn(Vec::new(), 3).is_empty());
     }
 
     #[cfg(feature = "flex")]

@@ -25,7 +25,7 @@ fn tried(args: &SweepArgs, common: &Common, others: &Others) -> anyhow::Result<(
         runs: args.runs,
         seed: args.seed,
     };
-    let opened = sensorium_runtime::choose(common.backend)?;
+    let opened = others.open(common.backend)?;
     let options = others.options(&opened);
     progress.line(&format!(
         "{} runs of {} on {}: {}{}",

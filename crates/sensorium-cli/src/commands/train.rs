@@ -31,7 +31,7 @@ fn train(args: &TrainArgs, common: &Common, others: &Others) -> anyhow::Result<(
         }
         Some(_) => None,
     };
-    let opened = sensorium_runtime::choose(common.backend)?;
+    let opened = others.open(common.backend)?;
     let options = others.options(&opened);
     progress.line(&format!(
         "{} on {}: {}{}",
