@@ -11,11 +11,7 @@ use sensorium_train::Together;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The others, if there are any.
-pub struct Others {
-    world: Option<World>,
-    /// Which of the processes on this machine this is.
-    nth_here: usize,
-}
+pub struct Others(Option<World>);
 
 impl Others {
     /// Finds them.
@@ -24,17 +20,13 @@ impl Others {
     /// If they cannot be reached.
     pub fn find() -> anyhow::Result<Self> {
         let world = sensorium_mpi::start()?;
-        let launched = sensorium_mpi::launched();
-        if let Some(Launched { here, .. }) = launched {
+        if let Some(Launched { here, .. }) = sensorium_mpi::launched() {
             // All on one machine share its cores. A pool that is there already was made by who knows better.
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let threads = rayon::ThreadPoolBuilder::new().num_threads((cores / here).max(1));
             let _ = threads.build_global();
         }
-        Ok(Self {
-            world,
-            nth_here: launched.map_or(0, |launched| launched.nth_here),
-        })
+        Ok(Self(world))
     }
 
     /// Opens a device for this one: where there are several GPUs, each process on a machine has another.
@@ -42,12 +34,13 @@ impl Others {
     /// # Errors
     /// As [`sensorium_runtime::open`].
     pub fn open(&self, backend: Backend) -> Result<Opened, sensorium_runtime::Error> {
-        sensorium_runtime::choose_nth(backend, self.nth_here)
+        let nth_here = sensorium_mpi::launched().map_or(0, |launched| launched.nth_here);
+        sensorium_runtime::choose_nth(backend, nth_here)
     }
 
     /// All of them, this one too.
     fn together(&self) -> Together {
-        self.world
+        self.0
             .as_ref()
             .map_or_else(Together::default, World::together)
     }
@@ -60,22 +53,24 @@ impl Others {
         }
     }
 
-    /// How many they are, to follow what they do it on; nothing of one alone.
-    pub fn how_many(&self) -> String {
-        match self.together().size() {
+    /// What they do it on, for people, and how many they are unless one is alone.
+    pub fn place(&self, opened: &Opened) -> String {
+        let found = &opened.found;
+        let together = match self.together().size() {
             1 => String::new(),
             size => format!(", {size} processes together"),
-        }
+        };
+        format!("{}: {}{together}", found.backend, found.name)
     }
 
     /// Whether this one tells people what is done.
     pub fn tells(&self) -> bool {
-        self.world.as_ref().is_none_or(|world| world.rank() == 0)
+        self.0.as_ref().is_none_or(|world| world.rank() == 0)
     }
 
     /// Hands on what was done. After a failure all are ended, as they would wait for this one for ever.
     pub fn done<T>(self, done: anyhow::Result<T>) -> anyhow::Result<T> {
-        let (Err(error), Some(world)) = (&done, &self.world) else {
+        let (Err(error), Some(world)) = (&done, &self.0) else {
             return done;
         };
         let rank = match world.rank() {

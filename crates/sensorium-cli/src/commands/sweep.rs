@@ -28,12 +28,10 @@ fn tried(args: &SweepArgs, common: &Common, others: &Others) -> anyhow::Result<(
     let opened = others.open(common.backend)?;
     let options = others.options(&opened);
     progress.line(&format!(
-        "{} runs of {} on {}: {}{}",
+        "{} runs of {} on {}",
         space.settings()?.len(),
         args.recipe,
-        opened.found.backend,
-        opened.found.name,
-        others.how_many()
+        others.place(&opened)
     ));
     let done = sweep(recipe, &space, args.out.as_deref(), &options, &mut progress)?;
     match (others.tells(), common.json) {

@@ -33,13 +33,7 @@ fn train(args: &TrainArgs, common: &Common, others: &Others) -> anyhow::Result<(
     };
     let opened = others.open(common.backend)?;
     let options = others.options(&opened);
-    progress.line(&format!(
-        "{} on {}: {}{}",
-        what(args),
-        opened.found.backend,
-        opened.found.name,
-        others.how_many()
-    ));
+    progress.line(&format!("{} on {}", what(args), others.place(&opened)));
     if let (Some(recipe), true) = (&recipe, args.dry_run) {
         return dry_run::run(recipe.clone(), &options, &mut progress, common);
     }

@@ -171,6 +171,7 @@ mod tests {
             });
         }
     }
+
     #[test]
     fn without_gradients_it_comes_to_the_same() {
         for device in devices() {
